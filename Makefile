@@ -1,0 +1,57 @@
+# The environments are made on first use and kept; .ci/venv.sh says how.
+#   make PYTHON=python3.13 test      use this interpreter
+#   make test ARGS="-k units -x"     hand options to the command
+
+venv = sh .ci/venv.sh
+bin = .venv/bin
+
+# Pictures go to files: a display must not be needed.
+export MPLBACKEND = Agg
+# Without this scikit-learn skips its array API checks.
+test test-oldest: export SCIPY_ARRAY_API = 1
+# The last Python for which the oldest versions have wheels.
+test-oldest: export MAX_MINOR = 12
+
+.PHONY: help demo test test-oldest lint format docs bench clean
+# Two targets must not set up the same environment at the same time.
+.NOTPARALLEL:
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1:/p' Makefile | awk -F: '{ printf "  %-12s %s\n", $$1, $$2 }'
+
+demo: ## train a few models and write pictures to demo_output/
+	@$(venv) .venv plot,progress
+	$(bin)/python docs/demo.py $(ARGS)
+
+test: ## run the tests
+	@$(venv) .venv test
+	$(bin)/python -m pytest $(ARGS)
+
+test-oldest: ## run the tests with the oldest supported versions
+	@$(venv) .venv-oldest test .ci/oldest.txt
+	.venv-oldest/bin/python -m pytest $(ARGS)
+
+lint: ## check style, formatting and docstrings
+	@$(venv) .venv test
+	$(bin)/python -m ruff check .
+	$(bin)/python -m ruff format --check .
+	$(bin)/python -m pytest -qq tests/test_docstrings.py
+
+format: ## put the code into the standard format
+	@$(venv) .venv test
+	$(bin)/python -m ruff check --fix .
+	$(bin)/python -m ruff format .
+
+docs: ## build the documentation into docs/_build/html
+	@$(venv) .venv docs
+	rm -rf docs/generated
+	$(bin)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+bench: ## measure the speed of training
+	@$(venv) .venv plot,progress
+	$(bin)/python benchmarks/speed.py $(ARGS)
+
+clean: ## remove everything that can be made again
+	rm -rf .venv .venv-oldest build dist *.egg-info demo_output .coverage htmlcov
+	rm -rf .pytest_cache .ruff_cache docs/_build docs/generated docs/auto_examples
+	find skdbn tests docs benchmarks -name __pycache__ -prune -exec rm -rf {} +

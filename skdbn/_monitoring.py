@@ -1,0 +1,182 @@
+"""What is watched while a model learns: history, verbose line, early stopping."""
+
+import time
+
+import numpy as np
+
+from ._numerics import as_float
+
+
+class Probe:
+    """A fixed handful of rows, and of columns in each, on which to measure.
+
+    They are drawn once, by a generator of their own. Their number follows the size of
+    an epoch, of which a measurement may cost a few percent: a row costs three
+    products, and a pair of row and column about as much as half of one.
+    """
+
+    max_rows = 100
+
+    def __init__(self, X, rows, n_epoch_rows, rng):
+        self.X = X
+        n_rows = min(len(rows), self.max_rows, max(10, n_epoch_rows // 50))
+        self.rows = np.sort(rng.choice(rows, n_rows, replace=False))
+        n_features = X.shape[1]
+        n_columns = n_epoch_rows * n_features // (4000 * n_rows)
+        n_columns = min(max(1, n_columns), n_features)
+        self.columns = rng.random((n_rows, n_features)).argsort(axis=1)[:, :n_columns]
+
+    def measure(self, machine):
+        """Pseudo-log-likelihood and free energy of a row, squared error of a value."""
+        v = as_float(self.X[self.rows], machine.weights.dtype)
+        field = machine.hidden_field(v)
+        columns = self.columns.T
+        pseudo = sum(machine.log_conditional(v, field, i).mean() for i in columns)
+        free_energy = machine.free_energy(v, field).mean()
+        error = machine.visible_mean(machine.hidden.mean(field, out=field))
+        error -= v
+        return {
+            "pseudo_likelihood": float(pseudo * v.shape[1] / len(columns)),
+            "reconstruction_error": float(np.square(error, out=error).mean()),
+            "free_energy": float(free_energy),
+        }
+
+
+class Guard:
+    """Stops a training that diverges, and does no more."""
+
+    last = best = None
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+    def epoch_begins(self, epoch):
+        pass
+
+    def epoch_ends(self, epoch, machine):
+        """Raise a ValueError if a parameter is not finite."""
+        # The sum of an array is finite only if all of it is, and needs no mask.
+        if not all(np.isfinite(array.sum()) for array in machine.params):
+            learning_rate, _ = self.optimizer.rates(epoch)
+            raise ValueError(
+                f"The fit diverged in epoch {epoch + 1} at learning_rate="
+                f"{learning_rate:.3g}: a parameter is no longer finite. Take a smaller "
+                "learning_rate, and scale the data to the range of the visible units."
+            )
+        return False
+
+
+class Monitor(Guard):
+    """Measures after each epoch, and says when to stop.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Named in the verbose line and handed to callbacks.
+
+    context : CallbackContext
+        Where scikit-learn's callbacks hang.
+
+    optimizer : SGD
+        Asked for the learning rate.
+
+    training, validation : Probe
+        What is measured; `validation` is None without held-out rows.
+
+    patience : int or None
+        Epochs without improvement on held-out rows after which to stop.
+
+    tol : float
+        What counts as an improvement, in nats.
+
+    verbose : bool
+        Whether to print a line for each epoch.
+
+    X, y : array-like
+        Handed to callbacks.
+    """
+
+    def __init__(
+        self,
+        estimator,
+        context,
+        optimizer,
+        training,
+        validation=None,
+        *,
+        patience=None,
+        tol=0.0,
+        verbose=False,
+        X=None,
+        y=None,
+    ):
+        self.estimator = estimator
+        self.context = context
+        super().__init__(optimizer)
+        self.training = training
+        self.validation = validation
+        self.patience = patience
+        self.tol = tol
+        self.verbose = verbose
+        # ScoringMonitor passes over a task without y.
+        self.data = {"X": X, "y": np.zeros(X.shape[0]) if y is None else y}
+        self.history = []
+        self._best_score = -np.inf
+        self._epochs_without_improvement = 0
+
+    def epoch_begins(self, epoch):
+        self._task = self.context.subcontext(task_name="epoch")
+        self._task.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+        self._start = time.perf_counter()
+
+    def epoch_ends(self, epoch, machine):
+        """Record the epoch; True asks the loop to stop."""
+        seconds = time.perf_counter() - self._start
+        super().epoch_ends(epoch, machine)
+        self._record(machine, self.optimizer.rates(epoch)[0], seconds)
+        if self.verbose:
+            print(
+                f"[{type(self.estimator).__name__}] Iteration {epoch + 1}, "
+                f"pseudo-likelihood = {self.history[-1]['pseudo_likelihood']:.2f}, "
+                f"time = {seconds:.2f}s"
+            )
+        self.last = keep(machine, self.last)
+        stop = self._early_stop(machine) if self.validation is not None else False
+        stop |= bool(
+            self._task.call_on_fit_task_end(
+                estimator=self.estimator,
+                reconstruction_attributes=lambda: {"machine_": machine.copy()},
+                **self.data,
+            )
+        )
+        return stop
+
+    def _record(self, machine, learning_rate, seconds):
+        row = self.training.measure(machine)
+        free_energy = row.pop("free_energy")
+        if self.validation is not None:
+            held_out = self.validation.measure(machine)
+            row["validation_pseudo_likelihood"] = held_out["pseudo_likelihood"]
+            row["free_energy_gap"] = held_out["free_energy"] - free_energy
+        row |= {"learning_rate": learning_rate, "seconds": seconds}
+        self.history.append(row)
+
+    def _early_stop(self, machine):
+        score = self.history[-1]["validation_pseudo_likelihood"]
+        if score > self._best_score + self.tol:
+            self._epochs_without_improvement = 0
+        else:
+            self._epochs_without_improvement += 1
+        if score > self._best_score:
+            self._best_score = score
+            self.best = keep(machine, self.best)
+        return self._epochs_without_improvement >= self.patience
+
+
+def keep(machine, kept=None):
+    """A copy of the machine, in the arrays of an earlier copy if there is one."""
+    if kept is None:
+        return machine.copy()
+    for old, new in zip(kept.params, machine.params, strict=True):
+        old[...] = new
+    return kept

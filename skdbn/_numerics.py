@@ -1,0 +1,78 @@
+"""Products, blocks and means that also take sparse and 8-bit data."""
+
+from numbers import Integral
+
+import numpy as np
+from scipy.sparse import issparse
+
+# Rows of a block: its fields stay in the cache between one operation and the next.
+BLOCK_ELEMENTS = 2**17
+
+# Below this share of non-zeros a sparse product beats copying to dense and BLAS.
+SPARSE_DENSITY = 0.01
+
+
+def working_dtype(X):
+    """float32 for float32, boolean and 8-bit data, float64 for all other."""
+    return np.dtype(np.float32 if X.dtype.itemsize == 1 else X.dtype)
+
+
+def is_thin(X):
+    """Whether X is sparse enough for sparse products to pay."""
+    return issparse(X) and X.nnz < SPARSE_DENSITY * X.shape[0] * X.shape[1]
+
+
+def as_float(batch, dtype, out=None):
+    """A batch of rows as a dense array of the working dtype."""
+    if issparse(batch):
+        if batch.dtype != dtype:
+            batch = batch.astype(dtype)
+        return batch.toarray(out=out) if out is not None else batch.toarray()
+    if out is None:
+        return np.ascontiguousarray(batch, dtype=dtype)
+    np.copyto(out, batch)
+    return out
+
+
+def blocks(X, width, dtype, rows=None):
+    """X from top to bottom as ``(slice, block)``, each block dense and of `dtype`.
+
+    `width` is the number of columns of what is computed for a row, and `rows` an
+    index of the rows that take part. A thin sparse X stays sparse.
+    """
+    n_rows = X.shape[0] if rows is None else len(rows)
+    thin = is_thin(X)
+    if not thin and (issparse(X) or X.dtype != dtype):
+        width = max(width, X.shape[1])
+    step = max(32, BLOCK_ELEMENTS // width)
+    for start in range(0, n_rows, step):
+        part = slice(start, min(start + step, n_rows))
+        block = X[part if rows is None else rows[part]]
+        yield part, block.astype(dtype) if thin else as_float(block, dtype)
+
+
+def column_mean(X, rows=None):
+    """Mean of each column as a float64 array, X dense or sparse."""
+    total = np.zeros(X.shape[1])
+    for _, block in blocks(X, X.shape[1], working_dtype(X), rows):
+        total += np.asarray(block.sum(axis=0)).ravel()
+    return total / (X.shape[0] if rows is None else len(rows))
+
+
+def check_count(name, value):
+    """Raise a ValueError unless the value is an int of at least 1."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name}={value!r}: take an int of at least 1.")
+
+
+def takes_only(X, values):
+    """Whether every value that X stores is one of the two given ones."""
+    one, other = values
+    stored = X.data if issparse(X) else X
+    parts = np.array_split(stored, stored.size // BLOCK_ELEMENTS + 1)
+    return all(((part == one) | (part == other)).all() for part in parts)
+
+
+def value_range(X):
+    """The smallest and the largest value in X."""
+    return X.min(), X.max()

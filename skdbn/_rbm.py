@@ -1,0 +1,761 @@
+"""The estimators: restricted Boltzmann machines with scikit-learn's manners."""
+
+import copy
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from . import gradients, units
+from ._monitoring import Guard, Monitor, Probe
+from ._numerics import (
+    as_float,
+    blocks,
+    check_count,
+    column_mean,
+    takes_only,
+    value_range,
+    working_dtype,
+)
+from ._optimizer import SGD
+from ._random import make_rng
+from ._sklearn import CallbackSupportMixin, Interval, StrOptions, fit_context
+from ._training import train
+from .exceptions import DataRangeWarning
+from .gradients._centering import Centering
+from .gradients._decay import WeightDecay
+from .gradients._direction import Direction
+from .machines import RestrictedMachine
+
+# These stay as they are; all other data become float64.
+DTYPES = [np.float64, np.float32, np.bool_, np.uint8, np.int8]
+
+
+@dataclass
+class _Training:
+    """All that a training carries from one epoch to the next."""
+
+    machine: RestrictedMachine
+    direction: Direction
+    optimizer: SGD
+    rng: np.random.Generator
+    epoch: int = 0
+
+
+class RBM(
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
+    r"""Restricted Boltzmann machine with a choice of units and of gradient.
+
+    A layer of visible and a layer of hidden units, joined by weights:
+
+    .. math:: p(v, h) \propto \exp(v \cdot b + h \cdot c + v W h
+              - \text{base}(v) - \text{base}(h))
+
+    It learns the distribution of the data without labels: its hidden units are
+    features (:meth:`transform`), its likelihood judges rows (:meth:`score_samples`,
+    :meth:`free_energy`), and it makes new rows (:meth:`sample`).
+    :class:`BernoulliRBM` is the form for binary data, under the name and with the
+    parameters of scikit-learn's class.
+
+    Parameters
+    ----------
+    n_components : int, default=256
+        Number of hidden units.
+
+    visible : {"bernoulli"} or Units, default="bernoulli"
+        Type of the visible units.
+
+    hidden : {"bernoulli"} or Units, default="bernoulli"
+        Type of the hidden units.
+
+    gradient : {"cd", "pcd"} or Gradient, default="pcd"
+        How the gradient of the likelihood is estimated: contrastive divergence,
+        persistent contrastive divergence, or an object such as
+        ``CD(n_steps=3)`` or ``PCD(n_chains=500)``.
+
+    learning_rate : float or Schedule, default=0.1
+        Length of the steps, for gradients that are means over a batch. A number, or a
+        schedule such as ``Linear(0.1)`` from :mod:`skdbn.schedules`. It is worth
+        tuning, on a logarithmic scale between 1 and 0.001.
+
+    momentum : float or Schedule, default=0.0
+        Share of the last step that the next one keeps, in [0, 1). Hinton's guide has
+        ``Step(0.5, 0.9, epochs=5)``.
+
+    weight_decay : float, default=0.0
+        Strength of the penalty on the weights; biases have none. Useful values are
+        between 0.01 and 0.00001.
+
+    l1_ratio : float, default=0.0
+        Share of the penalty that is the sum of the absolute weights (L1); the rest is
+        half of the sum of their squares (L2).
+
+    centered : bool, default=True
+        Whether the gradient is taken about the means of the units [3]_, so that
+        inverted data are learned as well as the original.
+
+    sample_data : bool, default=True
+        Whether values strictly between 0 and 1 are probabilities, from which bits are
+        drawn each time a row is learned from. False learns from the values as they
+        are, as scikit-learn does.
+
+    batch_size : int, default=10
+        Number of rows in a minibatch.
+
+    n_iter : int, default=10
+        Number of sweeps over the data. The rows are shuffled for each.
+
+    early_stopping : bool, default=False
+        Whether to set rows aside, stop when their pseudo-likelihood no longer
+        improves, and keep the best model.
+
+    validation_fraction : float, default=0.1
+        Share of the rows to set aside for early stopping.
+
+    n_iter_no_change : int, default=10
+        Number of sweeps without improvement after which early stopping stops.
+
+    tol : float, default=1e-4
+        What counts as an improvement of the held-out pseudo-likelihood, in nats.
+
+    verbose : int, default=0
+        Whether to print a line after each sweep. It changes nothing in the model.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights, the order of the rows and the sampling. An int
+        makes fits repeatable.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features)
+        The weights; a view of ``machine_.weights``, transposed.
+
+    intercept_hidden_ : ndarray of shape (n_components,)
+        Biases of the hidden units.
+
+    intercept_visible_ : ndarray of shape (n_features,)
+        Biases of the visible units.
+
+    h_samples_ : ndarray of shape (n_chains, n_components)
+        Hidden units drawn from the model's chains at the end of the fit; for CD, from
+        rows of the data.
+
+    machine_ : RestrictedMachine
+        The fitted machine, which holds the arrays.
+
+    gradient_ : Gradient
+        The gradient used, with the chains if they persist.
+
+    history_ : list of dict
+        For each sweep ``pseudo_likelihood`` (nats a row), ``reconstruction_error``
+        (mean squared error of a value), ``learning_rate`` and ``seconds``; with early
+        stopping also ``validation_pseudo_likelihood`` and ``free_energy_gap``, the mean
+        free energy of held-out rows minus that of training rows, whose growth shows
+        overfitting. All are measured on a fixed handful of rows and columns.
+
+    n_iter_ : int
+        Number of sweeps done.
+
+    n_features_in_ : int
+        Number of features seen during ``fit``.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features seen during ``fit``, if all are strings.
+
+    See Also
+    --------
+    BernoulliRBM : Binary units on both sides.
+    sklearn.decomposition.PCA : Linear features.
+
+    References
+    ----------
+    .. [1] Smolensky, P. (1986). Information processing in dynamical systems:
+       foundations of harmony theory. In Parallel Distributed Processing 1, MIT Press.
+    .. [2] Hinton, G. E. (2010). A practical guide to training restricted Boltzmann
+       machines. University of Toronto, UTML TR 2010-003.
+    .. [3] Melchior, J., Fischer, A. and Wiskott, L. (2016). How to center deep
+       Boltzmann machines. JMLR 17(99).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdbn import RBM
+    >>> from skdbn.gradients import CD
+    >>> X = load_digits().data / 16
+    >>> rbm = RBM(32, gradient=CD(n_steps=2), n_iter=3, random_state=0).fit(X)
+    >>> rbm.transform(X).shape
+    (1797, 32)
+    >>> rbm.sample(5, n_steps=100).shape
+    (5, 64)
+    """
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "visible": [StrOptions(set(units.REGISTRY)), units.Units],
+        "hidden": [StrOptions(set(units.REGISTRY)), units.Units],
+        "gradient": [StrOptions(set(gradients.REGISTRY)), gradients.Gradient],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), callable],
+        "momentum": [Interval(Real, 0, 1, closed="left"), callable],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "centered": ["boolean"],
+        "sample_data": ["boolean"],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "n_iter": [Interval(Integral, 0, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        n_components=256,
+        *,
+        visible="bernoulli",
+        hidden="bernoulli",
+        gradient="pcd",
+        learning_rate=0.1,
+        momentum=0.0,
+        weight_decay=0.0,
+        l1_ratio=0.0,
+        centered=True,
+        sample_data=True,
+        batch_size=10,
+        n_iter=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        verbose=0,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.visible = visible
+        self.hidden = hidden
+        self.gradient = gradient
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.l1_ratio = l1_ratio
+        self.centered = centered
+        self.sample_data = sample_data
+        self.batch_size = batch_size
+        self.n_iter = n_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Fit the model to X.
+
+        Ctrl-C warns and leaves the model of the last finished sweep; during the first
+        sweep it raises.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data, for binary units within [0, 1]. float32, boolean and 8-bit
+            data are computed in float32, all other data in float64; a sparse matrix
+            is made dense a batch at a time.
+
+        y : array-like, default=None
+            Ignored.
+
+        Returns
+        -------
+        self : RBM
+            The fitted model.
+
+        Raises
+        ------
+        ValueError
+            If X is not a table of finite numbers, or if the fit diverges. The
+            estimator is then left as it was.
+        """
+        with _restoring_features(self):
+            X = self._validate_training_data(X, reset=True)
+            rng = make_rng(self.random_state)
+            probe_rng = rng.spawn(1)[0]
+            rows, held_out = self._split(X.shape[0], rng)
+            training = self._start_training(X, rows, rng)
+            context = self._init_callback_context(max_subtasks=self.n_iter)
+            monitor = Monitor(
+                self,
+                context,
+                training.optimizer,
+                Probe(X, rows, len(rows), probe_rng),
+                None if held_out is None else Probe(X, held_out, len(rows), probe_rng),
+                patience=self.n_iter_no_change,
+                tol=self.tol,
+                verbose=self.verbose,
+                X=X,
+                y=y,
+            )
+            context.call_on_fit_task_begin(estimator=self, **monitor.data)
+            self._train(training, X, rows, monitor, self.n_iter)
+            context.call_on_fit_task_end(
+                estimator=self,
+                reconstruction_attributes=lambda: {"machine_": training.machine.copy()},
+                **monitor.data,
+            )
+            self._adopt(training, X)
+            self.history_ = monitor.history
+            self.n_iter_ = len(monitor.history)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Go on learning: one sweep over the rows of X, in minibatches.
+
+        Chains, momentum and the random numbers go on where the last call, or `fit`,
+        has left them. Early stopping takes no part.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data, of the same dtype in all calls.
+
+        y : array-like, default=None
+            Ignored.
+
+        Returns
+        -------
+        self : RBM
+            The fitted model.
+
+        Raises
+        ------
+        ValueError
+            If X is not a table of finite numbers with the columns of the first call,
+            or if the fit diverges. The model is then left as it was.
+        """
+        first = not hasattr(self, "machine_")
+        with _restoring_features(self):
+            X = self._validate_training_data(X, reset=first)
+            rows = np.arange(X.shape[0])
+            # Learning goes on in a copy, so that an error leaves the model alone.
+            training = copy.deepcopy(getattr(self, "_training", None))
+            if training is None:
+                machine = None if first else self.machine_.copy()
+                rng = make_rng(self.random_state)
+                training = self._start_training(X, rows, rng, machine)
+            self._train(training, X, rows, Guard(training.optimizer), 1)
+            self._adopt(training, X)
+        return self
+
+    def _validate_training_data(self, X, reset):
+        X = self._validate(X, reset=reset, order="C")
+        low, high = units.resolve(self.visible).bounds
+        smallest, largest = value_range(X)
+        slack = 1e-6 * (high - low)
+        if smallest < low - slack or largest > high + slack:
+            warnings.warn(
+                f"X has values from {smallest:.4g} to {largest:.4g}, and the visible "
+                f"units of {type(self).__name__} take values from {low} to {high}. "
+                "Scale the columns, with sklearn.preprocessing.MinMaxScaler for "
+                "example, or binarize them.",
+                DataRangeWarning,
+                stacklevel=4,
+            )
+        return X
+
+    def _validate(self, X, reset=False, order=None):
+        return validate_data(
+            self, X, accept_sparse="csr", dtype=DTYPES, order=order, reset=reset
+        )
+
+    def _split(self, n_samples, rng):
+        """The rows to learn from and, for early stopping, those held out."""
+        if not self.early_stopping:
+            return np.arange(n_samples), None
+        n_held_out = max(1, round(self.validation_fraction * n_samples))
+        if n_held_out >= n_samples:
+            raise ValueError(
+                f"early_stopping=True with validation_fraction="
+                f"{self.validation_fraction} leaves no row to learn from: X has "
+                f"n_samples={n_samples}. Take early_stopping=False or more rows."
+            )
+        rows = rng.permutation(n_samples)
+        return rows[n_held_out:], rows[:n_held_out]
+
+    def _start_training(self, X, rows, rng, machine=None):
+        """A new training, of a new machine unless one is given."""
+        visible_mean = column_mean(X, rows)
+        if machine is None:
+            machine = self._new_machine(visible_mean, X, len(rows), rng)
+        centering = weight_decay = None
+        if self.centered:
+            dtype = machine.weights.dtype
+            hidden_mean = machine.hidden.mean(machine.hidden_bias)
+            centering = Centering(visible_mean.astype(dtype), hidden_mean)
+        if self.weight_decay:
+            weight_decay = WeightDecay(self.weight_decay, self.l1_ratio)
+        gradient = gradients.resolve(self.gradient)
+        direction = Direction(gradient, centering, weight_decay)
+        optimizer = SGD(self.learning_rate, self.momentum, self.n_iter)
+        return _Training(machine, direction, optimizer, rng)
+
+    def _new_machine(self, visible_mean, X, n_rows, rng):
+        """Random weights, and visible biases that start from the columns' means."""
+        dtype = working_dtype(X)
+        visible, hidden = units.resolve(self.visible), units.resolve(self.hidden)
+        # Enough that units differ from the start, not so much that they saturate.
+        spread = min(0.1, 3 / np.sqrt(X.shape[1]))
+        weights = rng.normal(0, spread, (X.shape[1], self.n_components))
+        low, high = visible.bounds
+        if np.isfinite(low) and np.isfinite(high):
+            # One more row, half way between the bounds, keeps constant columns finite.
+            mean = np.clip(visible_mean, low, high)
+            visible_mean = (mean * n_rows + (low + high) / 2) / (n_rows + 1)
+        return RestrictedMachine(
+            weights.astype(dtype),
+            visible.link(visible_mean).astype(dtype),
+            np.zeros(self.n_components, dtype),
+            visible,
+            hidden,
+        )
+
+    def _train(self, training, X, rows, monitor, epochs):
+        """Learn for some epochs; `training` ends with the machine to be kept."""
+        support = training.machine.visible.support
+        training.direction.sample_data = (
+            self.sample_data and support is not None and not takes_only(X, support)
+        )
+        first = training.epoch
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                done = train(
+                    training.machine,
+                    X,
+                    rows,
+                    training.direction,
+                    training.optimizer,
+                    monitor,
+                    epochs=range(first, first + epochs),
+                    batch_size=self.batch_size,
+                    rng=training.rng,
+                )
+        except KeyboardInterrupt:
+            if monitor.last is None:
+                raise
+            done = len(monitor.history)
+            warnings.warn(
+                f"Interrupted in epoch {done + 1}; the model is that of epoch {done}.",
+                stacklevel=4,
+            )
+            training.machine = monitor.last
+        training.epoch = first + done
+        if monitor.best is not None:
+            training.machine = monitor.best
+
+    def _adopt(self, training, X):
+        """Make the result of a training this estimator's model."""
+        self._training = training
+        self.machine_ = training.machine
+        self.gradient_ = training.direction.gradient
+        self._rng = training.rng.spawn(1)[0]
+        chains = getattr(self.gradient_, "chains_", None)
+        if chains is None:
+            chains = self.machine_.state(self._rows(X[: self.batch_size]), self._rng)
+        self.h_samples_ = chains.hidden
+
+    @classmethod
+    def from_sklearn(cls, rbm):
+        """Take over a fitted ``BernoulliRBM`` of scikit-learn.
+
+        Parameters
+        ----------
+        rbm : sklearn.neural_network.BernoulliRBM
+            A fitted estimator; not changed.
+
+        Returns
+        -------
+        rbm : RBM
+            A fitted estimator with the same parameters and the same model.
+
+        Raises
+        ------
+        NotFittedError
+            If `rbm` is not fitted.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from sklearn.neural_network import BernoulliRBM as Original
+        >>> from skdbn import BernoulliRBM
+        >>> X = load_digits().data / 16
+        >>> original = Original(16, n_iter=2, random_state=0).fit(X)
+        >>> rbm = BernoulliRBM.from_sklearn(original)
+        >>> bool(abs(rbm.transform(X) - original.transform(X)).max() < 1e-12)
+        True
+        """
+        check_is_fitted(rbm)
+        new = cls(**rbm.get_params(deep=False))
+        new.machine_ = RestrictedMachine(
+            np.array(rbm.components_.T, order="C"),
+            np.array(rbm.intercept_visible_),
+            np.array(rbm.intercept_hidden_),
+        )
+        new.h_samples_ = np.array(rbm.h_samples_)
+        new.n_features_in_ = rbm.n_features_in_
+        if hasattr(rbm, "feature_names_in_"):
+            new.feature_names_in_ = rbm.feature_names_in_
+        return new
+
+    @property
+    def components_(self):
+        """The weights, of shape (n_components, n_features)."""
+        return self.machine_.weights.T
+
+    @property
+    def intercept_hidden_(self):
+        """Biases of the hidden units."""
+        return self.machine_.hidden_bias
+
+    @property
+    def intercept_visible_(self):
+        """Biases of the visible units."""
+        return self.machine_.visible_bias
+
+    @property
+    def _n_features_out(self):
+        return self.machine_.weights.shape[1]
+
+    def _rows(self, X):
+        """Rows as a dense array in the dtype of the model."""
+        return as_float(X, self.machine_.weights.dtype)
+
+    def _hidden_rows(self, H):
+        """Validated values of the hidden units."""
+        check_is_fitted(self, "machine_")
+        H = check_array(H, dtype=self.machine_.weights.dtype, input_name="H")
+        if H.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"H has {H.shape[1]} columns, but {type(self).__name__} has "
+                f"{self._n_features_out} hidden units. Give one column a unit, as "
+                "transform returns them."
+            )
+        return H
+
+    def transform(self, X):
+        """The hidden units' means, E[h | v]; P(h = 1 | v) for binary units.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data.
+
+        Returns
+        -------
+        H : ndarray of shape (n_samples, n_components)
+            The features, in the dtype of the fitted model.
+        """
+        check_is_fitted(self, "machine_")
+        X = self._validate(X)
+        machine = self.machine_
+        H = np.empty((X.shape[0], self._n_features_out), machine.weights.dtype)
+        for part, block in blocks(X, H.shape[1], H.dtype):
+            machine.hidden_mean(block, out=H[part])
+        return H
+
+    def inverse_transform(self, H):
+        """The visible units' means, E[v | h].
+
+        Parameters
+        ----------
+        H : array-like of shape (n_samples, n_components)
+            Values of the hidden units, or their means.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The expected rows.
+        """
+        H = self._hidden_rows(H)
+        return self.machine_.visible_mean(H)
+
+    def reconstruct(self, X):
+        """The means of the visible units, given the hidden means of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            ``inverse_transform(transform(X))``.
+        """
+        return self.inverse_transform(self.transform(X))
+
+    def gibbs(self, v):
+        """One sweep of Gibbs sampling: h from v, then v from h.
+
+        Each call goes on in the estimator's own stream of random numbers.
+
+        Parameters
+        ----------
+        v : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Values of the visible units.
+
+        Returns
+        -------
+        v_new : ndarray of shape (n_samples, n_features)
+            Their values after the sweep.
+        """
+        check_is_fitted(self, "machine_")
+        machine = self.machine_
+        rng = self._sampling_rng()
+        h = machine.hidden_sample(self._rows(self._validate(v)), rng)
+        return machine.visible_sample(h, rng)
+
+    def sample(self, n_samples=1, *, n_steps=1000, random_state=None):
+        """Draw rows from the model, each at the end of a Gibbs chain of its own.
+
+        The chains start from units that feel only their biases, and take time to
+        forget it.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+
+        n_steps : int, default=1000
+            Number of Gibbs sweeps.
+
+        random_state : int, RandomState instance or None, default=None
+            None goes on in the estimator's own stream of random numbers, so that the
+            next call draws other rows.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The rows.
+        """
+        check_is_fitted(self, "machine_")
+        check_count("n_samples", n_samples)
+        check_count("n_steps", n_steps)
+        rng = self._sampling_rng() if random_state is None else make_rng(random_state)
+        machine = self.machine_
+        state = machine.initial_state(n_samples, rng)
+        for _ in range(n_steps):
+            machine.transition(state, rng, out=state)
+        return state.visible
+
+    def _sampling_rng(self):
+        if not hasattr(self, "_rng"):
+            self._rng = make_rng(self.random_state)
+        return self._rng
+
+    def free_energy(self, X):
+        r"""The free energy of each row, F(v) = −log Σₕ exp(−E(v, h)).
+
+        It is −log p(v) but for the model's normaliser: small for rows that the model
+        finds likely, and comparable between rows of one model only.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data.
+
+        Returns
+        -------
+        free_energy : ndarray of shape (n_samples,)
+            In nats.
+        """
+        return self._each_row("free_energy", X)
+
+    def score_samples(self, X):
+        r"""The pseudo-log-likelihood of each row, exactly.
+
+        .. math:: \sum_i \log P(v_i \mid v_{-i})
+
+        over all columns i: how well each value follows from the others. A value
+        between 0 and 1 on binary units counts by the cross-entropy of it and
+        P(v_i = 1 | v_{-i}). Unlike the likelihood it needs no normaliser.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data.
+
+        Returns
+        -------
+        pseudo_log_likelihood : ndarray of shape (n_samples,)
+            In nats; higher is better.
+
+        References
+        ----------
+        .. [1] Besag, J. (1975). Statistical analysis of non-lattice data. The
+           Statistician 24, 179-195.
+        """
+        return self._each_row("pseudo_log_likelihood", X, dense=True)
+
+    def score(self, X, y=None):
+        """The mean of :meth:`score_samples`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data.
+
+        y : array-like, default=None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            Mean pseudo-log-likelihood of a row, in nats.
+        """
+        return float(self.score_samples(X).mean())
+
+    def _each_row(self, name, X, dense=False):
+        """The machine's method of this name for blocks of X: a number a row."""
+        check_is_fitted(self, "machine_")
+        X = self._validate(X)
+        machine = self.machine_
+        result = np.empty(X.shape[0], machine.weights.dtype)
+        width = max(machine.weights.shape) if dense else machine.weights.shape[1]
+        for part, block in blocks(X, width, result.dtype):
+            result[part] = getattr(machine, name)(block)
+        return result
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+@contextmanager
+def _restoring_features(estimator):
+    """On an error, forget the columns that validation has noted."""
+    names = ("n_features_in_", "feature_names_in_")
+    before = {name: vars(estimator)[name] for name in names if name in vars(estimator)}
+    try:
+        yield
+    except BaseException:
+        for name in names:
+            vars(estimator).pop(name, None)
+        vars(estimator).update(before)
+        raise

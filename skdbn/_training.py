@@ -1,0 +1,83 @@
+"""The training loop, for every model in the package."""
+
+import numpy as np
+from scipy.sparse import issparse
+
+
+def minibatches(X, rows, batch_size, rng, room=None):
+    """The given rows of X in random order, a batch at a time.
+
+    A dense batch is written into `room`, if that has the dtype of X, and is
+    overwritten by the next one. `rows` is shuffled in place, from sorted order, so
+    that an epoch depends on the generator alone.
+    """
+    rows.sort()
+    rng.shuffle(rows)
+    if issparse(X):
+        room = None
+    elif room is None or room.dtype != X.dtype:
+        room = np.empty((min(batch_size, len(rows)), X.shape[1]), X.dtype)
+    for start in range(0, len(rows), batch_size):
+        chosen = rows[start : start + batch_size]
+        if room is None:
+            yield X[chosen]
+        else:
+            # mode="clip", since "raise" would go through a buffer
+            batch = room if len(chosen) == len(room) else room[: len(chosen)]
+            yield np.take(X, chosen, axis=0, out=batch, mode="clip")
+
+
+def train(machine, X, rows, direction, optimizer, monitor, *, epochs, batch_size, rng):
+    """Move `machine` along `direction` for some epochs.
+
+    Parameters
+    ----------
+    machine : Machine
+        Changed in place.
+
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Data.
+
+    rows : ndarray of int
+        The rows of X to learn from.
+
+    direction : callable
+        ``direction(machine, batch, rng, rate)`` gives the step.
+
+    optimizer : SGD
+        Makes the step.
+
+    monitor : Monitor
+        Told of each epoch's begin and end; its answer at the end can stop the loop.
+
+    epochs : range
+        The epochs to do, counted from the start of the training.
+
+    batch_size : int
+        Rows in a batch; the last one of an epoch may be smaller.
+
+    rng : numpy.random.Generator
+        Source of random numbers.
+
+    Returns
+    -------
+    n_epochs : int
+        The number of epochs done.
+    """
+    share = min(1.0, batch_size / len(rows))
+    room = direction.start(machine, batch_size, rng, min(batch_size, len(rows)))
+    try:
+        n_epochs = 0
+        for epoch in epochs:
+            monitor.epoch_begins(epoch)
+            for i, batch in enumerate(minibatches(X, rows, batch_size, rng, room)):
+                rate, momentum = optimizer.rates(epoch + i * share)
+                step = direction(machine, batch, rng, rate)
+                optimizer.step(machine.params, step, momentum)
+                machine.project()
+            n_epochs += 1
+            if monitor.epoch_ends(epoch, machine):
+                break
+        return n_epochs
+    finally:
+        direction.stop()

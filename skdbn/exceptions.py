@@ -1,0 +1,19 @@
+"""Warnings that skdbn raises."""
+
+__all__ = ["DataRangeWarning"]
+
+
+class DataRangeWarning(UserWarning):
+    """Data lie outside the values that the visible units can take.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skdbn import BernoulliRBM
+    >>> from skdbn.exceptions import DataRangeWarning
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     _ = BernoulliRBM(n_components=2, n_iter=1).fit([[0.0, 255.0], [9.0, 4.0]])
+    >>> caught[0].category is DataRangeWarning
+    True
+    """

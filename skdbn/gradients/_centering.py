@@ -1,0 +1,27 @@
+"""Centering: the gradient about the means, invariant to flipped bits."""
+
+import numpy as np
+
+
+class Centering:
+    """The mean of the visible units, and a running mean of the hidden ones.
+
+    The centered gradient is that of the energy −(v − v₀)·W·(h − h₀), written in the
+    parameters of the plain machine [1]_: a transformation of the direction, which
+    :meth:`RestrictedMachine.difference` applies, and not a second model.
+
+    References
+    ----------
+    .. [1] Melchior, J., Fischer, A. and Wiskott, L. (2016). How to center deep
+       Boltzmann machines. JMLR 17(99).
+    """
+
+    slide = 0.01
+
+    def __init__(self, visible, hidden):
+        self.visible = np.array(visible)
+        self.hidden = np.array(hidden)
+
+    def move(self, change):
+        """Let h₀ slide by a share of `change`, the mean of h − h₀ over a batch."""
+        self.hidden += self.slide * change

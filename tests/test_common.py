@@ -1,0 +1,31 @@
+"""scikit-learn's checks of an estimator's manners; none is expected to fail."""
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skdbn import RBM, BernoulliRBM
+from skdbn.gradients import CD, PCD
+from skdbn.schedules import Linear, Step
+
+ESTIMATORS = [
+    BernoulliRBM(n_components=4),
+    BernoulliRBM(n_components=4, gradient="cd", centered=False),
+    BernoulliRBM(n_components=4, gradient=CD(n_steps=2), early_stopping=True),
+    RBM(n_components=4),
+    RBM(
+        n_components=4,
+        gradient=PCD(n_steps=2, n_chains=7),
+        learning_rate=Linear(0.05),
+        momentum=Step(0.5, 0.9, epochs=2),
+        weight_decay=0.001,
+        l1_ratio=0.5,
+        batch_size=30,
+    ),
+]
+
+
+# The checks feed normal variates, whatever the range of the units.
+@pytest.mark.filterwarnings("ignore::skdbn.exceptions.DataRangeWarning")
+@parametrize_with_checks(ESTIMATORS)
+def test_scikit_learn_conventions(estimator, check):
+    check(estimator)

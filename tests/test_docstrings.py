@@ -1,0 +1,92 @@
+"""Every public object has a complete docstring in numpydoc's format."""
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+from numpydoc.validate import validate
+
+import skdbn
+
+NOT_CHECKED = {
+    "GL01": "the summary starts right after the quotes, as in scikit-learn",
+    "ES01": "one line can be enough",
+    "RT02": "a single returned value may have a name, as in scikit-learn",
+}
+NOT_CHECKED_ON_METHODS = {
+    "EX01": "the example of the class shows its methods",
+    "SA01": "the other methods are on the same page",
+}
+NOT_CHECKED_ON_EXCEPTIONS = {
+    "EX01": "users meet an exception, they do not call it",
+    "SA01": "its text says where it comes from",
+}
+
+
+def public_modules():
+    """Yield the package and its public modules; machines are an inner matter."""
+    yield skdbn
+    for info in pkgutil.iter_modules(skdbn.__path__):
+        if not info.name.startswith("_") and info.name != "machines":
+            yield importlib.import_module(f"skdbn.{info.name}")
+
+
+def function_of(member):
+    """Return the function behind a method or property, None for anything else."""
+    if isinstance(member, property):
+        return member.fget
+    if isinstance(member, staticmethod | classmethod):
+        return member.__func__
+    return member if inspect.isroutine(member) else None
+
+
+def documented_members(cls):
+    """Yield the names of public methods and properties that skdbn defines."""
+    for name in dir(cls):
+        owner = next((c for c in cls.__mro__ if name in vars(c)), object)
+        function = function_of(vars(owner).get(name))
+        if name.startswith("_") or not owner.__module__.startswith("skdbn"):
+            continue
+        # scikit-learn adds methods such as set_fit_request to the class.
+        if function is None or not (function.__module__ or "").startswith("skdbn"):
+            continue
+        # Without a docstring of its own a method has that of the contract.
+        own = vars(owner)[name].__doc__
+        if own or not inspect.getdoc(getattr(owner, name)):
+            yield f"{owner.__module__}.{owner.__qualname__}.{name}"
+
+
+def public_objects():
+    """Map the dotted name of each public object to the codes not checked on it."""
+    objects = {}
+    for module in public_modules():
+        for name in module.__all__:
+            public = getattr(module, name)
+            if not inspect.isclass(public) and not inspect.isroutine(public):
+                continue
+            raised = inspect.isclass(public) and issubclass(public, BaseException)
+            key = f"{public.__module__}.{public.__qualname__}"
+            objects[key] = NOT_CHECKED | (NOT_CHECKED_ON_EXCEPTIONS if raised else {})
+            if inspect.isclass(public):
+                for member in documented_members(public):
+                    objects[member] = NOT_CHECKED | NOT_CHECKED_ON_METHODS
+    return objects
+
+
+OBJECTS = public_objects()
+
+
+@pytest.mark.parametrize("name", sorted(OBJECTS))
+def test_docstring(name):
+    errors = [
+        f"{code}: {message}"
+        for code, message in validate(name)["errors"]
+        if code not in OBJECTS[name]
+    ]
+    assert not errors, "\n".join([name, *errors])
+
+
+@pytest.mark.parametrize("module", public_modules(), ids=lambda m: m.__name__)
+def test_module_docstring(module):
+    assert module.__doc__

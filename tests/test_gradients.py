@@ -1,0 +1,469 @@
+"""Gradients, each by its name in the registry, and what is done to a direction."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from _oracle import Enumeration, centred, flip, flip_params
+from scipy import sparse
+
+from skdbn._random import make_rng
+from skdbn.gradients import PCD, REGISTRY, Gradient, resolve
+from skdbn.gradients._centering import Centering
+from skdbn.gradients._decay import WeightDecay
+from skdbn.gradients._direction import Direction
+from skdbn.machines import RestrictedMachine, State
+
+every_gradient = pytest.mark.parametrize("name", REGISTRY)
+
+# Every gradient as it comes and, where it can, with other numbers of chains.
+VARIANTS = [
+    pytest.param(REGISTRY[name](**settings), id=f"{name}-{settings}")
+    for name in REGISTRY
+    for settings in (
+        {},
+        {"n_steps": 3},
+        *(
+            ({"n_chains": 1}, {"n_chains": 7}, {"n_chains": 50})
+            if "n_chains" in REGISTRY[name]().get_params()
+            else ()
+        ),
+    )
+]
+every_variant = pytest.mark.parametrize("gradient", VARIANTS)
+
+
+class ExactMachine(RestrictedMachine):
+    """Draws visible rows from the enumerated p(v), whatever the old state."""
+
+    def visible_sample(self, h, rng, out):
+        out[:] = Enumeration.of(self).draw(len(out), rng)
+        return out
+
+
+class GivenRows(Gradient):
+    """The model phase consists of these rows; also shows how to write a gradient."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def n_model_rows(self, n_data):
+        return len(self.rows)
+
+    def sample(self, machine, phases, rng):
+        phases.model.visible[:] = self.rows
+        machine.hidden_mean(phases.both.visible, out=phases.both.hidden_mean)
+
+
+def exact(machine):
+    return ExactMachine(*machine.params, machine.visible, machine.hidden)
+
+
+def offsets(rng, n_visible=4, n_hidden=3):
+    """Offsets that stay where they are."""
+    centering = Centering(rng.random(n_visible), rng.random(n_hidden))
+    centering.slide = 0.0
+    return centering
+
+
+def direction(gradient, machine, batch, seed=0, centering=None):
+    """What one call of a fresh copy of the gradient returns."""
+    rng, gradient = make_rng(seed), copy.deepcopy(gradient)
+    gradient.start(machine, batch.shape[0], rng)
+    found = gradient(machine, batch, rng, centering)
+    return [array.copy() for array in found]
+
+
+def naive(machine, data, model, centering=None):
+    """Mean over the data minus mean over the model, a row at a time."""
+    oracle = Enumeration.of(machine)
+    change = [0.0, 0.0, 0.0]
+    for rows, sign in ((data, 1), (model, -1)):
+        for v, h in zip(rows, oracle.hidden_mean(rows), strict=True):
+            for i, term in enumerate((np.outer(v, h), v, h)):
+                change[i] = change[i] + sign * term / len(rows)
+    if centering is None:
+        return change
+    return centred(change, centering.visible, centering.hidden)
+
+
+def assert_directions_equal(found, expected, rtol=1e-12):
+    scale = max(np.abs(array).max() for array in expected)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=rtol * max(scale, 1))
+
+
+def far_apart(one, other):
+    return max(np.abs(a - b).max() for a, b in zip(one, other, strict=True)) > 1e-3
+
+
+# The direction from given rows
+
+
+@pytest.mark.parametrize("n_data, n_model", [(1, 1), (5, 5), (3, 8), (9, 2)])
+@pytest.mark.parametrize("is_centred", [False, True])
+def test_difference_is_the_formula(n_data, n_model, is_centred, machine, rng):
+    data, model = rng.random((n_data, 4)), rng.random((n_model, 4))
+    centering = offsets(rng) if is_centred else None
+    found = direction(GivenRows(model), machine, data, centering=centering)
+    assert_directions_equal(found, naive(machine, data, model, centering))
+
+
+@pytest.mark.parametrize("is_centred", [False, True])
+def test_rate_is_a_factor(is_centred, machine, rng):
+    data, model = rng.random((5, 4)), rng.random((3, 4))
+    follow = Direction(
+        GivenRows(model), offsets(rng) if is_centred else None, WeightDecay(0.1, 0.5)
+    )
+    follow.start(machine, 5, rng)
+    full = [array.copy() for array in follow(machine, data, rng)]
+    assert_directions_equal(
+        follow(machine, data, rng, 0.3), [0.3 * array for array in full]
+    )
+
+
+def test_both_phases_weigh_the_same(machine):
+    phases = machine.phases(7, 5)
+    for n_model, n_data in ((7, 5), (7, 2), (1, 5)):
+        phases.resize(n_model, n_data)
+        np.testing.assert_allclose(phases.signs.sum(), 0, atol=1e-15)
+        assert len(phases.data.visible) == n_data
+        assert len(phases.model.visible) == n_model
+
+
+def test_same_rows_in_both_phases_cancel(machine, rng):
+    data = rng.random((4, 4))
+    for centering in (None, offsets(rng)):
+        model = np.repeat(data, 3, axis=0)
+        found = direction(GivenRows(model), machine, data, centering=centering)
+        assert_directions_equal(found, [np.zeros_like(a) for a in machine.params])
+
+
+def test_smaller_batch_after_a_larger_one(machine, rng):
+    """The last batch of an epoch finds nothing left over from the one before."""
+    model, large, small = (rng.random((n, 4)) for n in (5, 8, 3))
+    gradient, centering = GivenRows(model), offsets(rng)
+    gradient.start(machine, 8, rng)
+    for batch in (large, small, large):
+        found = gradient(machine, batch, rng, centering)
+        assert_directions_equal(found, naive(machine, batch, model, centering))
+
+
+@every_variant
+def test_repeated_rows_change_nothing(gradient, make_machine, rng):
+    machine = make_machine()
+    # Visible units that are certain: the model phase is always the same.
+    machine.visible_bias[:] = [60, -60, 60, -60]
+    batch = rng.random((3, 4))
+    once, often = (
+        direction(gradient, machine, np.tile(batch, (n, 1))) for n in (1, 10)
+    )
+    model = np.array([[1.0, 0, 1, 0]])
+    assert_directions_equal(once, naive(machine, batch, model))
+    assert_directions_equal(often, once)
+
+
+# The direction from sampled rows
+
+
+@every_variant
+@pytest.mark.parametrize("is_centred", [False, True])
+def test_expectation_is_the_exact_gradient(gradient, is_centred, machine, rng, seed):
+    """If the model phase is drawn exactly, up to 5 standard errors."""
+    oracle = Enumeration.of(machine)
+    batch = np.repeat(rng.random((3, 4)), 20, axis=0)
+    centering = offsets(rng) if is_centred else None
+    started, n_calls = copy.deepcopy(gradient), 200
+    stream = make_rng(seed)
+    started.start(exact(machine), len(batch), stream)
+    total = [0.0, 0.0, 0.0]
+    for _ in range(n_calls):
+        change = started(exact(machine), batch, stream, centering)
+        total = [a + b for a, b in zip(total, change, strict=True)]
+    n_draws = n_calls * started.n_model_rows(len(batch))
+
+    states = oracle.model_statistics()
+    if is_centred:
+        states = centred(states, centering.visible, centering.hidden)
+    data_phase = naive(machine, batch, oracle.v[:1], centering)
+    for found, data, state in zip(total, data_phase, states, strict=True):
+        weights = oracle.p_v.reshape(-1, *[1] * (state.ndim - 1))
+        model = (weights * state).sum(axis=0)
+        variance = (weights * (state - model) ** 2).sum(axis=0)
+        expected = data + state[0] - model  # naive() has subtracted state 0
+        error = np.abs(found / n_calls - expected)
+        assert (error < 5 * np.sqrt(variance / n_draws)).all()
+
+
+@every_gradient
+@pytest.mark.parametrize("n_steps", [1, 2, 4])
+def test_model_phase_is_so_many_sweeps_from_its_start(name, n_steps, machine, rng):
+    """From the data, or from the chains; by the matrix of the Gibbs sampler."""
+    # Two opposite patterns, between which the chains go slowly to and fro.
+    machine.weights[:] = 1.5 * np.outer([1, -1, 1, 1], [1, 1, -1])
+    machine.visible_bias[:] = -machine.weights.sum(axis=1) / 2
+    machine.hidden_bias[:] = -machine.weights.sum(axis=0) / 2
+    oracle = Enumeration.of(machine)
+    n, start = 20_000, oracle.p_v.argmax()
+    kernel = (oracle.table / oracle.p_v[:, None]) @ (oracle.table / oracle.p_h).T
+    rows = np.tile(oracle.v[start], (n, 1))
+    gradient = REGISTRY[name](n_steps=n_steps)
+    gradient.chains_ = machine.state(rows.copy(), rng)
+    found = direction(gradient, machine, rows, seed=rng.integers(2**31))
+
+    def model_phase(n_sweeps):
+        p = np.linalg.matrix_power(kernel, n_sweeps)[start]
+        for state in oracle.model_statistics():
+            weights = p.reshape(-1, *[1] * (state.ndim - 1))
+            mean = (weights * state).sum(axis=0)
+            variance = (weights * (state - mean) ** 2).sum(axis=0)
+            yield state[start] - mean, 5 * np.sqrt(variance / n) + 1e-12
+
+    def agrees(n_sweeps):
+        return all(
+            (np.abs(change - expected) < tolerance).all()
+            for change, (expected, tolerance) in zip(
+                found, model_phase(n_sweeps), strict=True
+            )
+        )
+
+    assert agrees(n_steps)
+    assert not agrees(n_steps - 1) and not agrees(n_steps + 1)
+
+
+@every_variant
+@pytest.mark.parametrize(
+    "container", [sparse.csr_array, sparse.csr_matrix, np.asfortranarray]
+)
+def test_batch_in_any_container(gradient, container, machine, rng, seed):
+    batch = (rng.random((6, 4)) < 0.4).astype(float)
+    dense = direction(gradient, machine, batch, seed)
+    for dtype in (np.float64, np.float32, np.uint8, bool):
+        found = direction(gradient, machine, container(batch.astype(dtype)), seed)
+        assert_directions_equal(found, dense)
+
+
+@every_variant
+def test_float32_stays(gradient, make_machine, rng):
+    machine = make_machine(dtype=np.float32)
+    batch, centering = rng.random((5, 4)), offsets(rng)
+    centering.visible = centering.visible.astype(np.float32)
+    centering.hidden = centering.hidden.astype(np.float32)
+    for chosen in (None, centering):
+        found = direction(gradient, machine, batch, centering=chosen)
+        assert [array.dtype for array in found] == [np.float32] * 3
+
+
+@every_variant
+def test_machine_and_batch_are_left_alone(gradient, machine, rng):
+    batch = rng.random((5, 4))
+    before = [array.copy() for array in (*machine.params, batch)]
+    direction(gradient, machine, batch, centering=offsets(rng))
+    for old, new in zip(before, (*machine.params, batch), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@every_gradient
+def test_resolve(name):
+    settings = REGISTRY[name](n_steps=4)
+    assert type(resolve(name)) is REGISTRY[name]
+    assert resolve(settings) is not settings
+    assert resolve(settings).get_params() == settings.get_params()
+
+
+def test_contract_is_abstract(machine, rng):
+    for call in (
+        lambda: Gradient().n_model_rows(3),
+        lambda: Gradient().sample(machine, machine.phases(1, 1), rng),
+    ):
+        with pytest.raises(NotImplementedError):
+            call()
+
+
+# Persistent chains
+
+
+def run(gradient, machine, batch, rng, n_calls):
+    gradient.start(machine, len(batch), rng)
+    for _ in range(n_calls):
+        gradient(machine, batch, rng)
+    gradient.stop()
+    return gradient.chains_.visible
+
+
+@pytest.mark.parametrize("n_steps", [1, 3])
+def test_chains_go_on(n_steps, machine, rng, seed):
+    """Two and three calls, with a stop in between, are five calls."""
+    batch = rng.random((6, 4))
+    stream, parts = make_rng(seed), PCD(n_steps, n_chains=8)
+    first = run(parts, machine, batch, stream, 2).copy()
+    parts_end = run(parts, machine, batch, stream, 3)
+    whole_end = run(PCD(n_steps, n_chains=8), machine, batch, make_rng(seed), 5)
+    np.testing.assert_array_equal(parts_end, whole_end)
+    assert (first != parts_end).any()
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda gradient: pickle.loads(pickle.dumps(gradient))]
+)
+def test_chains_survive_a_copy(copied, machine, rng, seed):
+    batch, gradient = rng.random((6, 4)), PCD(n_chains=8)
+    run(gradient, machine, batch, rng, 2)
+    other = copied(gradient)
+    kept = State(*(array.copy() for array in gradient.chains_))
+    for one, two in zip(kept, other.chains_, strict=True):
+        np.testing.assert_array_equal(one, two)
+    moved = run(gradient, machine, batch, make_rng(seed), 3)
+    np.testing.assert_array_equal(other.chains_.visible, kept.visible)
+    np.testing.assert_array_equal(run(other, machine, batch, make_rng(seed), 3), moved)
+
+
+@pytest.mark.parametrize("n_chains, expected", [(None, 6), (1, 1), (9, 9)])
+def test_number_of_chains(n_chains, expected, machine, rng):
+    gradient = PCD(n_chains=n_chains)
+    assert run(gradient, machine, rng.random((6, 4)), rng, 1).shape == (expected, 4)
+    assert gradient.n_model_rows(2) == expected
+
+
+def test_chains_reach_the_model(machine, rng):
+    """Mean hidden activity of the chains, after many steps, within 5 standard errors."""
+    oracle, n = Enumeration.of(machine), 20_000
+    gradient = PCD(n_chains=n)
+    end = run(gradient, machine, rng.random((2, 4)), rng, 60)
+    mean = oracle.p_v @ oracle.v
+    error = np.abs(end.mean(axis=0) - mean)
+    assert (error < 5 * np.sqrt(mean * (1 - mean) / n)).all()
+
+
+# Centering and weight decay
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.2])
+def test_hidden_offset_slides_to_the_batch(rate, machine, rng):
+    """After the step, and by a hundredth; the visible one is the mean of all data."""
+    batch, v0, h0 = rng.random((5, 4)), rng.random(4), rng.random(3)
+    centering, model = Centering(v0, h0), rng.random((2, 4))
+    follow = GivenRows(model)
+    follow.start(machine, 5, rng)
+    found = follow(machine, batch, rng, centering, rate)
+    expected = centred(naive(machine, batch, model), v0, h0)
+    assert_directions_equal(found, [rate * array for array in expected])
+    mean = Enumeration.of(machine).hidden_mean(batch).mean(axis=0)
+    np.testing.assert_allclose(centering.hidden, 0.99 * h0 + 0.01 * mean, rtol=1e-12)
+    np.testing.assert_array_equal(centering.visible, v0)
+
+
+@pytest.mark.parametrize("decay, l1_ratio", [(0.1, 0), (0.1, 1), (0.2, 0.3)])
+@pytest.mark.parametrize("is_centred", [False, True])
+def test_decay_is_the_gradient_of_the_penalty(
+    decay, l1_ratio, is_centred, machine, rng
+):
+    data, model = rng.random((5, 4)), rng.random((6, 4))
+    centering = offsets(rng) if is_centred else None
+    W = machine.weights
+    expected = naive(machine, data, model)
+    expected[0] -= decay * (l1_ratio * np.sign(W) + (1 - l1_ratio) * W)
+    if is_centred:
+        expected = centred(expected, centering.visible, centering.hidden)
+    found = Direction(GivenRows(model), centering, WeightDecay(decay, l1_ratio))
+    found.start(machine, len(data), rng)
+    assert_directions_equal(found(machine, data, rng), expected)
+
+
+class Seen(GivenRows):
+    """Keeps the data that it has seen."""
+
+    def sample(self, machine, phases, rng):
+        self.data = phases.data.visible.copy()
+        super().sample(machine, phases, rng)
+
+
+@pytest.mark.parametrize("container", [np.array, sparse.csr_array])
+def test_bits_are_drawn_from_probabilities(container, machine, rng):
+    """Each by itself, and anew in each step."""
+    n = 20_000
+    probabilities = np.array([0.0, 0.1, 0.5, 1.0])
+    X = container(np.tile(probabilities, (n, 1)))
+    follow = Direction(Seen(np.zeros((1, 4))), sample_data=True)
+    follow.start(machine, n, rng)
+    steps = []
+    for _ in range(2):
+        follow(machine, X, rng)
+        steps.append(follow.gradient.data)
+    drawn = np.concatenate(steps, axis=1)
+    assert set(np.unique(drawn)) == {0, 1}
+    means = np.tile(probabilities, 2)
+    expected = np.outer(means, means) + np.diag(means * (1 - means))
+    # Five standard errors of the mean of n bits.
+    error = 5 * np.sqrt(expected * (1 - expected) / n)
+    assert (np.abs(drawn.T @ drawn / n - expected) <= error + 1e-12).all()
+
+
+VISIBLE_FLIPS = np.array([True, False, True, True])
+HIDDEN_FLIPS = np.array([False, True, True])
+NONE = np.zeros(4, dtype=bool)
+
+
+def after_steps(arrays, data, model, offset, decay, l1_ratio, n_steps=3):
+    """The parameters after some steps on a machine with these parameters."""
+    machine = RestrictedMachine(*(array.copy() for array in arrays))
+    centering = None if offset is None else Centering(*offset)
+    penalty = WeightDecay(decay, l1_ratio) if decay else None
+    follow = Direction(GivenRows(model), centering, penalty)
+    follow.start(machine, len(data), None)
+    for _ in range(n_steps):
+        for array, change in zip(
+            machine.params, follow(machine, data, None), strict=True
+        ):
+            array += 0.3 * change
+    return machine.params
+
+
+@pytest.mark.parametrize("decay, l1_ratio", [(0, 0), (0.1, 0), (0.1, 1), (0.1, 0.5)])
+@pytest.mark.parametrize(
+    "visible_flips, hidden_flips",
+    [
+        pytest.param(VISIBLE_FLIPS, NONE[:3], id="visible"),
+        pytest.param(NONE, HIDDEN_FLIPS, id="hidden"),
+        pytest.param(VISIBLE_FLIPS, HIDDEN_FLIPS, id="both"),
+    ],
+)
+def test_centered_steps_commute_with_flips(
+    decay, l1_ratio, visible_flips, hidden_flips, machine, rng
+):
+    """With the exact gradient, and with any other rows for the model.
+
+    Learning flipped data from a flipped start gives the flipped model; the offsets
+    slide meanwhile. Without centering it does not.
+    """
+    data = rng.random((5, 4))
+    # 1,000 rows with the frequencies of p(v), as nearly as they go.
+    oracle = Enumeration.of(machine)
+    places = (np.arange(1000) + 0.5) / 1000
+    model = oracle.v[np.searchsorted(np.cumsum(oracle.p_v), places).clip(max=15)]
+    offset = rng.random(4), rng.random(3)
+
+    def both_ways(offset, flipped_offset):
+        there = after_steps(machine.params, data, model, offset, decay, l1_ratio)
+        back = after_steps(
+            flip_params(*machine.params, visible_flips, hidden_flips),
+            flip(data, visible_flips),
+            flip(model, visible_flips),
+            flipped_offset,
+            decay,
+            l1_ratio,
+        )
+        return flip_params(*there, visible_flips, hidden_flips), back
+
+    flipped_offset = flip(offset[0], visible_flips), flip(offset[1], hidden_flips)
+    assert_directions_equal(*both_ways(offset, flipped_offset), rtol=1e-11)
+    assert far_apart(*both_ways(None, None))
+
+
+def test_flips_keep_the_distribution(machine):
+    """The oracle of the test above, judged by enumeration."""
+    before = Enumeration.of(machine)
+    after = Enumeration(*flip_params(*machine.params, VISIBLE_FLIPS, HIDDEN_FLIPS))
+    index = (flip(before.v, VISIBLE_FLIPS)[:, None] == after.v).all(axis=2)
+    np.testing.assert_allclose(before.p_v, after.p_v[index.argmax(axis=1)], rtol=1e-12)

@@ -1,0 +1,152 @@
+"""Imports point down the floors, and outside packages come in by their door."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import skdbn
+
+ROOT = Path(skdbn.__file__).parent
+
+# Modules of each floor, and the highest other floor that they may import.
+FLOORS = [
+    ("_random _numerics _sklearn exceptions schedules", 0),
+    ("units", 0),
+    ("machines", 1),
+    ("gradients _optimizer _network", 1),
+    ("_training evaluation", 1),
+    ("_monitoring", 0),
+    ("_rbm", 5),
+    ("_bernoulli_rbm", 6),
+    ("_dbn", 7),
+    ("plotting", 0),
+]
+FLOOR = {
+    name: floor for floor, (names, _) in enumerate(FLOORS) for name in names.split()
+}
+SKLEARN_FLOORS = {0, 5, 6, 7, 8}
+# What these files of the floors without scikit-learn may take from sklearn.base.
+ALLOWED = {
+    "units/_base.py": "BaseEstimator",
+    "gradients/_base.py": "BaseEstimator",
+    "units/__init__.py": "clone",
+    "gradients/__init__.py": "clone",
+}
+OUTSIDE = sys.stdlib_module_names | {"numpy", "scipy", "joblib"}
+
+
+def imports(path, tree):
+    """Yield line, dotted name and whether inside a function, of all imports."""
+    package = ["skdbn", *Path(path).parent.parts]
+    todo = [(tree, False)]
+    while todo:
+        node, inside = todo.pop()
+        inside = inside or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        todo.extend((child, inside) for child in ast.iter_child_nodes(node))
+        if isinstance(node, ast.Import):
+            modules, names = [], [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            modules = package[: len(package) + 1 - node.level] if node.level else []
+            modules = [*modules, *([node.module] if node.module else [])]
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            yield node.lineno, ".".join([*modules, name]), inside
+
+
+def complaint(path, target, inside):
+    """Say what is wrong with the import of `target` in the file `path`, if anything."""
+    source = Path(path).parts[0].removesuffix(".py")
+    top, *parts = target.split(".")
+    if top == "skdbn":
+        if source == "__init__" or parts[:1] == [source]:
+            return None
+        if not parts or parts[0] not in FLOOR:
+            return "may not: that is the package itself, above all floors"
+        if FLOOR[parts[0]] > FLOORS[FLOOR[source]][1]:
+            return f"is on floor {FLOOR[source]}, {parts[0]} on {FLOOR[parts[0]]}"
+    elif top == "sklearn":
+        private = "callback" in parts[:1] or any(p.startswith("_") for p in parts)
+        if private and path != "_sklearn.py":
+            return "must take private and experimental names from _sklearn"
+        if target == f"sklearn.base.{ALLOWED.get(path)}":
+            return None
+        if FLOOR.get(source) not in SKLEARN_FLOORS:
+            return "is on a floor without scikit-learn"
+    elif top == "matplotlib":
+        if path != "plotting.py" or not inside:
+            return "may not: matplotlib is for functions in plotting only"
+    elif top not in OUTSIDE:
+        return f"may not: {top} is no dependency"
+    return None
+
+
+def violations(path, text):
+    """List what is wrong with the imports of one file, path relative to skdbn/."""
+    source = Path(path).parts[0].removesuffix(".py")
+    if source not in FLOOR and path != "__init__.py":
+        return [f"{path} has no floor: give it one in FLOORS"]
+    return [
+        f"{path}:{line} imports {target}, but {source} {problem}"
+        for line, target, inside in imports(path, ast.parse(text))
+        if (problem := complaint(path, target, inside))
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", sorted(file.relative_to(ROOT).as_posix() for file in ROOT.rglob("*.py"))
+)
+def test_imports_point_down(path):
+    found = violations(path, (ROOT / path).read_text(encoding="utf-8"))
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "path, text",
+    [
+        ("__init__.py", "from ._rbm import RBM"),
+        ("_sklearn.py", "from sklearn.base import _fit_context"),
+        ("units/__init__.py", "from ._base import Units"),
+        ("units/_base.py", "from sklearn.base import BaseEstimator"),
+        ("units/_bernoulli.py", "from .._numerics import logit\nimport numpy as np"),
+        ("gradients/_contrastive.py", "from skdbn.units import Bernoulli"),
+        ("evaluation.py", "from . import units, _random"),
+        ("_rbm.py", "from .machines import RestrictedMachine\nimport sklearn"),
+        ("plotting.py", "def show():\n    import matplotlib.pyplot as plt"),
+    ],
+)
+def test_checker_accepts(path, text):
+    assert violations(path, text) == []
+
+
+@pytest.mark.parametrize(
+    "path, text",
+    [
+        ("units/_bernoulli.py", "from ..machines import RestrictedMachine"),
+        ("units/_bernoulli.py", "from .. import machines"),
+        ("units/_bernoulli.py", "from skdbn import RBM"),
+        ("units/_bernoulli.py", "from .. import *"),
+        ("units/_bernoulli.py", "import skdbn"),
+        ("units/_bernoulli.py", "import skdbn.machines._restricted"),
+        ("units/_bernoulli.py", "def f():\n    from ..machines import x"),
+        ("units/_bernoulli.py", "from sklearn.base import BaseEstimator"),
+        ("units/_base.py", "from sklearn.base import clone"),
+        ("gradients/_base.py", "from ..machines import RestrictedMachine"),
+        ("_training.py", "from ._optimizer import SGD"),
+        ("_rbm.py", "from ._dbn import DBNTransformer"),
+        ("_rbm.py", "from sklearn.base import _fit_context"),
+        ("_rbm.py", "from sklearn.utils._param_validation import Interval"),
+        ("_rbm.py", "from sklearn import callback"),
+        ("_rbm.py", "import sklearn.callback"),
+        ("_rbm.py", "import matplotlib"),
+        ("plotting.py", "import matplotlib"),
+        ("_numerics.py", "import pandas"),
+        ("_new.py", ""),
+        ("new/__init__.py", ""),
+    ],
+)
+def test_checker_catches(path, text):
+    assert len(violations(path, text)) == 1

@@ -1,0 +1,435 @@
+"""What is watched during a fit, early stopping, callbacks and interruptions."""
+
+import pickle
+import re
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import BernoulliRBM as Original
+from sklearn.pipeline import make_pipeline
+
+from skdbn import BernoulliRBM
+from skdbn.gradients import CD
+from skdbn.schedules import Linear
+
+try:
+    from sklearn.callback import ProgressBar, ScoringMonitor
+except ImportError:
+    ProgressBar = ScoringMonitor = None
+
+needs_callbacks = pytest.mark.skipif(
+    ScoringMonitor is None, reason="scikit-learn has callbacks from 1.9 on"
+)
+
+KEYS = {"pseudo_likelihood", "reconstruction_error", "learning_rate", "seconds"}
+EARLY_KEYS = KEYS | {"validation_pseudo_likelihood", "free_energy_gap"}
+
+
+@pytest.fixture
+def X(rng):
+    """Rows that are hard to tell from noise: held-out rows soon get worse."""
+    return (rng.random((60, 12)) < 0.5).astype(float)
+
+
+def make(seed, **settings):
+    return BernoulliRBM(6, **{"n_iter": 3, "random_state": seed, **settings})
+
+
+def assert_same_model(one, other):
+    for name in ("components_", "intercept_hidden_", "intercept_visible_"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def column(rbm, key):
+    return np.array([row[key] for row in rbm.history_])
+
+
+# The history and the verbose line
+
+
+@pytest.mark.parametrize(
+    "early_stopping, keys", [(False, KEYS), (True, EARLY_KEYS)], ids=["plain", "early"]
+)
+def test_history(early_stopping, keys, X, seed):
+    rbm = make(seed, early_stopping=early_stopping, learning_rate=Linear(0.2)).fit(X)
+    assert rbm.n_iter_ == len(rbm.history_) == 3
+    for row in rbm.history_:
+        assert set(row) == keys
+        assert all(type(value) is float for value in row.values())
+        assert np.isfinite(list(row.values())).all()
+    np.testing.assert_allclose(column(rbm, "learning_rate"), [0.2, 0.4 / 3, 0.2 / 3])
+    assert (column(rbm, "seconds") >= 0).all()
+
+
+def test_no_epochs_no_history(X, seed):
+    rbm = make(seed, n_iter=0).fit(X)
+    assert rbm.history_ == [] and rbm.n_iter_ == 0
+
+
+def test_history_of_few_rows_is_exact(seed):
+    """Up to ten rows are all measured, and of one column nothing is left out."""
+    X = np.array([[0.0], [1], [1], [0.3], [1], [0], [1]])
+    rbm = make(seed).fit(X)
+    last = rbm.history_[-1]
+    assert last["pseudo_likelihood"] == pytest.approx(rbm.score(X), rel=1e-12)
+    error = np.square(rbm.reconstruct(X) - X).mean()
+    assert last["reconstruction_error"] == pytest.approx(error, rel=1e-12)
+
+
+def test_history_measures_the_same_rows_each_time(X, seed):
+    rbm = make(seed, learning_rate=1e-300, early_stopping=True).fit(np.tile(X, (20, 1)))
+    for key in EARLY_KEYS - {"seconds"}:
+        assert len(set(column(rbm, key))) == 1
+
+
+LINE = r"\[BernoulliRBM\] Iteration (\d+), pseudo-likelihood = (-?\d+\.\d\d), time = \d+\.\d\ds\n"
+
+
+@pytest.mark.parametrize("estimator", [BernoulliRBM(4), Original(4)], ids=["", "old"])
+@pytest.mark.parametrize("verbose", [True, 1, 2])
+def test_verbose_line_is_that_of_scikit_learn(estimator, verbose, X, seed, capsys):
+    estimator.set_params(n_iter=3, verbose=verbose, random_state=seed).fit(X)
+    printed = capsys.readouterr().out
+    assert re.fullmatch(LINE * 3, printed)
+    lines = re.findall(LINE, printed)
+    assert [int(number) for number, _ in lines] == [1, 2, 3]
+    if isinstance(estimator, BernoulliRBM):
+        values = [f"{value:.2f}" for value in column(estimator, "pseudo_likelihood")]
+        assert [value for _, value in lines] == values
+
+
+def test_silent_by_default(X, seed, capsys):
+    make(seed).fit(X).partial_fit(X)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("settings", [{}, {"early_stopping": True}, {"gradient": "cd"}])
+def test_verbose_changes_nothing(settings, X, seed):
+    one, other = (
+        make(np.random.RandomState(seed), verbose=verbose, **settings).fit(X)
+        for verbose in (0, 1)
+    )
+    assert_same_model(one, other)
+    np.testing.assert_array_equal(one.h_samples_, other.h_samples_)
+    np.testing.assert_array_equal(one.sample(3, n_steps=2), other.sample(3, n_steps=2))
+
+
+def test_measuring_draws_nothing_from_the_main_stream(X, seed):
+    """`fit` measures and `partial_fit` does not."""
+    stepped = make(seed)
+    for _ in range(3):
+        stepped.partial_fit(X)
+    assert_same_model(make(seed).fit(X), stepped)
+
+
+# Early stopping
+
+
+def early(seed, **settings):
+    return make(seed, early_stopping=True, learning_rate=0.5, **settings)
+
+
+def test_stops_and_keeps_the_best(X, seed):
+    rbm = early(seed, n_iter=2000, n_iter_no_change=5, tol=0).fit(X)
+    scores = column(rbm, "validation_pseudo_likelihood")
+    best = scores.argmax()
+    assert rbm.n_iter_ == len(scores) == best + 6
+    assert_same_model(rbm, early(seed, n_iter=best + 1).fit(X))
+    plain = early(seed, n_iter=best + 6).fit(X)
+    assert_same_model(rbm, plain)
+
+
+@pytest.mark.parametrize("patience", [1, 4])
+def test_patience_and_tolerance(patience, X, seed):
+    """With a huge tol the first sweep alone counts as an improvement."""
+    rbm = early(seed, n_iter=50, n_iter_no_change=patience, tol=1e9).fit(X)
+    assert rbm.n_iter_ == 1 + patience
+
+
+@pytest.mark.parametrize("fraction, n_held_out", [(0.001, 1), (0.25, 15), (0.97, 58)])
+def test_validation_fraction(fraction, n_held_out, rng, seed):
+    """Biases start from the mean of the rows that are not held out."""
+    X = rng.random((60, 3))
+    rbm = early(seed, n_iter=0, validation_fraction=fraction).fit(X)
+    n = 60 - n_held_out
+    mean = 1 / (1 + np.exp(-rbm.intercept_visible_))
+    # One more row, of 0.5, keeps the biases finite.
+    total = mean * (n + 1) - 0.5
+    subset_total = X.sum(axis=0) - total
+    assert (total <= n).all() and (subset_total <= n_held_out + 1e-9).all()
+    assert (subset_total >= -1e-9).all()
+
+
+def seen_and_held_out(seed, X, **settings):
+    """Which rows of X take part: learning moves biases only where rows have ones."""
+    identity = np.eye(len(X))
+    start = early(seed, n_iter=0, **settings).fit(identity).intercept_visible_
+    held_out = start == start.min()
+    return ~held_out, held_out
+
+
+def test_held_out_rows_do_not_take_part(X, seed):
+    """Whatever they hold, the model of the first sweep is the same."""
+    seen, held_out = seen_and_held_out(seed, X)
+    assert held_out.sum() == 6
+    poisoned = X.copy()
+    poisoned[held_out] = 1 - X[held_out]
+    one, other = (early(seed, n_iter=1).fit(data) for data in (X, poisoned))
+    assert_same_model(one, other)
+    key = "validation_pseudo_likelihood"
+    assert one.history_[0][key] != other.history_[0][key]
+    poisoned = X.copy()
+    poisoned[seen] = 1 - X[seen]
+    changed = early(seed, n_iter=1).fit(poisoned)
+    assert (changed.components_ != one.components_).any()
+
+
+def test_free_energy_gap(rng, seed):
+    """The mean of held-out rows minus that of training rows; ten rows are all."""
+    X = rng.random((10, 4))
+    seen, held_out = seen_and_held_out(seed, X, validation_fraction=0.3)
+    assert held_out.sum() == 3
+    rbm = early(seed, n_iter=1, validation_fraction=0.3).fit(X)
+    F = rbm.free_energy(X)
+    gap = F[held_out].mean() - F[seen].mean()
+    assert rbm.history_[0]["free_energy_gap"] == pytest.approx(gap, rel=1e-10)
+
+
+@pytest.mark.parametrize("n_rows, fraction", [(1, 0.1), (3, 0.9)])
+def test_no_row_left_to_learn_from(n_rows, fraction, X, seed):
+    rbm = early(seed, validation_fraction=fraction)
+    with pytest.raises(ValueError, match=rf"{fraction}.*n_samples={n_rows}"):
+        rbm.fit(X[:n_rows])
+    assert not hasattr(rbm, "n_features_in_")
+
+
+# Callbacks
+
+
+class Callback:
+    """Notes what it is told; does `action(task name, task number)` at the chosen end."""
+
+    def __init__(self, at="end", action=lambda name, number: None):
+        self.at, self.action, self.told = at, action, []
+
+    def setup(self, estimator, context):
+        self.told.append("setup")
+
+    def teardown(self, estimator, context):
+        self.told.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context, **data):
+        self.told.append(("begin", context.task_name, context.task_id))
+        if self.at == "begin":
+            self.action(context.task_name, context.task_id)
+
+    def on_fit_task_end(self, estimator, context, **data):
+        self.told.append(("end", context.task_name, context.task_id))
+        if self.at == "end":
+            return self.action(context.task_name, context.task_id)
+
+
+def at_epoch(number, error=None):
+    """An action that returns True, or raises, in an epoch counted from one."""
+
+    def action(name, task_id):
+        if name == "epoch" and task_id == number - 1:
+            if error is not None:
+                raise error
+            return True
+
+    return action
+
+
+def test_fit_without_callbacks(X, seed):
+    """In every version of scikit-learn."""
+    assert make(seed).fit(X).transform(X).shape == (60, 6)
+
+
+def score_monitor():
+    """A monitor of the estimator's own score.
+
+    `scoring=None` means the same but fails for every estimator in scikit-learn 1.9.1,
+    which takes the score for a dict.
+    """
+    return ScoringMonitor(scoring={"score": lambda rbm, X, y: rbm.score(X, y)})
+
+
+@needs_callbacks
+@pytest.mark.parametrize("with_y", [False, True])
+def test_scoring_monitor(with_y, X, seed):
+    monitor = score_monitor()
+    rbm = make(seed).set_callbacks(monitor).fit(X, np.zeros(60) if with_y else None)
+    assert_same_model(rbm, make(seed).fit(X))
+    scores = [
+        row["score"] for row in monitor.get_logs().data if row["task_name"] == "epoch"
+    ]
+    expected = [make(seed, n_iter=n).fit(X).score(X) for n in (1, 2, 3)]
+    np.testing.assert_allclose(scores, expected, rtol=1e-12)
+
+
+@needs_callbacks
+@pytest.mark.parametrize("with_y", [False, True])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_progress_bar(with_y, early_stopping, X, seed, capsys):
+    rbm = make(seed, early_stopping=early_stopping).set_callbacks(ProgressBar())
+    rbm.fit(X, np.zeros(60) if with_y else None)
+    assert "BernoulliRBM" in capsys.readouterr().out
+    assert_same_model(rbm, make(seed, early_stopping=early_stopping).fit(X))
+
+
+@needs_callbacks
+@pytest.mark.parametrize("with_y", [False, True])
+def test_callbacks_inside_a_pipeline(with_y, X, seed, capsys):
+    monitor = score_monitor()
+    rbm = make(seed).set_callbacks(monitor)
+    pipeline = make_pipeline(BernoulliRBM(12, random_state=seed), rbm).set_callbacks(
+        ProgressBar()
+    )
+    pipeline.fit(X, np.zeros(60) if with_y else None)
+    assert "BernoulliRBM" in capsys.readouterr().out
+    names = [row["task_name"] for row in monitor.get_logs().data]
+    assert names.count("epoch") == 3
+    assert_same_model(rbm, make(seed).fit(pipeline[0].transform(X)))
+
+
+@needs_callbacks
+@pytest.mark.parametrize("with_y", [False, True])
+def test_callbacks_inside_a_grid_search(with_y, X, seed, capsys):
+    callback = Callback()
+    rbm = make(seed).set_callbacks(callback)
+    search = GridSearchCV(rbm, {"n_components": [2, 3]}, cv=2)
+    search.set_callbacks(ProgressBar()).fit(X, np.zeros(60) if with_y else None)
+    assert "BernoulliRBM" in capsys.readouterr().out
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+@needs_callbacks
+def test_callbacks_are_told_of_each_epoch(X, seed):
+    callback = Callback()
+    make(seed, n_iter=2).set_callbacks(callback).fit(X)
+    epochs = [(when, "epoch", i) for i in range(2) for when in ("begin", "end")]
+    whole = [(when, "fit", 0) for when in ("begin", "end")]
+    assert callback.told == ["setup", whole[0], *epochs, whole[1], "teardown"]
+
+
+@needs_callbacks
+def test_callback_stops_the_fit(X, seed):
+    rbm = make(seed, n_iter=9).set_callbacks(Callback("end", at_epoch(2))).fit(X)
+    assert rbm.n_iter_ == len(rbm.history_) == 2
+    assert_same_model(rbm, make(seed, n_iter=2).fit(X))
+
+
+@needs_callbacks
+@pytest.mark.parametrize(
+    "at, task", [("begin", "fit"), ("begin", "epoch"), ("end", "epoch"), ("end", "fit")]
+)
+def test_failing_callback_leaves_the_estimator_as_it_was(at, task, X, seed):
+    def fail(name, number):
+        if name == task:
+            raise RuntimeError("from the callback")
+
+    callback = Callback(at, fail)
+    rbm = make(seed).set_callbacks(callback)
+    before = set(vars(rbm))
+    with pytest.raises(RuntimeError, match="from the callback"):
+        rbm.fit(X)
+    assert set(vars(rbm)) == before
+    assert callback.told[-1] == "teardown"
+
+
+# Ctrl-C
+
+
+class Interrupted(CD):
+    """CD whose n-th call is interrupted."""
+
+    def __init__(self, n=1, n_steps=1):
+        super().__init__(n_steps)
+        self.n = n
+
+    def sample(self, machine, phases, rng):
+        self.count_ = getattr(self, "count_", 0) + 1
+        if self.count_ == self.n:
+            raise KeyboardInterrupt
+        super().sample(machine, phases, rng)
+
+
+# 60 rows in batches of 10: six calls a sweep.
+FIRST_SWEEP, THIRD_SWEEP = 3, 15
+
+
+@pytest.mark.parametrize("n", [1, FIRST_SWEEP])
+def test_interrupt_in_the_first_sweep_raises(n, X, seed):
+    rbm = make(seed, gradient=Interrupted(n))
+    before = set(vars(rbm))
+    with pytest.raises(KeyboardInterrupt):
+        rbm.fit(X)
+    assert set(vars(rbm)) == before
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_interrupt_keeps_the_last_finished_sweep(early_stopping, X, seed):
+    settings = {"early_stopping": early_stopping, "validation_fraction": 1e-9}
+    rbm = make(seed, n_iter=9, gradient=Interrupted(THIRD_SWEEP), **settings)
+    with pytest.warns(UserWarning, match="Interrupted in epoch 3.* epoch 2"):
+        rbm.fit(X)
+    assert rbm.n_iter_ == len(rbm.history_) == 2
+    expected = make(seed, gradient="cd", n_iter=2, **settings).fit(X)
+    assert_same_model(rbm, expected)
+    copied = pickle.loads(pickle.dumps(rbm))
+    np.testing.assert_array_equal(copied.transform(X), expected.transform(X))
+    assert copied.h_samples_.shape == expected.h_samples_.shape
+
+
+def test_schedule_goes_on_from_an_interrupted_sweep(X, seed):
+    """From the third epoch, and not from the end, where the rate is zero."""
+    rbm = make(
+        seed, n_iter=9, gradient=Interrupted(THIRD_SWEEP), learning_rate=Linear(0.1)
+    )
+    with pytest.warns(UserWarning, match="Interrupted in epoch 3"):
+        rbm.fit(X)
+    before = rbm.components_.copy()
+    rbm.partial_fit(X)
+    assert (rbm.components_ != before).any()
+
+
+def test_schedule_goes_on_from_an_early_stop(X, seed):
+    rbm = make(
+        seed,
+        n_iter=50,
+        learning_rate=Linear(0.1),
+        early_stopping=True,
+        n_iter_no_change=1,
+        tol=1e9,
+    ).fit(X)
+    assert rbm.n_iter_ == 2
+    before = rbm.components_.copy()
+    assert (rbm.partial_fit(X).components_ != before).any()
+
+
+def test_interrupt_of_partial_fit_leaves_the_model(X, seed):
+    rbm = make(seed, gradient=Interrupted(THIRD_SWEEP))
+    rbm.partial_fit(X).partial_fit(X)
+    expected = clone(rbm).set_params(gradient="cd")
+    expected.partial_fit(X).partial_fit(X)
+    with pytest.raises(KeyboardInterrupt):
+        rbm.partial_fit(X)
+    assert_same_model(rbm, expected)
+
+
+@needs_callbacks
+def test_interrupt_by_a_callback(X, seed):
+    first, third = (
+        make(seed).set_callbacks(Callback("begin", at_epoch(n, KeyboardInterrupt())))
+        for n in (1, 3)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(X)
+    with pytest.warns(UserWarning, match="Interrupted in epoch 3.* epoch 2"):
+        third.fit(X)
+    assert_same_model(third, make(seed, n_iter=2).fit(X))
+    third.set_callbacks()
+    assert_same_model(pickle.loads(pickle.dumps(third)), third)

@@ -1,0 +1,102 @@
+"""Products, blocks and means of dense, sparse and 8-bit data."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from skdbn import _numerics
+from skdbn._numerics import as_float, blocks, column_mean, is_thin, working_dtype
+
+CONTAINERS = [
+    np.asarray,
+    np.asfortranarray,
+    sparse.csr_array,
+    sparse.csr_matrix,
+]
+DTYPES = [np.float64, np.float32, np.uint8, np.int8, bool]
+
+every_container = pytest.mark.parametrize("container", CONTAINERS)
+every_dtype = pytest.mark.parametrize("dtype", DTYPES)
+densities = pytest.mark.parametrize("density", [0.004, 0.3])
+
+
+def binary(rng, shape, density, dtype):
+    X = rng.random(shape) < density
+    X[0, 0] = True
+    return X.astype(dtype)
+
+
+@every_dtype
+def test_working_dtype(dtype):
+    single = dtype not in (np.float64,)
+    expected = np.float32 if single else np.float64
+    assert working_dtype(np.zeros(1, dtype)) == expected
+
+
+@every_container
+@every_dtype
+@densities
+@pytest.mark.parametrize("chosen", [False, True])
+def test_column_mean(container, dtype, density, chosen, rng, monkeypatch):
+    monkeypatch.setattr(_numerics, "BLOCK_ELEMENTS", 70)  # several blocks
+    X = binary(rng, (101, 20), density, dtype)
+    rows = rng.permutation(101)[:30] if chosen else None
+    expected = (X if rows is None else X[rows]).astype(float).mean(axis=0)
+    found = column_mean(container(X), rows)
+    assert type(found) is np.ndarray and found.dtype == np.float64
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@every_container
+@every_dtype
+@densities
+@pytest.mark.parametrize("chosen", [False, True])
+@pytest.mark.parametrize("width", [1, 7, 1000])
+def test_blocks_cover_all_rows(
+    container, dtype, density, chosen, width, rng, monkeypatch
+):
+    monkeypatch.setattr(_numerics, "BLOCK_ELEMENTS", 70)
+    X = binary(rng, (101, 20), density, dtype)
+    rows = rng.permutation(101)[:30] if chosen else np.arange(101)
+    given = container(X)
+    seen = []
+    for part, block in blocks(given, width, np.float32, rows if chosen else None):
+        assert block.dtype == np.float32
+        assert sparse.issparse(block) == is_thin(given)
+        block = block.toarray() if sparse.issparse(block) else block
+        np.testing.assert_array_equal(block, X[rows[part]])
+        seen.extend(range(len(rows))[part])
+    assert seen == list(range(len(rows)))
+
+
+def test_is_thin(rng):
+    # 0.4 % and 30 % of ones
+    thin, thick = (binary(rng, (500, 40), p, float) for p in (0.004, 0.3))
+    assert is_thin(sparse.csr_array(thin)) and is_thin(sparse.csr_matrix(thin))
+    assert not is_thin(sparse.csr_array(thick))
+    assert not is_thin(thin)
+
+
+@every_container
+@every_dtype
+@pytest.mark.parametrize("to", [np.float32, np.float64])
+def test_as_float(container, dtype, to, rng):
+    X = binary(rng, (6, 5), 0.4, dtype)
+    room = np.full((6, 5), np.nan, to)
+    assert as_float(container(X), to, out=room) is room
+    for found in (room, as_float(container(X), to)):
+        assert type(found) is np.ndarray and found.dtype == to
+        np.testing.assert_array_equal(found, X)
+
+
+def test_8_bit_data_are_not_converted_as_a_whole():
+    X = np.ones((400_000, 16), np.uint8)
+    tracemalloc.start()
+    try:
+        column_mean(X)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < X.nbytes  # a float32 copy has four times as many bytes

@@ -1,0 +1,124 @@
+"""The steps of the optimiser, and the schedules that it follows."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from skdbn import schedules
+from skdbn._optimizer import SGD
+from skdbn.schedules import Constant, InverseTime, Linear, Step
+
+
+def params(rng, dtype=np.float64):
+    return [rng.normal(size=shape).astype(dtype) for shape in ((4, 3), (4,), (3,))]
+
+
+def move(optimizer, arrays, direction, epoch):
+    """One step, as the loop does it."""
+    rate, momentum = optimizer.rates(epoch)
+    optimizer.step(arrays, [rate * array for array in direction], momentum)
+
+
+def steps(optimizer, epochs):
+    """The lengths of the steps when the direction is always 1."""
+    array, lengths = np.zeros(1), []
+    for epoch in range(epochs):
+        before = array.copy()
+        move(optimizer, [array], [np.ones(1)], epoch)
+        lengths.append((array - before)[0])
+    return lengths
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+def test_momentum_recursion(momentum, rng):
+    arrays = params(rng)
+    expected = [array.copy() for array in arrays]
+    velocity = [np.zeros_like(array) for array in arrays]
+    optimizer = SGD(0.1, momentum)
+    for epoch in range(6):
+        direction = params(rng)
+        for i in range(3):
+            velocity[i] = momentum * velocity[i] + 0.1 * direction[i]
+            expected[i] = expected[i] + velocity[i]
+        move(optimizer, arrays, direction, epoch)
+    for found, wanted in zip(arrays, expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def test_rate_and_momentum_follow_their_schedules():
+    optimizer = SGD(Linear(0.4), Step(0.1, 0.5, epochs=2), n_iter=4)
+    for epoch in range(4):
+        assert optimizer.rates(epoch) == (
+            pytest.approx(0.4 * (1 - epoch / 4)),
+            0.5 if epoch >= 2 else 0.1,
+        )
+    # Rates 0.4, 0.3, 0.2, 0.1, 0, each plus a share of the step before.
+    expected = [0.4, 0.34, 0.37, 0.285, 0.1425]
+    np.testing.assert_allclose(steps(optimizer, 5), expected, rtol=1e-12)
+
+
+def test_momentum_that_starts_late_keeps_the_last_step():
+    optimizer = SGD(Linear(0.4), Step(0.0, 0.5, epochs=2), n_iter=4)
+    expected = [0.4, 0.3, 0.35, 0.275, 0.1375]
+    np.testing.assert_allclose(steps(optimizer, 5), expected, rtol=1e-12)
+
+
+def test_parameters_change_in_place(rng):
+    arrays = params(rng)
+    held = list(arrays)
+    move(SGD(0.1, 0.5), arrays, params(rng), 0)
+    assert all(a is b for a, b in zip(arrays, held, strict=True))
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9, Step(0.5, 0.9, epochs=1)])
+@pytest.mark.parametrize("rate", [0.1, np.float64(0.1), Linear(np.float64(0.1))])
+def test_float32_stays(rate, momentum, rng):
+    arrays, optimizer = params(rng, np.float32), SGD(rate, momentum, n_iter=3)
+    for epoch in range(3):
+        move(optimizer, arrays, params(rng, np.float32), epoch)
+        assert all(type(value) is float for value in optimizer.rates(epoch))
+    assert all(array.dtype == np.float32 for array in arrays)
+    assert all(array.dtype == np.float32 for array in optimizer._velocity or [])
+
+
+VALUES = [
+    (Constant(0.3), [(0, 0.3), (2.5, 0.3), (99, 0.3)]),
+    (Linear(0.2), [(0, 0.2), (5, 0.1), (9.5, 0.01), (10, 0), (12, 0)]),
+    (Step(), [(0, 0.5), (4.99, 0.5), (5, 0.9), (50, 0.9)]),
+    (Step(1, 2, epochs=1), [(0, 1), (0.5, 1), (1, 2)]),
+    (InverseTime(0.1, half_life=10), [(0, 0.1), (10, 0.05), (30, 0.025)]),
+]
+
+
+@pytest.mark.parametrize("schedule, points", VALUES, ids=lambda value: str(value)[:16])
+def test_schedule_values(schedule, points):
+    for epoch, expected in points:
+        found = schedule(epoch, 10)
+        assert type(found) is float
+        assert found == pytest.approx(expected, rel=1e-12, abs=1e-15)
+        assert schedule(epoch=epoch, n_iter=10) == found
+
+
+@pytest.mark.parametrize("name", schedules.__all__)
+def test_schedule_copies(name):
+    schedule = getattr(schedules, name)()
+    for copied in (clone(schedule), pickle.loads(pickle.dumps(schedule))):
+        assert copied.get_params() == schedule.get_params()
+        assert copied(3, 10) == schedule(3, 10)
+
+
+def test_no_epochs_planned():
+    assert Linear(0.1)(0, 0) == 0.1
+
+
+def test_resolve():
+    schedule = Linear()
+    assert schedules.resolve("momentum", schedule, 10) is schedule
+    assert schedules.resolve("momentum", np.float32(0.5), 10)(7, 10) == 0.5
+
+
+def test_contract_is_abstract():
+    with pytest.raises(NotImplementedError):
+        schedules.Schedule()(0, 1)

@@ -1,0 +1,163 @@
+"""The loop: which rows a gradient sees, and what is learned from them."""
+
+import math
+
+import numpy as np
+import pytest
+from _oracle import Enumeration, bars_and_stripes
+from scipy import sparse
+
+from skdbn import RBM, BernoulliRBM
+from skdbn.gradients import CD, PCD, REGISTRY
+from skdbn.schedules import Linear
+
+
+class Watching(CD):
+    """Notes the rows and the learning rate of each batch."""
+
+    def start(self, machine, batch_size, rng, n_rows=None):
+        if not hasattr(self, "seen_"):
+            self.seen_, self.rates_ = [], []
+        return super().start(machine, batch_size, rng, n_rows)
+
+    def sample(self, machine, phases, rng):
+        self.seen_.append(phases.data.visible.copy())
+        super().sample(machine, phases, rng)
+
+    def __call__(self, machine, batch, rng, centering=None, rate=1.0):
+        self.rates_.append(rate)
+        return super().__call__(machine, batch, rng, centering, rate)
+
+
+def numbered_rows(n, n_bits=7):
+    """Row i holds the binary digits of i."""
+    return ((np.arange(n)[:, None] >> np.arange(n_bits)) & 1).astype(float)
+
+
+def watch(X, n_iter, *, partial=False, **settings):
+    """The number of each row seen: for each epoch, for each batch."""
+    rbm = BernoulliRBM(2, gradient=Watching(), n_iter=n_iter, **settings)
+    if partial:
+        for _ in range(n_iter):
+            rbm.partial_fit(X)
+    else:
+        rbm.fit(X)
+    digits = 2 ** np.arange(X.shape[1])
+    batches = [(batch @ digits).astype(int).tolist() for batch in rbm.gradient_.seen_]
+    a_epoch = len(batches) // n_iter
+    return [batches[i * a_epoch : (i + 1) * a_epoch] for i in range(n_iter)]
+
+
+@pytest.mark.parametrize("partial", [False, True], ids=["fit", "partial_fit"])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize(
+    "batch_size, lengths",
+    [(10, [10] * 10 + [1]), (17, [17] * 5 + [16]), (30, [30] * 3 + [11]), (500, [101])],
+)
+def test_every_row_once_an_epoch(batch_size, lengths, container, partial, seed):
+    X = container(numbered_rows(101))
+    epochs = watch(X, 4, partial=partial, batch_size=batch_size, random_state=seed)
+    orders = [[i for batch in batches for i in batch] for batches in epochs]
+    for batches, order in zip(epochs, orders, strict=True):
+        assert [len(batch) for batch in batches] == lengths
+        assert sorted(order) == list(range(101))
+    assert len({tuple(order) for order in [*orders, range(101)]}) == 5
+
+
+def test_order_follows_the_seed(seed):
+    X = numbered_rows(101)
+    one, same, other = (watch(X, 2, random_state=seed + i) for i in (0, 0, 1))
+    assert one == same != other
+
+
+def test_held_out_rows_are_never_seen(seed):
+    settings = dict(early_stopping=True, validation_fraction=0.2, random_state=seed)
+    epochs = watch(numbered_rows(100), 4, **settings)
+    seen = [sorted(i for batch in batches for i in batch) for batches in epochs]
+    assert len(seen[0]) == len(set(seen[0])) == 80
+    assert seen == seen[:1] * 4
+    # Neither the first nor the last rows, but a random choice.
+    assert seen[0] not in (list(range(20, 100)), list(range(80)))
+
+
+def test_schedules_move_with_each_batch(seed):
+    """By the share of an epoch that is done; here there are ten batches in it."""
+    rbm = BernoulliRBM(2, gradient=Watching(), learning_rate=Linear(0.3), n_iter=3)
+    rbm.set_params(random_state=seed).fit(numbered_rows(100))
+    expected = 0.3 * (1 - np.arange(30) / 30)
+    np.testing.assert_allclose(rbm.gradient_.rates_, expected, rtol=1e-12)
+    whole = BernoulliRBM(2, gradient=Watching(), batch_size=1000, n_iter=3)
+    whole.set_params(learning_rate=Linear(0.3)).fit(numbered_rows(100))
+    np.testing.assert_allclose(whole.gradient_.rates_, [0.3, 0.2, 0.1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("gradient", REGISTRY)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"momentum": 0.7, "weight_decay": 0.01, "learning_rate": Linear(0.2)},
+        {"centered": False, "batch_size": 64},
+    ],
+)
+def test_fit_is_repeated_partial_fit(gradient, settings, rng, seed):
+    X = (rng.random((55, 9)) < 0.4).astype(float)
+    settings = {"gradient": gradient, "n_iter": 3, "random_state": seed, **settings}
+    fitted, stepped = BernoulliRBM(5, **settings).fit(X), BernoulliRBM(5, **settings)
+    for _ in range(3):
+        stepped.partial_fit(X)
+    np.testing.assert_array_equal(fitted.components_, stepped.components_)
+    np.testing.assert_array_equal(fitted.intercept_visible_, stepped.intercept_visible_)
+    np.testing.assert_array_equal(fitted.intercept_hidden_, stepped.intercept_hidden_)
+
+
+def test_partial_fit_goes_on_after_fit(rng, seed):
+    X = (rng.random((55, 9)) < 0.4).astype(float)
+    whole = BernoulliRBM(5, n_iter=3, random_state=seed).fit(X)
+    parts = BernoulliRBM(5, n_iter=2, random_state=seed).fit(X).partial_fit(X)
+    np.testing.assert_array_equal(whole.components_, parts.components_)
+
+
+def likelihood(rbm, X):
+    """Mean exact log-likelihood of the rows of X."""
+    return Enumeration.of(rbm.machine_).log_likelihood(X).mean()
+
+
+def test_learns_bars_and_stripes(seed):
+    """PCD comes within 0.15 nats of the entropy of the 14 patterns of 9 pixels.
+
+    No model does better than −log 14, which is to give each pattern 1/14 of the
+    probability. A little weight decay keeps the chains mixing.
+    """
+    X = bars_and_stripes(3)
+    assert X.shape == (14, 9)
+    bound = -math.log(14)
+    rbm = RBM(
+        12,
+        gradient=PCD(n_chains=100),
+        learning_rate=Linear(0.2),
+        weight_decay=0.001,
+        batch_size=28,
+        n_iter=600,
+        random_state=seed,
+    ).fit(np.tile(X, (20, 1)))
+    assert bound - 0.15 < likelihood(rbm, X) < bound
+    assert likelihood(rbm.set_params(n_iter=0).fit(X), X) < bound - 2
+
+
+@pytest.mark.parametrize("centered", [True, False])
+@pytest.mark.parametrize("gradient", [CD(10), PCD(n_chains=200)])
+def test_likelihood_rises(gradient, centered, rng, seed):
+    """Two patterns of five bits with 5 % noise: most of the way to their entropy."""
+    patterns = np.array([[1.0, 1, 1, 0, 0], [0, 0, 1, 1, 1]])
+    X = patterns[rng.integers(2, size=400)]
+    X = np.where(rng.random(X.shape) < 0.05, 1 - X, X)
+    counts = np.unique(X, axis=0, return_counts=True)[1] / len(X)
+    bound = (counts * np.log(counts)).sum()
+    settings = dict(gradient=gradient, centered=centered, random_state=seed)
+    start, end = (
+        likelihood(BernoulliRBM(4, n_iter=n_iter, **settings).fit(X), X)
+        for n_iter in (0, 60)
+    )
+    assert start < end < bound
+    assert end - start > 0.8 * (bound - start)
