@@ -1,0 +1,271 @@
+#!/usr/bin/env python
+"""Speed of training and of the fitted methods, against matrix products and peers.
+
+    python benchmarks/speed.py [--rows 10000] [--repeats 5] [--parts epochs sparse ...]
+
+An epoch is timed as (3 epochs − 1 epoch) / 2 and given as its ratio to the floor: the
+five matrix products of a CD-1 step, timed just before and after in the same process.
+scikit-learn runs in the same process; PyTorch by hand and learnergy, where they are
+installed, in processes of their own, since two thread pools in one disturb each other.
+Data are random bits, one in five set. Run it on a quiet machine.
+"""
+
+import argparse
+import importlib.util
+import subprocess
+import sys
+import tracemalloc
+import warnings
+from pathlib import Path
+
+import numpy as np
+from _common import (
+    epoch_seconds,
+    floor_seconds,
+    paired_ratios,
+    report,
+    seconds,
+    spread,
+    table,
+)
+from joblib import Parallel, delayed
+from scipy.sparse import random_array
+from sklearn.neural_network import BernoulliRBM as Original
+
+from skdbn import BernoulliRBM
+
+N_VISIBLE = 784
+SIZES = {
+    "float32": ((10, 256), (100, 64), (100, 256), (100, 500), (128, 1024)),
+    "float64": ((10, 256), (100, 256), (100, 500), (128, 1024)),
+}
+
+
+def random_bits(n_rows, dtype, n_features=N_VISIBLE):
+    return (np.random.default_rng(0).random((n_rows, n_features)) < 0.2).astype(dtype)
+
+
+def settings(batch, hidden):
+    return dict(
+        n_components=hidden, batch_size=batch, learning_rate=0.05, random_state=0
+    )
+
+
+def peer_seconds(peer, n_rows, batch, hidden):
+    """Seconds of an epoch of a peer in a process of its own."""
+    code = f"import speed; print(speed.{peer}({n_rows}, {batch}, {hidden}))"
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(out.stdout.splitlines()[-1])
+
+
+def torch_by_hand(n_rows, batch, hidden, learning_rate=0.05, momentum=0.5):
+    """Seconds of an epoch of CD-1 in PyTorch, written without a framework's overhead."""
+    import torch
+
+    data = (torch.rand(n_rows, N_VISIBLE) < 0.2).float()
+    W = torch.randn(N_VISIBLE, hidden) * 0.01
+    b, c = torch.zeros(N_VISIBLE), torch.zeros(hidden)
+    velocities = [torch.zeros_like(array) for array in (W, b, c)]
+
+    def epoch():
+        order = torch.randperm(n_rows)
+        for i in range(0, n_rows - batch + 1, batch):
+            v = data[order[i : i + batch]]
+            h = torch.sigmoid(torch.addmm(c, v, W))
+            field = torch.addmm(b, torch.bernoulli(h), W.t())
+            v_model = torch.bernoulli(torch.sigmoid(field))
+            h_model = torch.sigmoid(torch.addmm(c, v_model, W))
+            direction = (
+                v.t() @ h - v_model.t() @ h_model,
+                (v - v_model).sum(0),
+                (h - h_model).sum(0),
+            )
+            for array, velocity, change in zip(
+                (W, b, c), velocities, direction, strict=True
+            ):
+                velocity.mul_(momentum).add_(change, alpha=learning_rate / batch)
+                array += velocity
+
+    with torch.no_grad():
+        epoch()
+        return seconds(epoch)
+
+
+def learnergy_fit(n_rows, batch, hidden):
+    """Seconds of an epoch of learnergy's RBM, CD-1."""
+    import torch
+    from learnergy.models.bernoulli import RBM
+
+    data = (torch.rand(n_rows, N_VISIBLE) < 0.2).float()
+    dataset = torch.utils.data.TensorDataset(data, torch.zeros(n_rows))
+    rbm = RBM(n_visible=N_VISIBLE, n_hidden=hidden, steps=1, learning_rate=0.05)
+
+    def fit(epochs):
+        return seconds(lambda: rbm.fit(dataset, batch_size=batch, epochs=epochs))
+
+    return fit(2) - fit(1)
+
+
+def epochs(n_rows, repeats):
+    rows = []
+    for dtype, sizes in SIZES.items():
+        X = random_bits(n_rows, dtype)
+        for batch, hidden in sizes:
+            common = settings(batch, hidden)
+            runs = {
+                f"skdbn {name.upper()}-1": lambda name=name: epoch_seconds(
+                    lambda n: BernoulliRBM(gradient=name, n_iter=n, **common), X
+                )
+                for name in ("cd", "pcd")
+            }
+            runs["scikit-learn"] = lambda: epoch_seconds(
+                lambda n: Original(n_iter=n, **common), X
+            )
+            if dtype == "float32":
+                for name, module in (
+                    ("torch_by_hand", "torch"),
+                    ("learnergy_fit", "learnergy"),
+                ):
+                    if importlib.util.find_spec(module):
+                        runs[name.replace("_", " ").removesuffix(" fit")] = (
+                            lambda name=name: peer_seconds(name, n_rows, batch, hidden)
+                        )
+            floor = lambda: floor_seconds(n_rows, batch, N_VISIBLE, hidden, dtype)
+            ratios, times = paired_ratios(runs, floor, repeats)
+            for name in runs:
+                rows.append(
+                    [
+                        dtype,
+                        f"{batch} × {N_VISIBLE} × {hidden}",
+                        name,
+                        spread(ratios[name]),
+                        f"{np.median(times[name]):.2f}",
+                    ]
+                )
+                print(*rows[-1], sep="  ", flush=True)
+    return "An epoch ÷ its floor", table(
+        ["dtype", "batch × visible × hidden", "", "epoch ÷ floor", "seconds"], rows
+    )
+
+
+def sparse(n_rows, repeats):
+    rows = []
+    for n_features, density, batch, hidden in (
+        (784, 0.2, 10, 256),
+        (784, 0.2, 100, 500),
+        (784, 0.02, 100, 500),
+        (10000, 0.01, 100, 100),
+        (10000, 0.001, 10, 100),
+        (10000, 0.001, 100, 500),
+    ):
+        n = min(n_rows, 2000) if n_features > 1000 else n_rows
+        X = random_array(
+            (n, n_features), density=density, format="csr", dtype=np.float32, rng=0
+        )
+        X.data[:] = 1
+        common = settings(batch, hidden)
+        ours = lambda: epoch_seconds(lambda k: BernoulliRBM(n_iter=k, **common), X)
+        theirs = lambda: epoch_seconds(lambda k: Original(n_iter=k, **common), X)
+        ratios, _ = paired_ratios({"scikit-learn": theirs}, ours, repeats)
+        size = f"{batch} × {n_features} × {hidden}"
+        rows.append([size, density, spread(ratios["scikit-learn"])])
+        print(*rows[-1], sep="  ", flush=True)
+    return "Sparse data: scikit-learn ÷ skdbn (PCD-1, float32)", table(
+        ["batch × visible × hidden", "density", "times as fast"], rows
+    )
+
+
+def methods(n_rows, repeats):
+    rows = []
+    for dtype in ("float32", "float64"):
+        X = random_bits(n_rows, dtype)
+        rbm = BernoulliRBM(500, n_iter=1, batch_size=100, random_state=0).fit(X)
+        weights = rbm.machine_.weights
+        product = lambda: seconds(lambda: X @ weights)
+        runs = {
+            name: lambda name=name: seconds(lambda: getattr(rbm, name)(X))
+            for name in ("transform", "free_energy")
+        }
+        ratios, _ = paired_ratios(runs, product, repeats)
+        rows += [[dtype, f"{k} ÷ its product", spread(r)] for k, r in ratios.items()]
+        spent = [seconds(lambda: rbm.score_samples(X[:1000])) for _ in range(repeats)]
+        rows.append([dtype, "score_samples of 1,000 rows, seconds", spread(spent)])
+    return f"Methods, {n_rows} × {N_VISIBLE}, 500 hidden units", table(
+        ["dtype", "", "median (smallest to largest)"], rows
+    )
+
+
+def workers(n_rows, repeats):
+    """Two fits at once, in processes and in threads, against one after the other."""
+    X = random_bits(n_rows, "float32")
+    rbm = BernoulliRBM(n_iter=3, **settings(100, 500))
+    in_turn = lambda: seconds(lambda: [rbm.fit(X) for _ in range(2)])
+    rows = []
+    for backend in ("loky", "threading"):
+        with Parallel(n_jobs=2, backend=backend) as pool:
+            fits = lambda: pool(delayed(rbm.__class__.fit)(rbm, X) for _ in range(2))
+            if backend == "threading":
+                fits = lambda: pool(
+                    delayed(BernoulliRBM(**rbm.get_params()).fit)(X) for _ in range(2)
+                )
+            fits()
+            ratios, _ = paired_ratios({"": lambda: seconds(fits)}, in_turn, repeats)
+        rows.append([backend, spread(ratios[""])])
+    return "Two fits at once ÷ one after the other", table(
+        ["joblib backend", "ratio of seconds"], rows
+    )
+
+
+def memory(n_rows, repeats):
+    """Peak of a fit above the data, as tracemalloc sees it."""
+    rows = []
+    for dtype in ("float32", "float64", "uint8"):
+        X = random_bits(n_rows, dtype)
+        for name in ("cd", "pcd"):
+            rbm = BernoulliRBM(gradient=name, n_iter=2, **settings(100, 500))
+            tracemalloc.start()
+            rbm.fit(X)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            item = rbm.components_.itemsize
+            weights, batch = N_VISIBLE * 500 * item, 100 * N_VISIBLE * item
+            allowed = 6 * weights + 10 * batch + 8 * n_rows
+            sizes = [f"{size / 2**20:.1f}" for size in (X.nbytes, peak, allowed)]
+            rows.append([dtype, f"{name.upper()}-1", *sizes])
+    header = [
+        "dtype",
+        "",
+        "data",
+        "peak of a fit above the data",
+        "6 × weights + 10 × batch + an index",
+    ]
+    title = f"Memory in MiB, {n_rows} × {N_VISIBLE}, 500 hidden units, batch 100"
+    return title, table(header, rows)
+
+
+PARTS = {f.__name__: f for f in (epochs, sparse, methods, workers, memory)}
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=10000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    args = parser.parse_args()
+    warnings.filterwarnings("ignore", module="joblib")
+    for name in args.parts:
+        title, text = PARTS[name](args.rows, args.repeats)
+        command = f"python benchmarks/speed.py --rows {args.rows} --parts {name}"
+        report(f"speed-{name}", title, text, command)
+
+
+if __name__ == "__main__":
+    main()
