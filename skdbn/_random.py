@@ -26,8 +26,7 @@ def uniform(rng, shape, dtype, low=0):
     size = prod(shape)
     raw = rng.bit_generator.random_raw(1 + (size + 3) // 4)
     step = (1 - low) * 2.0**-16
-    dither = int(raw[0]) % int(step * 2**24) * 2.0**-24
-    draws = raw[1:].view(np.int16)[:size].reshape(shape).astype(dtype)
-    draws *= step
+    dither = raw.item(0) % int(step * 2**24) * 2.0**-24
+    draws = raw.view(np.int16)[4 : 4 + size].reshape(shape) * np.dtype(dtype).type(step)
     draws += (1 + low) / 2 + dither
     return draws

@@ -24,7 +24,7 @@ def minibatches(X, rows, batch_size, rng, room=None):
         else:
             # mode="clip", since "raise" would go through a buffer
             batch = room if len(chosen) == len(room) else room[: len(chosen)]
-            yield np.take(X, chosen, axis=0, out=batch, mode="clip")
+            yield X.take(chosen, axis=0, out=batch, mode="clip")
 
 
 def train(machine, X, rows, direction, optimizer, monitor, *, epochs, batch_size, rng):

@@ -22,6 +22,6 @@ class Centering:
         self.visible = np.array(visible)
         self.hidden = np.array(hidden)
 
-    def move(self, change):
-        """Let h₀ slide by a share of `change`, the mean of h − h₀ over a batch."""
-        self.hidden += self.slide * change
+    def move(self, change, scale):
+        """Let h₀ slide to the batch, where ``change / scale`` is the mean of h − h₀."""
+        self.hidden += change * (self.slide / scale)

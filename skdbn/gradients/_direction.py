@@ -20,8 +20,8 @@ class Direction:
         self.gradient.stop()
 
     def __call__(self, machine, batch, rng, rate=1.0):
-        batch = self.gradient.load(batch)
         if self.sample_data:
+            batch = self.gradient.load(batch)
             machine.visible.sample(batch, rng, out=batch, mean=batch)
         direction = self.gradient(machine, batch, rng, self.centering, rate)
         if self.weight_decay is not None:

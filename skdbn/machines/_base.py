@@ -42,16 +42,22 @@ class Phases:
             np.empty((n_rows, width), machine.weights.dtype)
             for width in (n_visible, n_hidden, n_hidden)
         ]
+        for array in self._arrays:
+            array[0] = 0
         self.weights = np.empty_like(machine.weights)
         self._layouts = {}
+        self._size = None
         self.resize(n_model, n_data)
 
     def resize(self, n_model, n_data):
         """Let the phases have this many rows; the contents stay where they are."""
         size = n_model, n_data
+        if size == self._size:
+            return
         if size not in self._layouts:
             self._layouts[size] = self._layout(*size)
         vars(self).update(self._layouts[size])
+        self._size = size
 
     def _layout(self, n_model, n_data):
         """The views of the arrays, and the weights of the rows, by name."""

@@ -134,14 +134,12 @@ class RestrictedMachine(Machine):
            Boltzmann machines. JMLR 17(99).
         """
         v, h, r = phases.visible, phases.hidden_mean, phases.signs * rate
-        v[0] = h[0] = 0
         if centering is None:
             h *= r[:, None]
             return [np.dot(v.T, h, out=phases.weights), r @ v, phases.sums[0] @ h]
         v0, h0 = centering.visible, centering.hidden
         h -= h0
         h *= r[:, None]
-        h[0] = 0
         hidden_bias, of_data = phases.sums @ h
         # The rₙ sum to zero, so v₀ is left in one term, −v₀ Σₙ rₙhₙᵀ, which rides
         # through the product as row 0; ΔW h₀ and v₀ΔW are taken row by row.
@@ -150,7 +148,7 @@ class RestrictedMachine(Machine):
         visible_bias = (r - h @ h0) @ v
         hidden_bias -= (v @ v0) @ h
         if rate:
-            centering.move(of_data / rate)
+            centering.move(of_data, rate)
         return [np.dot(v.T, h, out=phases.weights), visible_bias, hidden_bias]
 
     def copy(self):
