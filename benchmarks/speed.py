@@ -14,9 +14,11 @@ import argparse
 import importlib.util
 import subprocess
 import sys
+import time
 import tracemalloc
 import warnings
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from _common import (
@@ -33,6 +35,7 @@ from scipy.sparse import random_array
 from sklearn.neural_network import BernoulliRBM as Original
 
 from skdbn import BernoulliRBM
+from skdbn._monitoring import Monitor
 
 N_VISIBLE = 784
 SIZES = {
@@ -156,17 +159,20 @@ def epochs(n_rows, repeats):
 
 def sparse(n_rows, repeats):
     rows = []
-    for n_features, density, batch, hidden in (
-        (784, 0.2, 10, 256),
-        (784, 0.2, 100, 500),
-        (784, 0.02, 100, 500),
-        (10000, 0.01, 100, 100),
-        (10000, 0.001, 10, 100),
-        (10000, 0.001, 100, 500),
+    for dtype, n_features, density, batch, hidden in (
+        ("float32", 784, 0.2, 10, 256),
+        ("float32", 784, 0.2, 100, 500),
+        ("float32", 784, 0.02, 100, 500),
+        ("float32", 10000, 0.01, 100, 100),
+        ("float32", 10000, 0.001, 10, 100),
+        ("float32", 10000, 0.001, 100, 500),
+        ("float64", 10000, 0.001, 100, 500),
+        ("float64", 2000, 0.005, 100, 1000),
+        ("float64", 2000, 0.002, 200, 1000),
     ):
         n = min(n_rows, 2000) if n_features > 1000 else n_rows
         X = random_array(
-            (n, n_features), density=density, format="csr", dtype=np.float32, rng=0
+            (n, n_features), density=density, format="csr", dtype=dtype, rng=0
         )
         X.data[:] = 1
         common = settings(batch, hidden)
@@ -174,10 +180,68 @@ def sparse(n_rows, repeats):
         theirs = lambda: epoch_seconds(lambda k: Original(n_iter=k, **common), X)
         ratios, _ = paired_ratios({"scikit-learn": theirs}, ours, repeats)
         size = f"{batch} × {n_features} × {hidden}"
-        rows.append([size, density, spread(ratios["scikit-learn"])])
+        rows.append([dtype, size, density, spread(ratios["scikit-learn"])])
         print(*rows[-1], sep="  ", flush=True)
-    return "Sparse data: scikit-learn ÷ skdbn (PCD-1, float32)", table(
-        ["batch × visible × hidden", "density", "times as fast"], rows
+    return "Sparse data: scikit-learn ÷ skdbn (PCD-1)", table(
+        ["dtype", "batch × visible × hidden", "density", "times as fast"], rows
+    )
+
+
+def small(n_rows, repeats):
+    """Models so small that a step is all overhead."""
+    rows = []
+    for n_features, batch, hidden in ((4, 10, 2), (20, 10, 5), (64, 10, 16)):
+        X = random_bits(n_rows, "float64", n_features)
+        common = settings(batch, hidden)
+        runs = {
+            f"{name.upper()}-1": lambda name=name: epoch_seconds(
+                lambda k: BernoulliRBM(gradient=name, n_iter=k, **common), X
+            )
+            for name in ("cd", "pcd")
+        }
+        theirs = lambda: epoch_seconds(lambda k: Original(n_iter=k, **common), X)
+        ratios, _ = paired_ratios(runs, theirs, repeats)
+        for name, values in ratios.items():
+            rows.append([f"{batch} × {n_features} × {hidden}", name, spread(values)])
+            print(*rows[-1], sep="  ", flush=True)
+    return "Small models: an epoch ÷ scikit-learn's, float64", table(
+        ["batch × visible × hidden", "", "ratio of seconds"], rows
+    )
+
+
+def monitor(n_rows, repeats):
+    """What history and early stopping cost."""
+    rows = []
+    for early_stopping in (False, True):
+        for batch, hidden in ((10, 256), (100, 500)):
+            X = random_bits(n_rows, "float32")
+            shares = []
+            for _ in range(repeats):
+                rbm = BernoulliRBM(
+                    n_iter=5,
+                    early_stopping=early_stopping,
+                    **settings(batch, hidden),
+                )
+                spent = 0.0
+
+                def timed(measure):
+                    def call(*args):
+                        nonlocal spent
+                        start = time.perf_counter()
+                        result = measure(*args)
+                        spent += time.perf_counter() - start
+                        return result
+
+                    return call
+
+                with patch.object(Monitor, "epoch_ends", timed(Monitor.epoch_ends)):
+                    rbm.fit(X)
+                epochs = sum(row["seconds"] for row in rbm.history_)
+                shares.append(100 * spent / (spent + epochs))
+            size = f"{batch} × {N_VISIBLE} × {hidden}"
+            rows.append([size, "yes" if early_stopping else "no", spread(shares, 1)])
+    return f"Share of an epoch of {n_rows} rows that is spent on measuring", table(
+        ["batch × visible × hidden", "early stopping", "percent"], rows
     )
 
 
@@ -249,7 +313,9 @@ def memory(n_rows, repeats):
     return title, table(header, rows)
 
 
-PARTS = {f.__name__: f for f in (epochs, sparse, methods, workers, memory)}
+PARTS = {
+    f.__name__: f for f in (epochs, sparse, small, methods, monitor, workers, memory)
+}
 
 
 def main():

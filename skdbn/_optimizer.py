@@ -8,8 +8,8 @@ from . import schedules
 class SGD:
     """velocity ← momentum · velocity + learning_rate · direction; params += velocity
 
-    The direction comes multiplied by the learning rate. The velocity is not scaled by (1 − momentum), as in
-    Hinton's guide.
+    The direction comes multiplied by the learning rate. The velocity is not scaled by
+    (1 − momentum), as in Hinton's guide.
 
     Parameters
     ----------

@@ -817,6 +817,18 @@ def test_grid_search(X, seed):
     assert search.score(X) == pytest.approx(best.score_samples(X).mean())
 
 
+def test_grid_search_in_processes(X, seed):
+    """It finds what it finds in one process."""
+    grid = {"learning_rate": [0.05, Linear(0.2)], "gradient": ["cd", PCD(n_chains=7)]}
+    alone, spread = (
+        GridSearchCV(make(seed), grid, cv=2, n_jobs=n).fit(X) for n in (1, 2)
+    )
+    np.testing.assert_allclose(
+        spread.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"]
+    )
+    assert_same_model(spread.best_estimator_, alone.best_estimator_, rtol=1e-9)
+
+
 @every_gradient
 def test_threads(gradient, X, seed):
     """Fits side by side are those one after the other."""

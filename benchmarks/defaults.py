@@ -1,0 +1,191 @@
+#!/usr/bin/env python
+"""What the defaults of `centered` and `sample_data` are worth on held-out data.
+
+    python benchmarks/defaults.py DATA [--seeds 3] [--jobs 2] [--parts centered ...]
+
+DATA is a folder with ``mnist.npz`` (X_train, y_train, X_test, y_test, pixels as bytes)
+and ``uci_binary.npz`` (<set>_train, <set>_valid, <set>_test of bits). The learning rate
+is for each setting the best of a grid on the validation rows; the test rows are looked
+at once, with that rate.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+from _common import report, table
+from joblib import Parallel, delayed
+from scipy.special import logsumexp
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+
+from skdbn import BernoulliRBM
+from skdbn.schedules import Linear
+
+N_HIDDEN = 16
+RATES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
+SETS = ("adult", "connect4", "dna", "mushrooms", "nips")
+
+
+def log_likelihood(rbm, X):
+    """Mean log-likelihood of the rows of X, in nats, exactly."""
+    W, b, c = rbm.components_.T, rbm.intercept_visible_, rbm.intercept_hidden_
+    bits = np.arange(2**N_HIDDEN)[:, None] >> np.arange(N_HIDDEN) & 1
+    log_weights = []
+    for h in np.array_split(bits.astype(float), 64):
+        log_weights.append(h @ c + np.logaddexp(0, b + h @ W.T).sum(axis=1))
+    return -rbm.free_energy(X).mean() - logsumexp(np.concatenate(log_weights))
+
+
+def binary_sets(folder):
+    """Yield name and training, validation and test rows."""
+    with np.load(folder / "uci_binary.npz") as sets:
+        for name in SETS:
+            parts = [sets[f"{name}_{part}"] for part in ("train", "valid", "test")]
+            yield name, [part.astype(float) for part in parts]
+    with np.load(folder / "mnist.npz") as mnist:
+        X = (mnist["X_train"] > 127).astype(float)
+        test = (mnist["X_test"] > 127).astype(float)
+    yield "MNIST, thresholded", [X[:10000], X[50000:], test]
+    yield "MNIST, inverted", [1 - X[:10000], 1 - X[50000:], 1 - test]
+
+
+def grey_sets(folder):
+    """Yield name, rows and labels of three parts; the training rows are grey."""
+    X, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(X))
+    X, y = X[order] / 16, y[order]
+    cuts = slice(0, 1000), slice(1000, 1400), slice(1400, None)
+    yield "digits, 8 × 8", [X[cut] for cut in cuts], [y[cut] for cut in cuts]
+    with np.load(folder / "mnist.npz") as mnist:
+        X, y = mnist["X_train"] / 255.0, mnist["y_train"]
+        test, y_test = mnist["X_test"] / 255.0, mnist["y_test"]
+    yield (
+        "MNIST, grey",
+        [X[:10000], X[50000:], test],
+        [y[:10000], y[50000:], y_test],
+    )
+
+
+def fit(X, rate, seed, n_hidden=N_HIDDEN, n_updates=400_000, **settings):
+    """An RBM after a number of updates that allows for small data sets."""
+    return BernoulliRBM(
+        n_hidden,
+        learning_rate=Linear(rate),
+        batch_size=20,
+        n_iter=int(np.clip(n_updates // len(X), 40, 200)),
+        random_state=seed,
+        **settings,
+    ).fit(X)
+
+
+def likelihoods(parts, labels, rate, seed, **settings):
+    """Validation and test likelihood of one fit, of bits drawn once from grey rows."""
+    rbm = fit(parts[0], rate, seed, **settings)
+    rng = np.random.default_rng(0)
+    bits = [rng.random(part.shape) < part for part in parts[1:]]
+    return [log_likelihood(rbm, part) for part in bits]
+
+
+def accuracies(parts, labels, rate, seed, **settings):
+    """Validation and test accuracy in percent of a logistic regression on features."""
+    rbm = fit(parts[0], rate, seed, n_hidden=200, n_updates=200_000, **settings)
+    model = LogisticRegression(C=10, max_iter=3000)
+    model.fit(rbm.transform(parts[0]), labels[0])
+    return [
+        100 * model.score(rbm.transform(part), label)
+        for part, label in zip(parts[1:], labels[1:], strict=True)
+    ]
+
+
+def best_of_grid(pool, measure, parts, labels, seeds, **settings):
+    """The test figure of the rate that is best on the validation rows, and the rate."""
+    runs = [(rate, seed) for rate in RATES for seed in range(seeds)]
+    scores = pool(
+        delayed(measure)(parts, labels, rate, seed, **settings) for rate, seed in runs
+    )
+    scores = np.reshape(scores, (len(RATES), seeds, 2))
+    best = scores[:, :, 0].mean(axis=1).argmax()
+    test = scores[best, :, 1]
+    return [f"{test.mean():.2f} ± {test.std():.2f}", RATES[best]]
+
+
+def centered(pool, folder, seeds):
+    rows = []
+    for name, parts in binary_sets(folder):
+        row = [name]
+        for value in (False, True):
+            row += best_of_grid(pool, likelihoods, parts, None, seeds, centered=value)
+        rows.append(row)
+        print(*row, sep="  ", flush=True)
+    text = (
+        f"Mean test log-likelihood of a row in nats, exact, with {N_HIDDEN} hidden "
+        "units."
+    )
+    return (
+        "The centered gradient",
+        text,
+        ["data", "plain", "rate", "centered", "rate"],
+        rows,
+    )
+
+
+def sample_data(pool, folder, seeds):
+    rows = []
+    for name, parts, labels in grey_sets(folder):
+        for what, measure in (
+            ("log-likelihood of bits, nats", likelihoods),
+            ("accuracy on features, %", accuracies),
+        ):
+            row = [name, what]
+            for value in (False, True):
+                row += best_of_grid(
+                    pool, measure, parts, labels, seeds, sample_data=value
+                )
+            rows.append(row)
+            print(*row, sep="  ", flush=True)
+    text = (
+        f"Mean test log-likelihood of a row, exact, with {N_HIDDEN} hidden units, and "
+        "test accuracy of a logistic regression on the features of 200."
+    )
+    return (
+        "Grey values as they are, or bits drawn from them",
+        text,
+        ["data", "", "as they are", "rate", "bits drawn", "rate"],
+        rows,
+    )
+
+
+PARTS = {f.__name__: f for f in (centered, sample_data)}
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    args = parser.parse_args()
+    for part in args.parts:
+        with Parallel(args.jobs) as pool:
+            title, text, header, rows = PARTS[part](pool, args.data, args.seeds)
+        setting = (
+            f"Standard deviation over {args.seeds} seeds; PCD-1, batches of 20, "
+            "learning rate falling to zero from the value that is best on the "
+            "validation rows."
+        )
+        report(
+            f"defaults-{part.replace('_', '-')}",
+            title,
+            f"{text} {setting}\n\n{table(header, rows)}",
+            f"python benchmarks/defaults.py DATA --seeds {args.seeds} --parts {part}",
+        )
+
+
+if __name__ == "__main__":
+    main()
