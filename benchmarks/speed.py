@@ -209,6 +209,18 @@ def small(n_rows, repeats):
     )
 
 
+def noting(times, method=Monitor.epoch_ends):
+    """The method, made to append the seconds of each call to a list."""
+
+    def call(*args):
+        start = time.perf_counter()
+        result = method(*args)
+        times.append(time.perf_counter() - start)
+        return result
+
+    return call
+
+
 def monitor(n_rows, repeats):
     """What history and early stopping cost."""
     rows = []
@@ -217,27 +229,15 @@ def monitor(n_rows, repeats):
             X = random_bits(n_rows, "float32")
             shares = []
             for _ in range(repeats):
-                rbm = BernoulliRBM(
-                    n_iter=5,
-                    early_stopping=early_stopping,
-                    **settings(batch, hidden),
-                )
-                spent = 0.0
-
-                def timed(measure):
-                    def call(*args):
-                        nonlocal spent
-                        start = time.perf_counter()
-                        result = measure(*args)
-                        spent += time.perf_counter() - start
-                        return result
-
-                    return call
-
-                with patch.object(Monitor, "epoch_ends", timed(Monitor.epoch_ends)):
-                    rbm.fit(X)
-                epochs = sum(row["seconds"] for row in rbm.history_)
-                shares.append(100 * spent / (spent + epochs))
+                measuring = []
+                with patch.object(Monitor, "epoch_ends", noting(measuring)):
+                    rbm = BernoulliRBM(
+                        n_iter=5,
+                        early_stopping=early_stopping,
+                        **settings(batch, hidden),
+                    ).fit(X)
+                training = sum(row["seconds"] for row in rbm.history_)
+                shares.append(100 * sum(measuring) / (sum(measuring) + training))
             size = f"{batch} × {N_VISIBLE} × {hidden}"
             rows.append([size, "yes" if early_stopping else "no", spread(shares, 1)])
     return f"Share of an epoch of {n_rows} rows that is spent on measuring", table(

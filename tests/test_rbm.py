@@ -380,11 +380,14 @@ def test_sparse_equals_dense(container, gradient, early_stopping, X, grey, seed)
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
+@every_gradient
+@pytest.mark.parametrize("centered", [False, True])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.uint8, bool])
-def test_thin_sparse_equals_dense(container, dtype, rng, seed):
-    """With less than one non-zero in a hundred."""
-    X = (rng.random((150, 200)) < 0.005).astype(dtype)
-    one, other = (make(seed).fit(data) for data in (X, container(X)))
+def test_thin_sparse_equals_dense(container, gradient, centered, dtype, rng, seed):
+    """With less than one non-zero in a hundred, batches of all sizes are sparse."""
+    X = (rng.random((153, 200)) < 0.005).astype(dtype)
+    settings = dict(gradient=gradient, centered=centered)
+    one, other = (make(seed, **settings).fit(data) for data in (X, container(X)))
     rtol = 1e-9 if dtype == np.float64 else 1e-4
     assert_same_model(one, other, rtol=rtol, atol=rtol)
     for name in ("transform", "score_samples", "free_energy"):

@@ -2,7 +2,7 @@
 
 from sklearn.base import BaseEstimator
 
-from .._numerics import as_float, check_count
+from .._numerics import as_float, check_count, is_thin
 
 
 class Gradient(BaseEstimator):
@@ -12,6 +12,12 @@ class Gradient(BaseEstimator):
     made by :meth:`start`, on the clone that ``fit`` makes. To add a gradient,
     subclass and define :meth:`n_model_rows` and :meth:`sample`; an instance can be
     given to :class:`~skdbn.RBM` as it is.
+
+    Attributes
+    ----------
+    takes_sparse : bool
+        Whether :meth:`sample` can do with a thin sparse batch in ``phases.sparse``, in
+        place of ``phases.data.visible``; False unless a subclass says otherwise.
 
     See Also
     --------
@@ -29,6 +35,8 @@ class Gradient(BaseEstimator):
     >>> isinstance(PCD(n_chains=20), Gradient)
     True
     """
+
+    takes_sparse = False
 
     def start(self, machine, batch_size, rng, n_rows=None):
         """Make what training needs, and check the settings.
@@ -83,6 +91,7 @@ class Gradient(BaseEstimator):
         """
         n_rows = batch.shape[0]
         self._phases.resize(self.n_model_rows(n_rows), n_rows)
+        self._phases.sparse = None
         loaded = self._phases.data.visible
         if batch is not loaded:
             as_float(batch, loaded.dtype, out=loaded)
@@ -147,6 +156,11 @@ class Gradient(BaseEstimator):
             The mean over the data minus the mean over the model, one array for each
             of ``machine.params``; overwritten by the next call.
         """
-        self.load(batch)
+        if self.takes_sparse and is_thin(batch):
+            n_rows = batch.shape[0]
+            self._phases.resize(self.n_model_rows(n_rows), n_rows)
+            self._phases.sparse = batch.astype(machine.weights.dtype, copy=False)
+        else:
+            self.load(batch)
         self.sample(machine, self._phases, rng)
         return machine.difference(self._phases, centering, rate)

@@ -39,6 +39,8 @@ class CD(Gradient):
     (1797, 32)
     """
 
+    takes_sparse = True
+
     def __init__(self, n_steps=1):
         self.n_steps = n_steps
 
@@ -47,7 +49,8 @@ class CD(Gradient):
 
     def sample(self, machine, phases, rng):
         data, model = phases.data, phases.model
-        field = machine.hidden_field(data.visible, out=data.hidden)
+        batch = data.visible if phases.sparse is None else phases.sparse
+        field = machine.hidden_field(batch, out=data.hidden)
         mean = machine.hidden.mean(field, out=data.hidden_mean)
         machine.hidden.sample(field, rng, out=model.hidden, mean=mean)
         for _ in range(self.n_steps - 1):

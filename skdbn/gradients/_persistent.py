@@ -50,6 +50,8 @@ class PCD(Gradient):
     (50, 32)
     """
 
+    takes_sparse = True
+
     def __init__(self, n_steps=1, n_chains=None):
         self.n_steps = n_steps
         self.n_chains = n_chains
@@ -79,8 +81,12 @@ class PCD(Gradient):
         for _ in range(self.n_steps - 1):
             machine.transition(model, rng, out=model)
         machine.visible_sample(model.hidden, rng, out=model.visible)
-        field = machine.hidden_field(both.visible, out=both.hidden)
-        machine.hidden.mean(field, out=both.hidden_mean)
+        if phases.sparse is None:
+            machine.hidden_field(both.visible, out=both.hidden)
+        else:
+            machine.hidden_field(model.visible, out=model.hidden)
+            machine.hidden_field(phases.sparse, out=phases.data.hidden)
+        machine.hidden.mean(both.hidden, out=both.hidden_mean)
         machine.hidden.sample(
             model.hidden, rng, out=model.hidden, mean=model.hidden_mean
         )

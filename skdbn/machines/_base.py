@@ -24,7 +24,8 @@ class Phases:
     """The data and the model phase of a step, stacked so that one product serves both.
 
     The rows are: the point about which the gradient is centred, the model's states,
-    and the data. Everything is made once and written in place.
+    and the data. Everything is made once and written in place. A thin sparse batch may
+    stay as it is, in `sparse`; the data's rows of `visible` then mean nothing.
 
     Parameters
     ----------
@@ -47,6 +48,7 @@ class Phases:
         self.weights = np.empty_like(machine.weights)
         self._layouts = {}
         self._size = None
+        self.sparse = None
         self.resize(n_model, n_data)
 
     def resize(self, n_model, n_data):
@@ -58,6 +60,21 @@ class Phases:
             self._layouts[size] = self._layout(*size)
         vars(self).update(self._layouts[size])
         self._size = size
+
+    def visible_dot(self, x):
+        """The product of all visible rows and `x`."""
+        if self.sparse is None:
+            return self.visible @ x
+        return np.concatenate([self.dense @ x, self.sparse @ x])
+
+    def visible_transposed_dot(self, x, out=None):
+        """The product of the visible rows' transpose and `x`."""
+        if self.sparse is None:
+            return np.dot(self.visible.T, x, out=out)
+        n = len(self.dense)
+        out = np.dot(self.dense.T, x[:n], out=out)
+        out += self.sparse.T @ x[n:]
+        return out
 
     def _layout(self, n_model, n_data):
         """The views of the arrays, and the weights of the rows, by name."""
@@ -81,6 +98,7 @@ class Phases:
         }
         return phases | {
             "visible": visible,
+            "dense": visible[: 1 + n_model],
             "hidden_mean": hidden_mean,
             "signs": signs,
             "sums": sums,

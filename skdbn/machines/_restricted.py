@@ -133,23 +133,27 @@ class RestrictedMachine(Machine):
         .. [1] Melchior, J., Fischer, A. and Wiskott, L. (2016). How to center deep
            Boltzmann machines. JMLR 17(99).
         """
-        v, h, r = phases.visible, phases.hidden_mean, phases.signs * rate
+        h, r = phases.hidden_mean, phases.signs * rate
         if centering is None:
             h *= r[:, None]
-            return [np.dot(v.T, h, out=phases.weights), r @ v, phases.sums[0] @ h]
+            visible_bias = phases.visible_transposed_dot(r)
+            hidden_bias = phases.sums[0] @ h
+            weights = phases.visible_transposed_dot(h, out=phases.weights)
+            return [weights, visible_bias, hidden_bias]
         v0, h0 = centering.visible, centering.hidden
         h -= h0
         h *= r[:, None]
         hidden_bias, of_data = phases.sums @ h
         # The rₙ sum to zero, so v₀ is left in one term, −v₀ Σₙ rₙhₙᵀ, which rides
         # through the product as row 0; ΔW h₀ and v₀ΔW are taken row by row.
-        v[0] = v0
+        phases.visible[0] = v0
         h[0] = -hidden_bias
-        visible_bias = (r - h @ h0) @ v
-        hidden_bias -= (v @ v0) @ h
+        visible_bias = phases.visible_transposed_dot(r - h @ h0)
+        hidden_bias -= phases.visible_dot(v0) @ h
         if rate:
             centering.move(of_data, rate)
-        return [np.dot(v.T, h, out=phases.weights), visible_bias, hidden_bias]
+        weights = phases.visible_transposed_dot(h, out=phases.weights)
+        return [weights, visible_bias, hidden_bias]
 
     def copy(self):
         """The same machine with arrays of its own."""
