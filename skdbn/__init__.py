@@ -1,9 +1,17 @@
 """Restricted Boltzmann machines for scikit-learn."""
 
-from . import exceptions, gradients, schedules, units
+from . import evaluation, exceptions, gradients, schedules, units
 from ._bernoulli_rbm import BernoulliRBM
 from ._rbm import RBM
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["RBM", "BernoulliRBM", "exceptions", "gradients", "schedules", "units"]
+__all__ = [
+    "RBM",
+    "BernoulliRBM",
+    "evaluation",
+    "exceptions",
+    "gradients",
+    "schedules",
+    "units",
+]

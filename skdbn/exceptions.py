@@ -1,6 +1,6 @@
 """Warnings that skdbn raises."""
 
-__all__ = ["DataRangeWarning"]
+__all__ = ["DataRangeWarning", "EstimateWarning"]
 
 
 class DataRangeWarning(UserWarning):
@@ -16,4 +16,16 @@ class DataRangeWarning(UserWarning):
     ...     _ = BernoulliRBM(n_components=2, n_iter=1).fit([[0.0, 255.0], [9.0, 4.0]])
     >>> caught[0].category is DataRangeWarning
     True
+    """
+
+
+class EstimateWarning(UserWarning):
+    """An estimate is too uncertain to be relied on.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skdbn.exceptions import EstimateWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", EstimateWarning)
     """

@@ -16,17 +16,18 @@ FLOORS = [
     ("units", 0),
     ("machines", 1),
     ("gradients _optimizer _network", 1),
-    ("_training evaluation", 1),
+    ("_training", 1),
+    ("evaluation", 1),
     ("_monitoring", 0),
-    ("_rbm", 5),
-    ("_bernoulli_rbm", 6),
-    ("_dbn", 7),
+    ("_rbm", 6),
+    ("_bernoulli_rbm", 7),
+    ("_dbn", 8),
     ("plotting", 0),
 ]
 FLOOR = {
     name: floor for floor, (names, _) in enumerate(FLOORS) for name in names.split()
 }
-SKLEARN_FLOORS = {0, 5, 6, 7, 8}
+SKLEARN_FLOORS = {0, 5, 6, 7, 8, 9}
 # What these files of the floors without scikit-learn may take from sklearn.base.
 ALLOWED = {
     "units/_base.py": "BaseEstimator",

@@ -155,6 +155,16 @@ class RestrictedMachine(Machine):
         weights = phases.visible_transposed_dot(h, out=phases.weights)
         return [weights, visible_bias, hidden_bias]
 
+    def mirrored(self):
+        """The same distribution with the two sides exchanged."""
+        return type(self)(
+            np.ascontiguousarray(self.weights.T),
+            self.hidden_bias,
+            self.visible_bias,
+            self.hidden,
+            self.visible,
+        )
+
     def copy(self):
         """The same machine with arrays of its own."""
         arrays = (array.copy() for array in self.params)

@@ -1,0 +1,405 @@
+"""How good a fitted model is: the normaliser, the likelihood and their error."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+from scipy.special import logsumexp
+from sklearn.utils.validation import check_is_fitted
+
+from ._numerics import as_float, check_count, column_mean, takes_only
+from ._random import make_rng
+from .exceptions import EstimateWarning
+
+__all__ = ["LogPartition", "log_likelihood", "log_partition"]
+
+METHODS = ("auto", "exact", "ais", "reverse-ais", "bracket")
+
+# As many units have some seconds' worth of states; 2²⁵ states are the most to try.
+AUTO_UNITS = 18
+MAX_UNITS = 25
+
+# An interval of more nats than this decides little.
+WIDE = 5.0
+
+
+@dataclass(frozen=True)
+class LogPartition:
+    """The logarithm of a model's normaliser, log Z, with an interval.
+
+    Parameters
+    ----------
+    value : float
+        The estimate, in nats.
+
+    low, high : float
+        The interval. For one annealing it reaches three standard errors to each side;
+        for a bracket it goes from the forward to the reverse estimate.
+
+    method : str
+        How it was found.
+
+    effective_chains : float, default=None
+        For annealing, how many chains of equal weight would say as much, (Σw)²/Σw²;
+        the smaller of the two for a bracket.
+
+    settled : bool, default=True
+        Whether the Gibbs chains from which reverse annealing starts had settled. If
+        not, `high` is no bound.
+
+    See Also
+    --------
+    log_partition : Makes it.
+
+    Examples
+    --------
+    >>> from skdbn.evaluation import LogPartition
+    >>> LogPartition(10.0, 9.5, 10.5, "ais", effective_chains=80.0).high
+    10.5
+    """
+
+    value: float
+    low: float
+    high: float
+    method: str
+    effective_chains: float | None = None
+    settled: bool = True
+
+
+def log_partition(
+    rbm,
+    *,
+    method="auto",
+    n_chains=100,
+    n_betas=10_000,
+    X=None,
+    n_jobs=None,
+    random_state=None,
+):
+    r"""The logarithm of a model's normaliser, log Z = log Σᵥ exp(−F(v)).
+
+    Annealed importance sampling [1]_ takes chains from independent units with visible
+    bias b⁰ to the model, along
+
+    .. math:: p_\beta(v, h) \propto \exp\big((1 - \beta)\, v \cdot b^0
+              + \beta\,(v \cdot b + h \cdot c + v W h)\big)
+
+    and weighs them by the ratios of probability that they have passed. The mean of
+    the weights is Z / Z₀; where chains miss a mode its logarithm is too small. The
+    same walk backwards from states of the model gives Z₀ / Z, and so an estimate that
+    tends to be too large [2]_: the two bracket log Z.
+
+    Parameters
+    ----------
+    rbm : estimator
+        A fitted model.
+
+    method : {"auto", "exact", "ais", "reverse-ais", "bracket"}, default="auto"
+        "exact" sums over all states of the smaller layer of at most 25 units, "auto"
+        does so up to 18 units and takes "ais" beyond.
+
+    n_chains : int, default=100
+        Number of annealed chains.
+
+    n_betas : int, default=10000
+        Number of distributions on the way, evenly spaced.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+        Rows of training data. Their means give b⁰, without them it is b. The Gibbs
+        chains from which reverse annealing starts begin at rows of it.
+
+    n_jobs : int, default=None
+        Number of processes that share the chains.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the chains.
+
+    Returns
+    -------
+    log_partition : LogPartition
+        The estimate with its interval.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, the layers are too large for "exact", or reverse
+        annealing has no X to start from.
+
+    Warns
+    -----
+    EstimateWarning
+        If the interval is too wide to be used, or reverse chains have not settled.
+
+    See Also
+    --------
+    log_likelihood : Of each row.
+
+    References
+    ----------
+    .. [1] Salakhutdinov, R. and Murray, I. (2008). On the quantitative analysis of
+       deep belief networks. ICML.
+    .. [2] Burda, Y., Grosse, R. and Salakhutdinov, R. (2015). Accurate and
+       conservative estimates of MRF log-likelihood using reverse annealing. AISTATS.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdbn import BernoulliRBM
+    >>> from skdbn.evaluation import log_partition
+    >>> X = load_digits().data / 16
+    >>> rbm = BernoulliRBM(12, n_iter=5, random_state=0).fit(X)
+    >>> exact = log_partition(rbm)
+    >>> bracket = log_partition(
+    ...     rbm, method="bracket", n_betas=1000, X=X, random_state=0
+    ... )
+    >>> bool(abs(bracket.value - exact.value) < 0.2)
+    True
+    """
+    check_is_fitted(rbm, "machine_")
+    if method not in METHODS:
+        raise ValueError(f"method={method!r}: take one of {', '.join(METHODS)}.")
+    check_count("n_chains", n_chains)
+    check_count("n_betas", n_betas)
+    machine = rbm.machine_
+    if method == "auto":
+        method = "exact" if _enumerable(machine) <= AUTO_UNITS else "ais"
+    if method == "exact":
+        value = _exact(machine)
+        return LogPartition(value, value, value, method)
+    if X is not None:
+        X = rbm._validate(X)
+    elif method != "ais":
+        raise ValueError(
+            f"method={method!r} needs X=None to be rows of training data, at which the "
+            "chains of reverse annealing begin."
+        )
+    annealing = _Annealing(machine, _base_bias(machine, X), n_betas, n_jobs)
+    rng = make_rng(random_state)
+    if method == "ais":
+        result = annealing.forward(n_chains, rng)
+    else:
+        result = annealing.reverse(n_chains, rng, X)
+        if method == "bracket":
+            result = _bracket(annealing.forward(n_chains, rng), result)
+    if not result.settled:
+        warnings.warn(
+            "The Gibbs chains from which reverse annealing starts have not settled: "
+            "its estimate of log Z may be too small, and is no bound.",
+            EstimateWarning,
+            stacklevel=2,
+        )
+    if not result.high - result.low <= WIDE:
+        warnings.warn(
+            f"log Z is between {result.low:.1f} and {result.high:.1f}, too wide to be "
+            f"of use. Take more than n_betas={n_betas} or n_chains={n_chains}.",
+            EstimateWarning,
+            stacklevel=2,
+        )
+    return result
+
+
+def log_likelihood(rbm, X, log_partition=None):
+    r"""The log-likelihood of each row, log p(v) = −F(v) − log Z.
+
+    Parameters
+    ----------
+    rbm : estimator
+        A fitted model.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Rows of data, for binary units of zeros and ones.
+
+    log_partition : LogPartition or float, default=None
+        The normaliser; None finds it by ``log_partition(rbm, X=X, random_state=0)``.
+
+    Returns
+    -------
+    log_likelihood : ndarray of shape (n_samples,)
+        In nats.
+
+    Raises
+    ------
+    ValueError
+        If the units are binary and X is not.
+
+    See Also
+    --------
+    skdbn.RBM.score_samples : The pseudo-log-likelihood, which needs no log Z.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdbn import BernoulliRBM
+    >>> from skdbn.evaluation import log_likelihood
+    >>> X = (load_digits().data > 7).astype(float)
+    >>> rbm = BernoulliRBM(12, n_iter=20, random_state=0).fit(X)
+    >>> log_likelihood(rbm, X).shape
+    (1797,)
+    """
+    check_is_fitted(rbm, "machine_")
+    X = rbm._validate(X)
+    support = rbm.machine_.visible.support
+    if support is not None and not takes_only(X, support):
+        raise ValueError(
+            f"X has other values than {support[0]} and {support[1]}, which are all that "
+            "its units can take: a likelihood is that of bits. Threshold the values, "
+            "or draw bits from them."
+        )
+    if log_partition is None:
+        log_partition = globals()["log_partition"](rbm, X=X, random_state=0)
+    value = getattr(log_partition, "value", log_partition)
+    return -rbm.free_energy(X).astype(np.float64) - float(value)
+
+
+def _enumerable(machine):
+    """Units in the smaller layer whose states can be enumerated, or infinity."""
+    n_visible, n_hidden = machine.weights.shape
+    sizes = [(machine.visible, n_visible), (machine.hidden, n_hidden)]
+    return min((n for unit, n in sizes if unit.support is not None), default=np.inf)
+
+
+def _exact(machine):
+    """log Σ exp(−F) over all states of the smaller finite layer."""
+    n_units = _enumerable(machine)
+    if n_units > MAX_UNITS:
+        raise ValueError(
+            f"method='exact' sums over all states of a layer, and the smaller finite "
+            f"one of this model has {n_units} units of at most {MAX_UNITS}. Take "
+            "method='bracket'."
+        )
+    if machine.visible.support is None or machine.weights.shape[0] != n_units:
+        machine = machine.mirrored()
+    low, high = machine.visible.support
+    dtype = machine.weights.dtype
+    step = 2 ** min(n_units, 12)
+    sums = []
+    for start in range(0, 2**n_units, step):
+        bits = np.arange(start, start + step)[:, None] >> np.arange(n_units) & 1
+        states = (low + (high - low) * bits).astype(dtype)
+        sums.append(logsumexp(-machine.free_energy(states).astype(np.float64)))
+    return float(logsumexp(sums))
+
+
+def _base_bias(machine, X):
+    """Visible bias of the independent units at which annealing begins."""
+    if X is None:
+        return machine.visible_bias
+    mean = column_mean(X)
+    low, high = machine.visible.bounds
+    if np.isfinite(low) and np.isfinite(high):
+        # As if one row in twenty lay half way, so that no state is out of reach.
+        mean = (np.clip(mean, low, high) + 0.05 * (low + high) / 2) / 1.05
+    return machine.visible.link(mean).astype(machine.weights.dtype)
+
+
+class _Annealing:
+    """Walks between independent units and a machine."""
+
+    def __init__(self, machine, base_bias, n_betas, n_jobs):
+        self.machine = machine
+        self.base_bias = base_bias
+        self.betas = np.linspace(0, 1, n_betas)
+        self.n_jobs = n_jobs
+
+    @property
+    def log_base(self):
+        """log Z₀, of the independent units."""
+        machine = self.machine
+        nothing = np.zeros((1, machine.weights.shape[1]), machine.weights.dtype)
+        visible = machine.visible.log_partition(self.base_bias[None])
+        return float(visible[0]) + float(machine.hidden.log_partition(nothing)[0])
+
+    def forward(self, n_chains, rng):
+        fields = np.repeat(self.base_bias[None], n_chains, axis=0)
+        v = self.machine.visible.sample(fields, rng)
+        log_mean, error, n_effective = _log_mean(self._walk(v, self.betas, rng))
+        value = self.log_base + log_mean
+        low, high = (value + bound for bound in error)
+        return LogPartition(value, low, high, "ais", n_effective)
+
+    def reverse(self, n_chains, rng, X, n_burn=1000):
+        rows = rng.choice(X.shape[0], n_chains, replace=X.shape[0] < n_chains)
+        v = as_float(X[np.sort(rows)], self.machine.weights.dtype).copy()
+        state = self.machine.state(v, rng)
+        energies = []
+        for _ in range(n_burn):
+            self.machine.transition(state, rng, out=state)
+            energies.append(self.machine.free_energy(state.visible))
+        log_weights = self._walk(state.visible, self.betas[::-1], rng)
+        log_mean, error, n_effective = _log_mean(log_weights)
+        value = self.log_base - log_mean
+        high, low = (value - bound for bound in error)
+        return LogPartition(
+            value, low, high, "reverse-ais", n_effective, _settled(np.array(energies))
+        )
+
+    def _walk(self, v, betas, rng):
+        """Log-weights of chains from v along the betas, shared out over processes."""
+        n_parts = min(effective_n_jobs(self.n_jobs), len(v))
+        parts = zip(np.array_split(v, n_parts), rng.spawn(n_parts), strict=True)
+        walks = Parallel(n_parts)(
+            delayed(anneal)(self.machine, part, betas, self.base_bias, child)
+            for part, child in parts
+        )
+        return np.concatenate(walks)
+
+
+def anneal(machine, v, betas, base_bias, rng):
+    """The log-weight of each chain from the rows v along the betas."""
+    log_weights = np.zeros(len(v))
+    pull = machine.visible_bias - base_bias
+    v = v.copy()
+    field = np.empty((len(v), machine.weights.shape[1]), v.dtype)
+    for before, beta in zip(betas[:-1].tolist(), betas[1:].tolist(), strict=True):
+        machine.hidden_field(v, out=field)
+        log_weights += (beta - before) * (v @ pull)
+        log_weights -= machine.hidden.log_partition(before * field)
+        field *= beta
+        log_weights += machine.hidden.log_partition(field)
+        h = machine.hidden.sample(field, rng, out=field)
+        np.dot(h, machine.weights.T, out=v)
+        v *= beta
+        v += base_bias + beta * pull
+        machine.visible.sample(v, rng, out=v)
+    return log_weights
+
+
+def _log_mean(log_weights):
+    """log of the mean weight, its interval, and the effective number of weights."""
+    n = len(log_weights)
+    log_mean = logsumexp(log_weights) - np.log(n)
+    relative = np.exp(log_weights - log_mean)
+    # Three standard errors of the mean, whose lower end may be at or below zero.
+    error = 3 * relative.std(ddof=1) / np.sqrt(n) if n > 1 else np.inf
+    with np.errstate(divide="ignore"):
+        interval = np.log(max(0.0, 1 - error)), np.log1p(error)
+    n_effective = relative.sum() ** 2 / np.square(relative).sum()
+    return float(log_mean), [float(end) for end in interval], float(n_effective)
+
+
+def _settled(energies):
+    """Whether the chains' free energies, a row a sweep, no longer drift.
+
+    The means of the third and the last quarter, each of independent chains, are
+    compared by their paired difference.
+    """
+    quarter = len(energies) // 4
+    change = energies[-quarter:].mean(axis=0) - energies[-2 * quarter : -quarter].mean(
+        axis=0
+    )
+    if len(change) == 1:
+        return False
+    return bool(abs(change.mean()) <= 4 * change.std(ddof=1) / np.sqrt(len(change)))
+
+
+def _bracket(forward, reverse):
+    low, high = sorted((forward.value, reverse.value))
+    return LogPartition(
+        (low + high) / 2,
+        low,
+        high,
+        "bracket",
+        min(forward.effective_chains, reverse.effective_chains),
+        reverse.settled,
+    )

@@ -1,0 +1,161 @@
+"""The normaliser and the likelihood, against enumeration."""
+
+import numpy as np
+import pytest
+from _oracle import Enumeration, all_states
+from sklearn.exceptions import NotFittedError
+
+from skdbn import BernoulliRBM
+from skdbn.evaluation import anneal, log_likelihood, log_partition
+from skdbn.exceptions import EstimateWarning
+
+
+def fitted(machine, X=None):
+    """An estimator with this machine."""
+    n_visible, n_hidden = machine.weights.shape
+    X = np.eye(n_visible) if X is None else X
+    rbm = BernoulliRBM(n_hidden, n_iter=0, random_state=0).fit(X)
+    rbm.machine_ = machine
+    return rbm
+
+
+@pytest.fixture
+def rows(machine, rng):
+    return Enumeration.of(machine).draw(300, rng)
+
+
+@pytest.mark.parametrize("n_visible, n_hidden", [(4, 3), (3, 5), (1, 1), (14, 2)])
+@pytest.mark.parametrize("method", ["exact", "auto"])
+def test_exact_is_the_enumeration(n_visible, n_hidden, method, make_machine):
+    machine = make_machine(n_visible, n_hidden)
+    found = log_partition(fitted(machine), method=method)
+    assert found.value == pytest.approx(Enumeration.of(machine).log_z, rel=1e-12)
+    assert found.low == found.value == found.high and found.method == "exact"
+
+
+def test_exact_in_blocks(make_machine):
+    """13 units have more states than a block."""
+    machine = make_machine(13, 15)
+    mirrored = machine.mirrored()
+    fields = all_states("bernoulli", 13)[0] @ machine.weights + machine.hidden_bias
+    exponents = all_states("bernoulli", 13)[0] @ machine.visible_bias
+    expected = np.logaddexp.reduce(exponents + np.logaddexp(0, fields).sum(axis=1))
+    for one in (machine, mirrored):
+        found = log_partition(fitted(one), method="exact").value
+        assert found == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("method", ["ais", "reverse-ais"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_weights_are_unbiased(method, dtype, make_machine, seed):
+    """Few temperatures give wide weights, whose mean is right all the same."""
+    machine = make_machine(dtype=dtype)
+    X = Enumeration.of(machine).draw(300, np.random.default_rng(seed))
+    found = log_partition(
+        fitted(machine),
+        method=method,
+        n_betas=10,
+        n_chains=4000,
+        X=X.astype(dtype),
+        random_state=seed,
+    )
+    exact = Enumeration.of(machine).log_z
+    # The interval is of three standard errors; five are allowed.
+    middle, half = (found.low + found.high) / 2, (found.high - found.low) / 2
+    assert 0 < half < 0.5
+    assert abs(exact - middle) < 5 / 3 * half + 1e-4
+    assert 10 < found.effective_chains < 4000
+
+
+def test_no_temperatures_in_between(machine, rng):
+    """One step is plain importance sampling: w = p*(v) / p*_base(v)."""
+    v = (rng.random((50, 4)) < 0.5).astype(float)
+    base = rng.normal(size=4)
+    found = anneal(machine, v, np.array([0.0, 1.0]), base, rng)
+    expected = -Enumeration.of(machine).free_energy(v) - v @ base - 3 * np.log(2)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_bracket_holds_the_exact_value(machine, rows, seed):
+    rbm = fitted(machine)
+    found = log_partition(
+        rbm, method="bracket", n_betas=2000, X=rows, random_state=seed
+    )
+    exact = Enumeration.of(machine).log_z
+    assert found.low <= found.value <= found.high
+    assert found.low - 0.02 < exact < found.high + 0.02
+    assert found.high - found.low < 0.05 and found.settled
+
+
+def test_seeds_and_processes(machine, rows, seed):
+    rbm = fitted(machine)
+    settings = dict(method="ais", n_betas=50, X=rows)
+    one = log_partition(rbm, random_state=seed, **settings)
+    assert one == log_partition(rbm, random_state=seed, **settings)
+    assert one != log_partition(rbm, random_state=seed + 1, **settings)
+    shared = log_partition(rbm, random_state=seed, n_jobs=2, **settings)
+    exact = Enumeration.of(machine).log_z
+    assert shared.low - 0.1 < exact < shared.high + 0.1
+
+
+@pytest.mark.parametrize("given", ["nothing", "number", "result"])
+def test_likelihoods_add_up_to_one(given, machine):
+    rbm = fitted(machine)
+    log_z = {
+        "nothing": None,
+        "number": Enumeration.of(machine).log_z,
+        "result": log_partition(rbm),
+    }[given]
+    states = all_states("bernoulli", 4)[0]
+    found = log_likelihood(rbm, states, log_z)
+    np.testing.assert_allclose(np.exp(found), Enumeration.of(machine).p_v, rtol=1e-10)
+
+
+def test_wide_interval_warns(make_machine, rng):
+    machine = make_machine(30, 30)
+    machine.weights *= 10
+    with pytest.warns(EstimateWarning, match="n_betas=5"):
+        log_partition(fitted(machine), method="ais", n_betas=5, n_chains=20)
+
+
+def test_unsettled_chains_warn(make_machine):
+    """Two modes, all chains in the rare one, which they leave in 1,000 sweeps or so."""
+    machine = make_machine(20, 20)
+    machine.weights[:] = 0.32
+    machine.visible_bias[:] = machine.hidden_bias[:] = -0.32 * 10 - 0.1
+    X = np.ones((50, 20))
+    settings = dict(method="reverse-ais", n_betas=200, X=X, random_state=0)
+    with pytest.warns(EstimateWarning, match="not settled"):
+        found = log_partition(fitted(machine, X), **settings)
+    assert not found.settled
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ({"method": "guess"}, ["method='guess'", "bracket"]),
+        ({"n_chains": 0}, ["n_chains=0"]),
+        ({"n_betas": 1.5}, ["n_betas=1.5"]),
+        ({"method": "bracket"}, ["method='bracket'", "X=None"]),
+    ],
+)
+def test_bad_settings(settings, words, machine):
+    with pytest.raises(ValueError) as caught:
+        log_partition(fitted(machine), **settings)
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_too_many_units_to_enumerate(make_machine):
+    with pytest.raises(ValueError, match="26 units of at most 25"):
+        log_partition(fitted(make_machine(30, 26)), method="exact")
+
+
+def test_bad_data(machine):
+    rbm = fitted(machine)
+    with pytest.raises(ValueError, match="Threshold the values"):
+        log_likelihood(rbm, np.full((3, 4), 0.5))
+    with pytest.raises(ValueError, match="features"):
+        log_likelihood(rbm, np.ones((3, 5)))
+    for call in (log_partition, lambda rbm: log_likelihood(rbm, np.ones((3, 4)))):
+        with pytest.raises(NotFittedError):
+            call(BernoulliRBM())
