@@ -5,8 +5,10 @@ from numbers import Integral
 import numpy as np
 from scipy.sparse import issparse
 
-# Rows of a block: its fields stay in the cache between one operation and the next.
-BLOCK_ELEMENTS = 2**17
+# Size of a block that is read once, and of one that is multiplied with the weights,
+# which BLAS packs anew for each.
+READ_ELEMENTS = 2**17
+PRODUCT_ELEMENTS = 2**19
 
 # Below this share of non-zeros a sparse product beats copying to dense and BLAS.
 SPARSE_DENSITY = 0.01
@@ -34,7 +36,7 @@ def as_float(batch, dtype, out=None):
     return out
 
 
-def blocks(X, width, dtype, rows=None):
+def blocks(X, width, dtype, rows=None, size=PRODUCT_ELEMENTS):
     """X from top to bottom as ``(slice, block)``, each block dense and of `dtype`.
 
     `width` is the number of columns of what is computed for a row, and `rows` an
@@ -44,7 +46,7 @@ def blocks(X, width, dtype, rows=None):
     thin = is_thin(X)
     if not thin and (issparse(X) or X.dtype != dtype):
         width = max(width, X.shape[1])
-    step = max(32, BLOCK_ELEMENTS // width)
+    step = max(32, size // width)
     for start in range(0, n_rows, step):
         part = slice(start, min(start + step, n_rows))
         block = X[part if rows is None else rows[part]]
@@ -54,7 +56,8 @@ def blocks(X, width, dtype, rows=None):
 def column_mean(X, rows=None):
     """Mean of each column as a float64 array, X dense or sparse."""
     total = np.zeros(X.shape[1])
-    for _, block in blocks(X, X.shape[1], working_dtype(X), rows):
+    dtype = working_dtype(X)
+    for _, block in blocks(X, X.shape[1], dtype, rows, READ_ELEMENTS):
         total += np.asarray(block.sum(axis=0)).ravel()
     return total / (X.shape[0] if rows is None else len(rows))
 
@@ -69,7 +72,7 @@ def takes_only(X, values):
     """Whether every value that X stores is one of the two given ones."""
     one, other = values
     stored = X.data if issparse(X) else X
-    parts = np.array_split(stored, stored.size // BLOCK_ELEMENTS + 1)
+    parts = np.array_split(stored, stored.size // READ_ELEMENTS + 1)
     return all(((part == one) | (part == other)).all() for part in parts)
 
 

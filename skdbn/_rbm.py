@@ -80,10 +80,10 @@ class RBM(
     hidden : {"bernoulli"} or Units, default="bernoulli"
         Type of the hidden units.
 
-    gradient : {"cd", "pcd"} or Gradient, default="pcd"
+    gradient : {"cd", "pcd", "fpcd"} or Gradient, default="pcd"
         How the gradient of the likelihood is estimated: contrastive divergence,
-        persistent contrastive divergence, or an object such as
-        ``CD(n_steps=3)`` or ``PCD(n_chains=500)``.
+        persistent contrastive divergence, the same with fast weights, or an object
+        such as ``CD(n_steps=3)`` or ``PCD(n_chains=500)``.
 
     learning_rate : float or Schedule, default=0.1
         Length of the steps, for gradients that are means over a batch. A number, or a
@@ -111,7 +111,10 @@ class RBM(
     sample_data : bool, default=True
         Whether values strictly between 0 and 1 are probabilities, from which bits are
         drawn each time a row is learned from. False learns from the values as they
-        are, as scikit-learn does.
+        are, as scikit-learn does. Their variance is smaller than that of bits, so that
+        weights shrink: on scikit-learn's digits, logistic regression on the features
+        of 200 units read 97.1 % when bits were drawn and 95.9 % otherwise; on 10,000
+        digits of MNIST it made no difference (94.1 % and 94.3 %).
 
     batch_size : int, default=10
         Number of rows in a minibatch.

@@ -9,7 +9,7 @@ from _oracle import Enumeration, centred, flip, flip_params
 from scipy import sparse
 
 from skdbn._random import make_rng
-from skdbn.gradients import PCD, REGISTRY, Gradient, resolve
+from skdbn.gradients import FPCD, PCD, REGISTRY, Gradient, resolve
 from skdbn.gradients._centering import Centering
 from skdbn.gradients._decay import WeightDecay
 from skdbn.gradients._direction import Direction
@@ -175,6 +175,9 @@ def test_expectation_is_the_exact_gradient(gradient, is_centred, machine, rng, s
     batch = np.repeat(rng.random((3, 4)), 20, axis=0)
     centering = offsets(rng) if is_centred else None
     started, n_calls = copy.deepcopy(gradient), 200
+    if "fast_learning_rate" in gradient.get_params():
+        # Fast weights are there to keep the chains away from p(v).
+        started.set_params(fast_learning_rate=1e-9)
     stream = make_rng(seed)
     started.start(exact(machine), len(batch), stream)
     total = [0.0, 0.0, 0.0]
@@ -194,6 +197,39 @@ def test_expectation_is_the_exact_gradient(gradient, is_centred, machine, rng, s
         expected = data + state[0] - model  # naive() has subtracted state 0
         error = np.abs(found / n_calls - expected)
         assert (error < 5 * np.sqrt(variance / n_draws)).all()
+
+
+def test_fast_parameters_learn_and_decay(machine, rng):
+    gradient = FPCD(n_chains=5, fast_learning_rate=0.3, fast_decay=0.8)
+    gradient.start(machine, 6, rng)
+    expected = [0.0, 0.0, 0.0]
+    for rate in (0.1, 0.05):
+        change = gradient(machine, rng.random((6, 4)), rng, rate=rate)
+        expected = [
+            0.8 * fast + 0.3 / rate * step
+            for fast, step in zip(expected, change, strict=True)
+        ]
+    assert_directions_equal(gradient.fast_, expected)
+
+
+def test_fast_parameters_push_the_chains(machine, rng):
+    """They are drawn from the sum of both sets; the gradient is that of the machine."""
+    n = 20_000
+    gradient = FPCD(n_chains=n)
+    gradient.fast_ = [rng.normal(size=array.shape) for array in machine.params]
+    gradient.start(exact(machine), 3, rng)
+    pushed = Enumeration(
+        *(a + b for a, b in zip(machine.params, gradient.fast_, strict=True))
+    )
+    batch = rng.random((3, 4))
+    found = gradient(machine, batch, rng)
+    drawn = gradient._phases.model
+    for values, mean in (
+        (drawn.visible, pushed.p_v @ pushed.v),
+        (drawn.hidden, pushed.p_h @ pushed.h),
+    ):
+        assert (np.abs(values.mean(axis=0) - mean) < 5 * 0.5 / np.sqrt(n)).all()
+    assert_directions_equal(found, naive(machine, batch, drawn.visible))
 
 
 @every_gradient

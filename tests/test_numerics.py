@@ -40,7 +40,7 @@ def test_working_dtype(dtype):
 @densities
 @pytest.mark.parametrize("chosen", [False, True])
 def test_column_mean(container, dtype, density, chosen, rng, monkeypatch):
-    monkeypatch.setattr(_numerics, "BLOCK_ELEMENTS", 70)  # several blocks
+    monkeypatch.setattr(_numerics, "READ_ELEMENTS", 70)  # several blocks
     X = binary(rng, (101, 20), density, dtype)
     rows = rng.permutation(101)[:30] if chosen else None
     expected = (X if rows is None else X[rows]).astype(float).mean(axis=0)
@@ -54,15 +54,13 @@ def test_column_mean(container, dtype, density, chosen, rng, monkeypatch):
 @densities
 @pytest.mark.parametrize("chosen", [False, True])
 @pytest.mark.parametrize("width", [1, 7, 1000])
-def test_blocks_cover_all_rows(
-    container, dtype, density, chosen, width, rng, monkeypatch
-):
-    monkeypatch.setattr(_numerics, "BLOCK_ELEMENTS", 70)
+def test_blocks_cover_all_rows(container, dtype, density, chosen, width, rng):
     X = binary(rng, (101, 20), density, dtype)
     rows = rng.permutation(101)[:30] if chosen else np.arange(101)
     given = container(X)
     seen = []
-    for part, block in blocks(given, width, np.float32, rows if chosen else None):
+    index = rows if chosen else None
+    for part, block in blocks(given, width, np.float32, index, size=70):
         assert block.dtype == np.float32
         assert sparse.issparse(block) == is_thin(given)
         block = block.toarray() if sparse.issparse(block) else block

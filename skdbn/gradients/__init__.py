@@ -4,11 +4,12 @@ from sklearn.base import clone
 
 from ._base import Gradient
 from ._contrastive import CD
+from ._fast import FPCD
 from ._persistent import PCD
 
-__all__ = ["CD", "PCD", "Gradient"]
+__all__ = ["CD", "FPCD", "PCD", "Gradient"]
 
-REGISTRY = {"cd": CD, "pcd": PCD}
+REGISTRY = {"cd": CD, "pcd": PCD, "fpcd": FPCD}
 
 
 def resolve(gradient):

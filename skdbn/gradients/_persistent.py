@@ -77,16 +77,30 @@ class PCD(Gradient):
         super().stop()
 
     def sample(self, machine, phases, rng):
-        model, both = phases.model, phases.both
+        model = phases.model
         for _ in range(self.n_steps - 1):
             machine.transition(model, rng, out=model)
         machine.visible_sample(model.hidden, rng, out=model.visible)
+        self.hidden_means(machine, phases)
+        machine.hidden.sample(
+            model.hidden, rng, out=model.hidden, mean=model.hidden_mean
+        )
+
+    def hidden_means(self, machine, phases):
+        """Fill in the fields and means of the hidden units in both phases.
+
+        Parameters
+        ----------
+        machine : Machine
+            The machine that is trained.
+
+        phases : Phases
+            Has the visible units of both phases.
+        """
+        both, model = phases.both, phases.model
         if phases.sparse is None:
             machine.hidden_field(both.visible, out=both.hidden)
         else:
             machine.hidden_field(model.visible, out=model.hidden)
             machine.hidden_field(phases.sparse, out=phases.data.hidden)
         machine.hidden.mean(both.hidden, out=both.hidden_mean)
-        machine.hidden.sample(
-            model.hidden, rng, out=model.hidden, mean=model.hidden_mean
-        )

@@ -1,0 +1,106 @@
+"""Fast persistent contrastive divergence."""
+
+from numbers import Real
+
+import numpy as np
+
+from ._persistent import PCD
+
+
+class FPCD(PCD):
+    r"""Persistent contrastive divergence with fast weights, which push the chains on.
+
+    The chains walk on the parameters plus a second set that learns fast and decays:
+
+    .. math:: \theta_f \leftarrow \lambda\, \theta_f + \epsilon_f\, g
+
+    where g is the gradient that the model follows. It takes probability from wherever
+    the chains are, so that they move, at learning rates at which :class:`PCD` needs
+    them to mix by themselves.
+
+    Parameters
+    ----------
+    n_steps : int, default=1
+        Number of sweeps between two updates, at least 1.
+
+    n_chains : int, default=None
+        Number of chains; None takes as many as ``batch_size``.
+
+    fast_learning_rate : float, default=0.1
+        Learning rate of the fast parameters, above 0.
+
+    fast_decay : float, default=0.95
+        What is left of the fast parameters after an update, in [0, 1).
+
+    Attributes
+    ----------
+    chains_ : State
+        Values of the visible and the hidden units of the chains, after a fit.
+
+    fast_ : list of ndarray
+        The fast parameters, one array for each of ``machine.params``.
+
+    See Also
+    --------
+    PCD : Without fast weights.
+
+    References
+    ----------
+    .. [1] Tieleman, T. and Hinton, G. E. (2009). Using fast weights to improve
+       persistent contrastive divergence. ICML.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdbn import BernoulliRBM
+    >>> from skdbn.gradients import FPCD
+    >>> X = load_digits().data / 16
+    >>> gradient = FPCD(fast_learning_rate=0.05)
+    >>> rbm = BernoulliRBM(32, gradient=gradient, n_iter=2, random_state=0).fit(X)
+    >>> rbm.gradient_.fast_[0].shape
+    (64, 32)
+    """
+
+    def __init__(
+        self, n_steps=1, n_chains=None, fast_learning_rate=0.1, fast_decay=0.95
+    ):
+        super().__init__(n_steps, n_chains)
+        self.fast_learning_rate = fast_learning_rate
+        self.fast_decay = fast_decay
+
+    def start(self, machine, batch_size, rng, n_rows=None):
+        rate, decay = self.fast_learning_rate, self.fast_decay
+        if not (isinstance(rate, Real) and 0 < rate < np.inf):
+            raise ValueError(f"fast_learning_rate={rate!r} of FPCD: take a number > 0.")
+        if not (isinstance(decay, Real) and 0 <= decay < 1):
+            raise ValueError(f"fast_decay={decay!r} of FPCD: take a number in [0, 1).")
+        room = super().start(machine, batch_size, rng, n_rows)
+        if not hasattr(self, "fast_"):
+            self.fast_ = [np.zeros_like(array) for array in machine.params]
+        self._pushed = machine.copy()
+        return room
+
+    def stop(self):
+        del self._pushed
+        super().stop()
+
+    def sample(self, machine, phases, rng):
+        pushed, model = self._pushed, phases.model
+        for array, own, fast in zip(
+            pushed.params, machine.params, self.fast_, strict=True
+        ):
+            np.add(own, fast, out=array)
+        for _ in range(self.n_steps - 1):
+            pushed.transition(model, rng, out=model)
+        pushed.visible_sample(model.hidden, rng, out=model.visible)
+        self.hidden_means(machine, phases)
+        pushed.hidden_sample(model.visible, rng, out=model.hidden)
+
+    def __call__(self, machine, batch, rng, centering=None, rate=1.0):
+        direction = super().__call__(machine, batch, rng, centering, rate)
+        if rate:
+            scale = self.fast_learning_rate / rate
+            for fast, change in zip(self.fast_, direction, strict=True):
+                fast *= self.fast_decay
+                fast += scale * change
+        return direction
