@@ -8,11 +8,18 @@ from joblib import Parallel, delayed, effective_n_jobs
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
-from ._numerics import as_float, check_count, column_mean, takes_only
+from ._numerics import as_float, blocks, check_count, column_mean, takes_only
 from ._random import make_rng
 from .exceptions import EstimateWarning
 
-__all__ = ["LogPartition", "log_likelihood", "log_partition"]
+__all__ = [
+    "LogPartition",
+    "free_energy_gap",
+    "log_likelihood",
+    "log_partition",
+    "pseudo_log_likelihood",
+    "reconstruction_error",
+]
 
 METHODS = ("auto", "exact", "ais", "reverse-ais", "bracket")
 
@@ -250,6 +257,128 @@ def log_likelihood(rbm, X, log_partition=None):
         log_partition = globals()["log_partition"](rbm, X=X, random_state=0)
     value = getattr(log_partition, "value", log_partition)
     return -rbm.free_energy(X).astype(np.float64) - float(value)
+
+
+def pseudo_log_likelihood(rbm, X):
+    r"""The pseudo-log-likelihood of each row, Σᵢ log P(vᵢ | the other columns).
+
+    Parameters
+    ----------
+    rbm : estimator
+        A fitted model.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Rows of data.
+
+    Returns
+    -------
+    pseudo_log_likelihood : ndarray of shape (n_samples,)
+        In nats; what ``rbm.score_samples`` returns.
+
+    See Also
+    --------
+    log_likelihood : The likelihood, which needs the normaliser.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdbn import BernoulliRBM
+    >>> from skdbn.evaluation import pseudo_log_likelihood
+    >>> X = load_digits().data / 16
+    >>> rbm = BernoulliRBM(12, n_iter=2, random_state=0).fit(X)
+    >>> pseudo_log_likelihood(rbm, X).shape
+    (1797,)
+    """
+    return rbm.score_samples(X)
+
+
+def reconstruction_error(rbm, X):
+    """The mean squared difference of each row and its reconstruction.
+
+    It is easy to compute and misleading: it falls also while the model gets worse, and
+    is no measure of a likelihood.
+
+    Parameters
+    ----------
+    rbm : estimator
+        A fitted model.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Rows of data.
+
+    Returns
+    -------
+    error : ndarray of shape (n_samples,)
+        Mean over the columns.
+
+    See Also
+    --------
+    pseudo_log_likelihood : A better judge.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdbn import BernoulliRBM
+    >>> from skdbn.evaluation import reconstruction_error
+    >>> X = load_digits().data / 16
+    >>> rbm = BernoulliRBM(12, n_iter=2, random_state=0).fit(X)
+    >>> reconstruction_error(rbm, X).shape
+    (1797,)
+    """
+    check_is_fitted(rbm, "machine_")
+    X = rbm._validate(X)
+    machine = rbm.machine_
+    errors = np.empty(X.shape[0], machine.weights.dtype)
+    for part, block in blocks(X, X.shape[1], errors.dtype):
+        difference = machine.visible_mean(machine.hidden_mean(block))
+        difference -= as_float(block, errors.dtype)
+        errors[part] = np.square(difference, out=difference).mean(axis=1)
+    return errors
+
+
+def free_energy_gap(rbm, X_train, X_valid):
+    """The mean free energy of held-out rows minus that of training rows.
+
+    The normaliser cancels, so the gap is that of the log-likelihoods. About zero at
+    first; a model that overfits lets it grow.
+
+    Parameters
+    ----------
+    rbm : estimator
+        A fitted model.
+
+    X_train : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Rows that the model has learned from.
+
+    X_valid : {array-like, sparse matrix} of shape (n_valid, n_features)
+        Rows that it has not.
+
+    Returns
+    -------
+    gap : float
+        In nats a row.
+
+    See Also
+    --------
+    log_likelihood : Comparable between models, too.
+
+    References
+    ----------
+    .. [1] Hinton, G. E. (2010). A practical guide to training restricted Boltzmann
+       machines. University of Toronto, UTML TR 2010-003.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdbn import BernoulliRBM
+    >>> from skdbn.evaluation import free_energy_gap
+    >>> X = load_digits().data / 16
+    >>> rbm = BernoulliRBM(12, n_iter=2, random_state=0).fit(X[:1000])
+    >>> bool(abs(free_energy_gap(rbm, X[:1000], X[1000:])) < 3)
+    True
+    """
+    held_out, learned = (rbm.free_energy(X).astype(float) for X in (X_valid, X_train))
+    return float(held_out.mean() - learned.mean())
 
 
 def _enumerable(machine):

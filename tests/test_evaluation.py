@@ -2,11 +2,19 @@
 
 import numpy as np
 import pytest
-from _oracle import Enumeration, all_states
+from _oracle import Enumeration, all_states, sigmoid
+from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
 from skdbn import BernoulliRBM
-from skdbn.evaluation import anneal, log_likelihood, log_partition
+from skdbn.evaluation import (
+    anneal,
+    free_energy_gap,
+    log_likelihood,
+    log_partition,
+    pseudo_log_likelihood,
+    reconstruction_error,
+)
 from skdbn.exceptions import EstimateWarning
 
 
@@ -109,6 +117,27 @@ def test_likelihoods_add_up_to_one(given, machine):
     states = all_states("bernoulli", 4)[0]
     found = log_likelihood(rbm, states, log_z)
     np.testing.assert_allclose(np.exp(found), Enumeration.of(machine).p_v, rtol=1e-10)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_other_measures(container, machine, rng):
+    rbm, oracle = fitted(machine), Enumeration.of(machine)
+    X = (rng.random((30, 4)) < 0.3).astype(float)
+    given = container(X)
+    np.testing.assert_array_equal(
+        pseudo_log_likelihood(rbm, given), rbm.score_samples(given)
+    )
+    h = oracle.hidden_mean(X)
+    v = sigmoid(h @ machine.weights.T + machine.visible_bias)
+    np.testing.assert_allclose(
+        reconstruction_error(rbm, given), ((X - v) ** 2).mean(axis=1), rtol=1e-10
+    )
+    energies = oracle.free_energy(X)
+    np.testing.assert_allclose(
+        free_energy_gap(rbm, given[:20], given[20:]),
+        energies[20:].mean() - energies[:20].mean(),
+        rtol=1e-10,
+    )
 
 
 def test_wide_interval_warns(make_machine, rng):
