@@ -110,7 +110,7 @@ def log_partition(
         Number of annealed chains.
 
     n_betas : int, default=10000
-        Number of distributions on the way, evenly spaced.
+        Number of distributions on the way, evenly spaced; at least 2.
 
     X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
         Rows of training data. Their means give b⁰, without them it is b. The Gibbs
@@ -168,6 +168,8 @@ def log_partition(
         raise ValueError(f"method={method!r}: take one of {', '.join(METHODS)}.")
     check_count("n_chains", n_chains)
     check_count("n_betas", n_betas)
+    if n_betas < 2:
+        raise ValueError(f"n_betas={n_betas}: take at least 2, both ends of the way.")
     machine = rbm.machine_
     if method == "auto":
         method = "exact" if _enumerable(machine) <= AUTO_UNITS else "ais"
@@ -204,6 +206,10 @@ def log_partition(
             stacklevel=2,
         )
     return result
+
+
+# Where an argument has the name of the function.
+_find_log_partition = log_partition
 
 
 def log_likelihood(rbm, X, log_partition=None):
@@ -254,7 +260,7 @@ def log_likelihood(rbm, X, log_partition=None):
             "or draw bits from them."
         )
     if log_partition is None:
-        log_partition = globals()["log_partition"](rbm, X=X, random_state=0)
+        log_partition = _find_log_partition(rbm, X=X, random_state=0)
     value = getattr(log_partition, "value", log_partition)
     return -rbm.free_energy(X).astype(np.float64) - float(value)
 
