@@ -83,6 +83,9 @@ class Monitor(Guard):
     training, validation : Probe
         What is measured; `validation` is None without held-out rows.
 
+    diagnostics : callable
+        Gives what else to record of an epoch, as a dict.
+
     patience : int or None
         Epochs without improvement on held-out rows after which to stop.
 
@@ -104,6 +107,7 @@ class Monitor(Guard):
         training,
         validation=None,
         *,
+        diagnostics=dict,
         patience=None,
         tol=0.0,
         verbose=False,
@@ -115,6 +119,7 @@ class Monitor(Guard):
         super().__init__(optimizer)
         self.training = training
         self.validation = validation
+        self.diagnostics = diagnostics
         self.patience = patience
         self.tol = tol
         self.verbose = verbose
@@ -158,6 +163,7 @@ class Monitor(Guard):
             held_out = self.validation.measure(machine)
             row["validation_pseudo_likelihood"] = held_out["pseudo_likelihood"]
             row["free_energy_gap"] = held_out["free_energy"] - free_energy
+        row |= self.diagnostics()
         row |= {"learning_rate": learning_rate, "seconds": seconds}
         self.history.append(row)
 

@@ -80,10 +80,10 @@ class RBM(
     hidden : {"bernoulli"} or Units, default="bernoulli"
         Type of the hidden units.
 
-    gradient : {"cd", "pcd", "fpcd"} or Gradient, default="pcd"
+    gradient : {"cd", "pcd", "fpcd", "pt"} or Gradient, default="pcd"
         How the gradient of the likelihood is estimated: contrastive divergence,
-        persistent contrastive divergence, the same with fast weights, or an object
-        such as ``CD(n_steps=3)`` or ``PCD(n_chains=500)``.
+        persistent contrastive divergence, the same with fast weights or with parallel
+        tempering, or an object such as ``CD(n_steps=3)`` or ``PCD(n_chains=500)``.
 
     learning_rate : float or Schedule, default=0.1
         Length of the steps, for gradients that are means over a batch. A number, or a
@@ -168,7 +168,8 @@ class RBM(
         (mean squared error of a value), ``learning_rate`` and ``seconds``; with early
         stopping also ``validation_pseudo_likelihood`` and ``free_energy_gap``, the mean
         free energy of held-out rows minus that of training rows, whose growth shows
-        overfitting. All are measured on a fixed handful of rows and columns.
+        overfitting; with parallel tempering ``swap_acceptance``. Scores, errors and
+        energies are measured on a fixed handful of rows and columns.
 
     n_iter_ : int
         Number of sweeps done.
@@ -309,6 +310,7 @@ class RBM(
                 training.optimizer,
                 Probe(X, rows, len(rows), probe_rng),
                 None if held_out is None else Probe(X, held_out, len(rows), probe_rng),
+                diagnostics=training.direction.gradient.diagnostics,
                 patience=self.n_iter_no_change,
                 tol=self.tol,
                 verbose=self.verbose,

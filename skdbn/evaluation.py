@@ -397,6 +397,11 @@ def _enumerable(machine):
 def _exact(machine):
     """log Σ exp(−F) over all states of the smaller finite layer."""
     n_units = _enumerable(machine)
+    if n_units == np.inf:
+        raise ValueError(
+            "method='exact' sums over all states of a layer, and neither layer of this "
+            "model has finitely many. Take method='bracket'."
+        )
     if n_units > MAX_UNITS:
         raise ValueError(
             f"method='exact' sums over all states of a layer, and the smaller finite "
@@ -433,23 +438,14 @@ class _Annealing:
 
     def __init__(self, machine, base_bias, n_betas, n_jobs):
         self.machine = machine
-        self.base_bias = base_bias
+        self.tempered = machine.tempered(base_bias)
         self.betas = np.linspace(0, 1, n_betas)
         self.n_jobs = n_jobs
 
-    @property
-    def log_base(self):
-        """log Z₀, of the independent units."""
-        machine = self.machine
-        nothing = np.zeros((1, machine.weights.shape[1]), machine.weights.dtype)
-        visible = machine.visible.log_partition(self.base_bias[None])
-        return float(visible[0]) + float(machine.hidden.log_partition(nothing)[0])
-
     def forward(self, n_chains, rng):
-        fields = np.repeat(self.base_bias[None], n_chains, axis=0)
-        v = self.machine.visible.sample(fields, rng)
+        v = self.tempered.independent(n_chains, rng)
         log_mean, error, n_effective = _log_mean(self._walk(v, self.betas, rng))
-        value = self.log_base + log_mean
+        value = self.tempered.log_base() + log_mean
         low, high = (value + bound for bound in error)
         return LogPartition(value, low, high, "ais", n_effective)
 
@@ -463,7 +459,7 @@ class _Annealing:
             energies.append(self.machine.free_energy(state.visible))
         log_weights = self._walk(state.visible, self.betas[::-1], rng)
         log_mean, error, n_effective = _log_mean(log_weights)
-        value = self.log_base - log_mean
+        value = self.tempered.log_base() - log_mean
         high, low = (value - bound for bound in error)
         return LogPartition(
             value, low, high, "reverse-ais", n_effective, _settled(np.array(energies))
@@ -474,29 +470,21 @@ class _Annealing:
         n_parts = min(effective_n_jobs(self.n_jobs), len(v))
         parts = zip(np.array_split(v, n_parts), rng.spawn(n_parts), strict=True)
         walks = Parallel(n_parts)(
-            delayed(anneal)(self.machine, part, betas, self.base_bias, child)
-            for part, child in parts
+            delayed(anneal)(self.tempered, part, betas, child) for part, child in parts
         )
         return np.concatenate(walks)
 
 
-def anneal(machine, v, betas, base_bias, rng):
+def anneal(tempered, v, betas, rng):
     """The log-weight of each chain from the rows v along the betas."""
     log_weights = np.zeros(len(v))
-    pull = machine.visible_bias - base_bias
-    v = v.copy()
-    field = np.empty((len(v), machine.weights.shape[1]), v.dtype)
+    v, h, field = v.copy(), None, None
     for before, beta in zip(betas[:-1].tolist(), betas[1:].tolist(), strict=True):
-        machine.hidden_field(v, out=field)
-        log_weights += (beta - before) * (v @ pull)
-        log_weights -= machine.hidden.log_partition(before * field)
-        field *= beta
-        log_weights += machine.hidden.log_partition(field)
-        h = machine.hidden.sample(field, rng, out=field)
-        np.dot(h, machine.weights.T, out=v)
-        v *= beta
-        v += base_bias + beta * pull
-        machine.visible.sample(v, rng, out=v)
+        field = tempered.machine.hidden_field(v, out=field)
+        log_weights += tempered.log_weight(v, field, beta)
+        log_weights -= tempered.log_weight(v, field, before)
+        h = tempered.hidden_sample(field, beta, rng, out=h)
+        tempered.visible_sample(h, beta, rng, out=v)
     return log_weights
 
 

@@ -79,7 +79,7 @@ def test_no_temperatures_in_between(machine, rng):
     """One step is plain importance sampling: w = p*(v) / p*_base(v)."""
     v = (rng.random((50, 4)) < 0.5).astype(float)
     base = rng.normal(size=4)
-    found = anneal(machine, v, np.array([0.0, 1.0]), base, rng)
+    found = anneal(machine.tempered(base), v, np.array([0.0, 1.0]), rng)
     expected = -Enumeration.of(machine).free_energy(v) - v @ base - 3 * np.log(2)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 

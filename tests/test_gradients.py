@@ -1,6 +1,7 @@
 """Gradients, each by its name in the registry, and what is done to a direction."""
 
 import copy
+import itertools
 import pickle
 
 import numpy as np
@@ -9,7 +10,7 @@ from _oracle import Enumeration, centred, flip, flip_params
 from scipy import sparse
 
 from skdbn._random import make_rng
-from skdbn.gradients import FPCD, PCD, REGISTRY, Gradient, resolve
+from skdbn.gradients import FPCD, PCD, PT, REGISTRY, Gradient, resolve
 from skdbn.gradients._centering import Centering
 from skdbn.gradients._decay import WeightDecay
 from skdbn.gradients._direction import Direction
@@ -244,7 +245,8 @@ def test_model_phase_is_so_many_sweeps_from_its_start(name, n_steps, machine, rn
     n, start = 20_000, oracle.p_v.argmax()
     kernel = (oracle.table / oracle.p_v[:, None]) @ (oracle.table / oracle.p_h).T
     rows = np.tile(oracle.v[start], (n, 1))
-    gradient = REGISTRY[name](n_steps=n_steps)
+    settings = {"n_temperatures": 1} if name == "pt" else {}
+    gradient = REGISTRY[name](n_steps=n_steps, **settings)
     gradient.chains_ = machine.state(rows.copy(), rng)
     found = direction(gradient, machine, rows, seed=rng.integers(2**31))
 
@@ -370,6 +372,88 @@ def test_chains_reach_the_model(machine, rng):
     mean = oracle.p_v @ oracle.v
     error = np.abs(end.mean(axis=0) - mean)
     assert (error < 5 * np.sqrt(mean * (1 - mean) / n)).all()
+
+
+# Parallel tempering
+
+
+def two_modes(machine):
+    """Opposite patterns, one five times as probable, far apart for a Gibbs chain."""
+    machine.weights[:] = 5 * np.outer([1, -1, 1, 1], [1, 1, -1])
+    machine.visible_bias[:] = -machine.weights.sum(axis=1) / 2 + 0.4
+    machine.hidden_bias[:] = -machine.weights.sum(axis=0) / 2
+    return machine
+
+
+def tempered_tables(machine, base_bias, n_temperatures):
+    """The enumerated distributions from β = 1 down to 0."""
+    for beta in np.linspace(1, 0, n_temperatures):
+        bias = (1 - beta) * base_bias + beta * machine.visible_bias
+        yield Enumeration(beta * machine.weights, bias, beta * machine.hidden_bias)
+
+
+def tempered_chains(swap, machine, n, n_sweeps, rng, n_temperatures=6):
+    """A gradient after some sweeps of chains that all began in one mode.
+
+    It began with other visible biases, which stay those of its independent units.
+    """
+    bias = machine.visible_bias.copy()
+    machine.visible_bias[:] = base = np.array([0.3, -0.4, 0.0, 0.2])
+    gradient = PT(n_temperatures, n_chains=n, swap=swap)
+    gradient.chains_ = machine.state(np.tile([1.0, 0, 1, 1], (n, 1)), rng)
+    gradient.start(machine, 1, rng)
+    machine.visible_bias[:] = bias
+    for _ in range(n_sweeps):
+        gradient(machine, np.ones((1, 4)), rng)
+    return gradient, list(tempered_tables(machine, base, n_temperatures))
+
+
+both_rules = pytest.mark.parametrize("swap", ["free-energy", "energy"])
+
+
+@both_rules
+def test_tempered_chains_reach_both_modes(swap, machine, rng):
+    """Each temperature has its own distribution, and β = 1 gets to the other mode."""
+    n = 4000
+    gradient, tables = tempered_chains(swap, two_modes(machine), n, 200, rng)
+    assert np.unique(gradient._places).size == 6 * n
+    for rows, oracle in zip(gradient._places, tables, strict=True):
+        states = gradient._all_chains.visible[rows] @ [8, 4, 2, 1]
+        found = np.bincount(states.astype(int), minlength=16) / n
+        error = 5 * np.sqrt(oracle.p_v * (1 - oracle.p_v) / n) + 1e-3
+        assert (np.abs(found - oracle.p_v) < error).all()
+    alone = PCD(n_chains=n)
+    alone.chains_ = machine.state(np.tile([1.0, 0, 1, 1], (n, 1)), rng)
+    end = run(alone, machine, np.ones((1, 4)), rng, 200)
+    other_mode = [(rows[:, 1] == 1).mean() for rows in (end, gradient._phases.model[0])]
+    assert other_mode[0] < 0.5 * other_mode[1]
+
+
+@both_rules
+def test_swap_acceptance(swap, machine, rng):
+    """min(1, ratio) on average, over pairs of states of neighbouring temperatures."""
+    n = 20_000
+    gradient, tables = tempered_chains(swap, machine, n, 30, rng)
+    gradient.diagnostics()
+    for _ in range(2):
+        gradient(machine, np.ones((1, 4)), rng)
+    mean = gradient.diagnostics()["swap_acceptance"]
+    expected = []
+    for cold, hot in itertools.pairwise(tables):
+        if swap == "energy":
+            p, q = cold.table.ravel(), hot.table.ravel()
+        else:
+            p, q = cold.p_v, hot.p_v
+        # p(a) q(b) min(1, p(b) q(a) / (p(a) q(b)))
+        expected.append(np.minimum(np.outer(p, q), np.outer(q, p)).sum())
+    error = 5 * 0.5 / np.sqrt(n)
+    np.testing.assert_allclose(gradient.swap_acceptance_, expected, atol=error)
+    assert mean == pytest.approx(gradient.swap_acceptance_.mean(), rel=1e-9)
+
+
+def test_bad_swap_rule(machine, rng):
+    with pytest.raises(ValueError, match=r"swap='luck'.*free-energy"):
+        PT(swap="luck").start(machine, 5, rng)
 
 
 # Centering and weight decay

@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 
 from skdbn import RBM, BernoulliRBM
 from skdbn.exceptions import DataRangeWarning
-from skdbn.gradients import CD, PCD, REGISTRY
+from skdbn.gradients import CD, PCD, PT, REGISTRY, resolve
 from skdbn.schedules import Linear, Step
 from skdbn.units import Bernoulli
 
@@ -869,25 +869,42 @@ def allowance(n_rows, n_features, n_components, batch_size, itemsize=4):
     return 6 * weights + 10 * batch + 8 * n_rows + 200_000
 
 
+@pytest.mark.parametrize("n_temperatures", [1, 4])
+def test_history_has_swaps(n_temperatures, X, seed):
+    rbm = make(seed, gradient=PT(n_temperatures), n_iter=3).fit(X)
+    found = [row.get("swap_acceptance") for row in rbm.history_]
+    if n_temperatures == 1:
+        assert found == [None] * 3
+    else:
+        assert all(0 < share < 1 for share in found)
+        assert rbm.gradient_.swap_acceptance_.shape == (3,)
+        assert rbm.gradient_.swap_acceptance_.mean() == pytest.approx(found[-1], 0.1)
+
+
+def batch_of_rows(n_rows, gradient):
+    """The batch size at which a gradient samples so many rows."""
+    return n_rows // getattr(resolve(gradient), "n_temperatures", 1)
+
+
 @every_gradient
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
 @pytest.mark.parametrize("early_stopping", [False, True])
 @fits
 def test_memory_of_a_fit(method, gradient, dtype, early_stopping, rng, seed):
     """Above the data, which 8-bit data would exceed if converted as a whole."""
-    n_rows, n_features, batch_size = 20_000, 400, 100
+    n_rows, n_features, n_sampled = 20_000, 400, 100
     X = (rng.random((n_rows, n_features), dtype=np.float32) < 0.3).astype(dtype)
     rbm = make(
         seed,
         n_components=100,
         gradient=gradient,
-        batch_size=batch_size,
+        batch_size=batch_of_rows(n_sampled, gradient),
         n_iter=1,
         early_stopping=early_stopping,
         momentum=0.5,
         weight_decay=0.001,
     )
-    limit = allowance(n_rows, n_features, 100, batch_size)
+    limit = allowance(n_rows, n_features, 100, n_sampled)
     assert limit < n_rows * n_features * 4 / 8
     assert peak(lambda: getattr(rbm, method)(X)) < limit
 
@@ -918,7 +935,8 @@ def huge():
 
 @every_gradient
 def test_sparse_data_are_never_dense_as_a_whole(gradient, huge, seed):
-    rbm = make(seed, n_components=8, gradient=gradient, n_iter=1, batch_size=100)
+    batch_size = batch_of_rows(100, gradient)
+    rbm = make(seed, n_components=8, gradient=gradient, n_iter=1, batch_size=batch_size)
     dense = huge.shape[0] * N_FEATURES * 8
     limit = allowance(huge.shape[0], N_FEATURES, 8, 100, 8) + 2 * huge.data.nbytes
     # Blocks, for the mean of the columns, of a million bytes.

@@ -6,10 +6,11 @@ from ._base import Gradient
 from ._contrastive import CD
 from ._fast import FPCD
 from ._persistent import PCD
+from ._tempered import PT
 
-__all__ = ["CD", "FPCD", "PCD", "Gradient"]
+__all__ = ["CD", "FPCD", "PCD", "PT", "Gradient"]
 
-REGISTRY = {"cd": CD, "pcd": PCD, "fpcd": FPCD}
+REGISTRY = {"cd": CD, "pcd": PCD, "fpcd": FPCD, "pt": PT}
 
 
 def resolve(gradient):

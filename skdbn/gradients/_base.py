@@ -72,6 +72,16 @@ class Gradient(BaseEstimator):
         self._phases = machine.phases(self.n_model_rows(n_rows), n_rows)
         return self._phases.data.visible
 
+    def diagnostics(self):
+        """What there is to say about the sampling since the last call.
+
+        Returns
+        -------
+        diagnostics : dict of str to float
+            Recorded in ``history_`` after each epoch; empty by default.
+        """
+        return {}
+
     def stop(self):
         """Let go of the working arrays; what persists between calls stays."""
         del self._phases

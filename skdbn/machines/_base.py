@@ -137,6 +137,10 @@ class Machine:
         """One Markov step that keeps the model's distribution."""
         raise NotImplementedError
 
+    def tempered(self, base_bias):
+        """The :class:`Tempered` distributions between independent units and these."""
+        raise NotImplementedError
+
     def phases(self, n_model, n_data):
         """Room for the two phases of a gradient."""
         return Phases(self, n_model, n_data)

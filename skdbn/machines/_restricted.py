@@ -7,6 +7,7 @@ from scipy.sparse import issparse
 
 from ..units import Bernoulli, Units
 from ._base import Machine, State
+from ._tempered import Tempered
 
 
 @dataclass
@@ -84,6 +85,10 @@ class RestrictedMachine(Machine):
         v = self.visible_sample(state.hidden, rng, out=v)
         h = self.hidden_sample(v, rng, out=h)
         return State(v, h) if out is None else out
+
+    def tempered(self, base_bias):
+        """The way to these distributions from units that feel only `base_bias`."""
+        return Tempered(self, base_bias)
 
     def log_conditional(self, v, hidden_field, i):
         """log P(vᵢ | the other visible units), for binary visible units.
