@@ -30,12 +30,14 @@ from _common import (
     spread,
     table,
 )
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_backend
 from scipy.sparse import random_array
 from sklearn.neural_network import BernoulliRBM as Original
+from threadpoolctl import threadpool_limits
 
 from skdbn import BernoulliRBM
 from skdbn._monitoring import Monitor
+from skdbn.evaluation import log_partition
 
 N_VISIBLE = 784
 SIZES = {
@@ -313,8 +315,53 @@ def memory(n_rows, repeats):
     return title, table(header, rows)
 
 
+def annealing(n_rows, repeats, n_chains=100, n_betas=2000):
+    """log_partition against its matrix products, and shared over processes."""
+    rows = []
+    for dtype in ("float32", "float64"):
+        X = random_bits(n_rows, dtype)
+        rbm = BernoulliRBM(500, n_iter=3, batch_size=100, random_state=0).fit(X)
+        weights = rbm.machine_.weights
+        v, h = X[:n_chains], rbm.transform(X[:n_chains])
+        field, back = np.empty_like(h), np.empty_like(v)
+
+        def products(v=v, h=h, weights=weights, field=field, back=back):
+            for _ in range(n_betas):
+                np.dot(v, weights, out=field)
+                np.dot(h, weights.T, out=back)
+
+        def anneal(n_jobs=None, rbm=rbm, X=X):
+            log_partition(
+                rbm,
+                method="ais",
+                n_chains=n_chains,
+                n_betas=n_betas,
+                X=X,
+                n_jobs=n_jobs,
+                random_state=0,
+            )
+
+        ratios, _ = paired_ratios(
+            {"": lambda: seconds(anneal)}, lambda: seconds(products), repeats
+        )
+        rows.append([dtype, "one process ÷ the products alone", spread(ratios[""])])
+        with parallel_backend("loky", inner_max_num_threads=1):
+            anneal(2)
+            one_thread = threadpool_limits(1)
+            ratios, _ = paired_ratios(
+                {"": lambda: seconds(lambda: anneal(2))},
+                lambda: seconds(anneal),
+                repeats,
+            )
+            one_thread.restore_original_limits()
+        rows.append([dtype, "n_jobs=2 ÷ n_jobs=1, a thread each", spread(ratios[""])])
+    title = f"Annealing of {n_chains} chains over {n_betas} temperatures, 784 × 500"
+    return title, table(["dtype", "", "ratio of seconds"], rows)
+
+
 PARTS = {
-    f.__name__: f for f in (epochs, sparse, small, methods, monitor, workers, memory)
+    f.__name__: f
+    for f in (epochs, sparse, small, methods, monitor, workers, memory, annealing)
 }
 
 

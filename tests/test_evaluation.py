@@ -16,6 +16,7 @@ from skdbn.evaluation import (
     reconstruction_error,
 )
 from skdbn.exceptions import EstimateWarning
+from skdbn.units import Bernoulli
 
 
 def fitted(machine, X=None):
@@ -178,6 +179,15 @@ def test_bad_settings(settings, words, machine):
 def test_too_many_units_to_enumerate(make_machine):
     with pytest.raises(ValueError, match="26 units of at most 25"):
         log_partition(fitted(make_machine(30, 26)), method="exact")
+
+
+def test_nothing_to_enumerate(machine):
+    class Continuous(Bernoulli):
+        support = None
+
+    machine.visible = machine.hidden = Continuous()
+    with pytest.raises(ValueError, match="neither layer of this model has finitely"):
+        log_partition(fitted(machine), method="exact")
 
 
 def test_bad_data(machine):
