@@ -215,3 +215,69 @@ def test_copy_has_arrays_of_its_own(machine):
     restored = pickle.loads(pickle.dumps(machine))
     np.testing.assert_array_equal(restored.weights, machine.weights)
     assert machine.project() is None
+
+
+# Tempered
+
+
+@pytest.fixture
+def base_bias(rng):
+    return rng.normal(size=4)
+
+
+def at_temperature(machine, base_bias, beta, names=("bernoulli",) * 2):
+    """The enumerated machine at an inverse temperature."""
+    bias = (1 - beta) * base_bias + beta * machine.visible_bias
+    return Enumeration(beta * machine.weights, bias, beta * machine.hidden_bias, names)
+
+
+@every_pair
+def test_tempered_weights(names, base_bias, make_machine):
+    """A temperature for each row, or one for all."""
+    machine = make_machine(names=names)
+    tempered = machine.tempered(base_bias)
+    betas = np.linspace(0, 1, 16)
+    oracles = [at_temperature(machine, base_bias, beta, names) for beta in betas]
+    v = oracles[0].v
+    base = machine.visible.base_energy(v)
+    field = machine.hidden_field(v)
+    rows = np.arange(16) % len(v)
+    expected = [
+        np.log(oracle.p_v[row]) + oracle.log_z
+        for oracle, row in zip(oracles, rows, strict=True)
+    ]
+    found = tempered.log_weight(v[rows], field[rows], betas)
+    np.testing.assert_allclose(found - np.broadcast_to(base, len(v))[rows], expected)
+    np.testing.assert_allclose(
+        tempered.log_weight(v, field, 0.3) - base,
+        np.log(at_temperature(machine, base_bias, 0.3, names).p_v)
+        + at_temperature(machine, base_bias, 0.3, names).log_z,
+    )
+    assert tempered.log_base() == pytest.approx(oracles[0].log_z, rel=1e-12)
+
+
+def test_slope_of_the_joint_weights(base_bias, machine, rng):
+    v, h = ((rng.random((5, n)) < 0.5).astype(float) for n in (4, 3))
+    cold, hot = (
+        at_temperature(machine, base_bias, beta).log_weights(v) for beta in (1, 0.5)
+    )
+    states = (h @ [4, 2, 1]).astype(int)
+    change = (cold - hot)[np.arange(5), states] / 0.5
+    found = machine.tempered(base_bias).slope(v, h, machine.hidden_field(v))
+    np.testing.assert_allclose(found, change, rtol=1e-12)
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_tempered_sampling_keeps_each_distribution(in_place, base_bias, machine, rng):
+    """From exact draws at several temperatures, after a sweep."""
+    n, betas = 20_000, np.array([0.0, 0.4, 1.0])
+    oracles = [at_temperature(machine, base_bias, beta) for beta in betas]
+    tempered = machine.tempered(base_bias)
+    v = np.concatenate([oracle.draw(n, rng) for oracle in oracles])
+    rows = np.repeat(betas, n)
+    field = machine.hidden_field(v)
+    h = tempered.hidden_sample(field, rows, rng, out=field if in_place else None)
+    v = tempered.visible_sample(h, rows, rng, out=v if in_place else None)
+    for states, oracle in zip(np.split(v, 3), oracles, strict=True):
+        assert distance(states, oracle) < NOISE
+    assert distance(tempered.independent(n, rng), oracles[0]) < NOISE
