@@ -253,7 +253,7 @@ def lower_end(train, held_out, **settings):
         except ValueError:
             return -np.inf
         found = log_partition(
-            rbm, method="bracket", X=train, n_betas=3000, random_state=0
+            rbm, method="bracket", X=train, n_betas=1000, random_state=0
         )
     return -rbm.free_energy(held_out).mean(dtype=float) - found.high
 
