@@ -125,6 +125,7 @@ def exact_published(X, test, seed, centered):
         X,
         16,
         seed,
+        gradient=PCD(),
         batch_size=100,
         n_iter=0,
         learning_rate=0.01,
@@ -140,7 +141,7 @@ def exact_published(X, test, seed, centered):
 
 
 def exact_fit(X, tests, seed, rate, centered):
-    settings = dict(batch_size=100, n_iter=50, centered=centered)
+    settings = dict(gradient=PCD(), batch_size=100, n_iter=50, centered=centered)
     rbm, _ = fit(X, 16, seed, learning_rate=Linear(rate), **settings)
     return exactly(rbm, *tests)
 
@@ -473,7 +474,7 @@ def selection(args, pool):
         f"{len(rows)} candidates on the silhouettes its ranks and those of the "
         f"likelihood (lower end, 3,000 temperatures) correlate by {rank:.2f}; its "
         f"choice is {lost:.1f} nats below the best. Means over the validation rows, 50 "
-        "epochs of PCD-1 with batches of 100, one seed."
+        "epochs with batches of 100, one seed."
     )
     header = [
         "hidden units",
@@ -552,11 +553,11 @@ CURVES = {
     "skdbn, defaults": (our_epochs, dict(n_epochs=20)),
     "skdbn, batch 100, 0.2 to 0 in 3 epochs": (
         our_epochs,
-        dict(n_epochs=3, batch_size=100, learning_rate=Linear(0.2)),
+        dict(n_epochs=3, gradient=PCD(), batch_size=100, learning_rate=Linear(0.2)),
     ),
     "skdbn, batch 100, 0.1 to 0 in 50 epochs": (
         our_epochs,
-        dict(n_epochs=50, batch_size=100, learning_rate=Linear(0.1)),
+        dict(n_epochs=50, gradient=PCD(), batch_size=100, learning_rate=Linear(0.1)),
     ),
     "scikit-learn, defaults": (
         their_epochs,

@@ -38,12 +38,18 @@ from threadpoolctl import threadpool_limits
 from skdbn import BernoulliRBM
 from skdbn._monitoring import Monitor
 from skdbn.evaluation import log_partition
+from skdbn.gradients import CD, PCD
 
 N_VISIBLE = 784
 SIZES = {
     "float32": ((10, 256), (100, 64), (100, 256), (100, 500), (128, 1024)),
     "float64": ((10, 256), (100, 256), (100, 500), (128, 1024)),
 }
+
+
+def gradient(name, batch):
+    """CD-1 or PCD-1 that samples as many rows as there are in a batch."""
+    return PCD(n_chains=batch) if name == "PCD-1" else CD()
 
 
 def random_bits(n_rows, dtype, n_features=N_VISIBLE):
@@ -124,10 +130,13 @@ def epochs(n_rows, repeats):
         for batch, hidden in sizes:
             common = settings(batch, hidden)
             runs = {
-                f"skdbn {name.upper()}-1": lambda name=name: epoch_seconds(
-                    lambda n: BernoulliRBM(gradient=name, n_iter=n, **common), X
+                f"skdbn {name}": lambda name=name: epoch_seconds(
+                    lambda n: BernoulliRBM(
+                        gradient=gradient(name, batch), n_iter=n, **common
+                    ),
+                    X,
                 )
-                for name in ("cd", "pcd")
+                for name in ("CD-1", "PCD-1")
             }
             runs["scikit-learn"] = lambda: epoch_seconds(
                 lambda n: Original(n_iter=n, **common), X
@@ -159,6 +168,25 @@ def epochs(n_rows, repeats):
     )
 
 
+def default(n_rows, repeats):
+    """The default gradient, which samples 50 chains at least and has fast weights."""
+    rows = []
+    for dtype in ("float32", "float64"):
+        X = random_bits(n_rows, dtype)
+        for batch, hidden in ((10, 256), (100, 256), (100, 500)):
+            common = settings(batch, hidden)
+            runs = {
+                "": lambda: epoch_seconds(lambda n: BernoulliRBM(n_iter=n, **common), X)
+            }
+            theirs = lambda: epoch_seconds(lambda n: Original(n_iter=n, **common), X)
+            ratios, _ = paired_ratios(runs, theirs, repeats)
+            rows.append([dtype, f"{batch} × {hidden}", spread(ratios[""])])
+            print(*rows[-1], sep="  ", flush=True)
+    return "An epoch at the default gradient ÷ scikit-learn's", table(
+        ["dtype", "batch × hidden", "ratio of seconds"], rows
+    )
+
+
 def sparse(n_rows, repeats):
     rows = []
     for dtype, n_features, density, batch, hidden in (
@@ -178,7 +206,10 @@ def sparse(n_rows, repeats):
         )
         X.data[:] = 1
         common = settings(batch, hidden)
-        ours = lambda: epoch_seconds(lambda k: BernoulliRBM(n_iter=k, **common), X)
+        kind = gradient("PCD-1", batch)
+        ours = lambda: epoch_seconds(
+            lambda k: BernoulliRBM(gradient=kind, n_iter=k, **common), X
+        )
         theirs = lambda: epoch_seconds(lambda k: Original(n_iter=k, **common), X)
         ratios, _ = paired_ratios({"scikit-learn": theirs}, ours, repeats)
         size = f"{batch} × {n_features} × {hidden}"
@@ -196,10 +227,13 @@ def small(n_rows, repeats):
         X = random_bits(n_rows, "float64", n_features)
         common = settings(batch, hidden)
         runs = {
-            f"{name.upper()}-1": lambda name=name: epoch_seconds(
-                lambda k: BernoulliRBM(gradient=name, n_iter=k, **common), X
+            name: lambda name=name: epoch_seconds(
+                lambda k: BernoulliRBM(
+                    gradient=gradient(name, batch), n_iter=k, **common
+                ),
+                X,
             )
-            for name in ("cd", "pcd")
+            for name in ("CD-1", "PCD-1")
         }
         theirs = lambda: epoch_seconds(lambda k: Original(n_iter=k, **common), X)
         ratios, _ = paired_ratios(runs, theirs, repeats)
@@ -234,6 +268,7 @@ def monitor(n_rows, repeats):
                 measuring = []
                 with patch.object(Monitor, "epoch_ends", noting(measuring)):
                     rbm = BernoulliRBM(
+                        gradient=gradient("PCD-1", batch),
                         n_iter=5,
                         early_stopping=early_stopping,
                         **settings(batch, hidden),
@@ -270,7 +305,8 @@ def methods(n_rows, repeats):
 def workers(n_rows, repeats):
     """Two fits at once, in processes and in threads, against one after the other."""
     X = random_bits(n_rows, "float32")
-    rbm = BernoulliRBM(n_iter=3, **settings(100, 500))
+    kind = gradient("PCD-1", 100)
+    rbm = BernoulliRBM(gradient=kind, n_iter=3, **settings(100, 500))
     in_turn = lambda: seconds(lambda: [rbm.fit(X) for _ in range(2)])
     rows = []
     for backend in ("loky", "threading"):
@@ -293,8 +329,9 @@ def memory(n_rows, repeats):
     rows = []
     for dtype in ("float32", "float64", "uint8"):
         X = random_bits(n_rows, dtype)
-        for name in ("cd", "pcd"):
-            rbm = BernoulliRBM(gradient=name, n_iter=2, **settings(100, 500))
+        for name in ("CD-1", "PCD-1"):
+            kind = gradient(name, 100)
+            rbm = BernoulliRBM(gradient=kind, n_iter=2, **settings(100, 500))
             tracemalloc.start()
             rbm.fit(X)
             peak = tracemalloc.get_traced_memory()[1]
@@ -303,7 +340,7 @@ def memory(n_rows, repeats):
             weights, batch = N_VISIBLE * 500 * item, 100 * N_VISIBLE * item
             allowed = 6 * weights + 10 * batch + 8 * n_rows
             sizes = [f"{size / 2**20:.1f}" for size in (X.nbytes, peak, allowed)]
-            rows.append([dtype, f"{name.upper()}-1", *sizes])
+            rows.append([dtype, name, *sizes])
     header = [
         "dtype",
         "",
@@ -361,7 +398,17 @@ def annealing(n_rows, repeats, n_chains=100, n_betas=2000):
 
 PARTS = {
     f.__name__: f
-    for f in (epochs, sparse, small, methods, monitor, workers, memory, annealing)
+    for f in (
+        epochs,
+        default,
+        sparse,
+        small,
+        methods,
+        monitor,
+        workers,
+        memory,
+        annealing,
+    )
 }
 
 

@@ -357,10 +357,19 @@ def test_chains_survive_a_copy(copied, machine, rng, seed):
     np.testing.assert_array_equal(run(other, machine, batch, make_rng(seed), 3), moved)
 
 
-@pytest.mark.parametrize("n_chains, expected", [(None, 6), (1, 1), (9, 9)])
-def test_number_of_chains(n_chains, expected, machine, rng):
-    gradient = PCD(n_chains=n_chains)
-    assert run(gradient, machine, rng.random((6, 4)), rng, 1).shape == (expected, 4)
+@pytest.mark.parametrize(
+    "gradient, n_rows, expected",
+    [
+        (PCD(), 6, 50),
+        (FPCD(), 60, 60),
+        (PT(), 6, 6),
+        (PCD(n_chains=1), 6, 1),
+        (PCD(n_chains=9), 6, 9),
+    ],
+)
+def test_number_of_chains(gradient, n_rows, expected, machine, rng):
+    end = run(gradient, machine, rng.random((n_rows, 4)), rng, 1)
+    assert end.shape == (expected, 4)
     assert gradient.n_model_rows(2) == expected
 
 

@@ -34,7 +34,8 @@ def X(rng):
 
 
 def make(seed, **settings):
-    return BernoulliRBM(6, **{"n_iter": 3, "random_state": seed, **settings})
+    common = {"n_iter": 3, "learning_rate": 0.1, "random_state": seed}
+    return BernoulliRBM(6, **common | settings)
 
 
 def assert_same_model(one, other):

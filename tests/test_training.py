@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from _oracle import Enumeration, bars_and_stripes
 from scipy import sparse
+from sklearn.base import clone
 
 from skdbn import RBM, BernoulliRBM
 from skdbn.gradients import CD, PCD, REGISTRY
@@ -91,6 +92,20 @@ def test_schedules_move_with_each_batch(seed):
     np.testing.assert_allclose(whole.gradient_.rates_, [0.3, 0.2, 0.1], rtol=1e-12)
 
 
+def test_automatic_learning_rate(seed):
+    """To zero where the last sweep is known, and slowly down where it is not."""
+    X = numbered_rows(100)
+    rbm = BernoulliRBM(2, gradient=Watching(), n_iter=3, random_state=seed).fit(X)
+    expected = 0.1 * (1 - np.arange(30) / 30)
+    np.testing.assert_allclose(rbm.gradient_.rates_, expected, rtol=1e-12)
+    rbm.partial_fit(X)
+    expected = 0.1 / (1 + np.arange(30, 40) / 100)
+    np.testing.assert_allclose(rbm.gradient_.rates_[30:], expected, rtol=1e-12)
+    alone = clone(rbm).partial_fit(X).partial_fit(X)
+    expected = 0.1 / (1 + np.arange(20) / 100)
+    np.testing.assert_allclose(alone.gradient_.rates_, expected, rtol=1e-12)
+
+
 @pytest.mark.parametrize("gradient", REGISTRY)
 @pytest.mark.parametrize(
     "settings",
@@ -102,7 +117,8 @@ def test_schedules_move_with_each_batch(seed):
 )
 def test_fit_is_repeated_partial_fit(gradient, settings, rng, seed):
     X = (rng.random((55, 9)) < 0.4).astype(float)
-    settings = {"gradient": gradient, "n_iter": 3, "random_state": seed, **settings}
+    common = {"learning_rate": 0.1, "n_iter": 3, "random_state": seed}
+    settings = common | {"gradient": gradient, **settings}
     fitted, stepped = BernoulliRBM(5, **settings).fit(X), BernoulliRBM(5, **settings)
     for _ in range(3):
         stepped.partial_fit(X)
@@ -113,8 +129,9 @@ def test_fit_is_repeated_partial_fit(gradient, settings, rng, seed):
 
 def test_partial_fit_goes_on_after_fit(rng, seed):
     X = (rng.random((55, 9)) < 0.4).astype(float)
-    whole = BernoulliRBM(5, n_iter=3, random_state=seed).fit(X)
-    parts = BernoulliRBM(5, n_iter=2, random_state=seed).fit(X).partial_fit(X)
+    settings = dict(learning_rate=0.1, random_state=seed)
+    whole = BernoulliRBM(5, n_iter=3, **settings).fit(X)
+    parts = BernoulliRBM(5, n_iter=2, **settings).fit(X).partial_fit(X)
     np.testing.assert_array_equal(whole.components_, parts.components_)
 
 

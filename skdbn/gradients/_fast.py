@@ -24,9 +24,9 @@ class FPCD(PCD):
         Number of sweeps between two updates, at least 1.
 
     n_chains : int, default=None
-        Number of chains; None takes as many as ``batch_size``.
+        Number of chains; None takes as many as ``batch_size``, and 50 at least.
 
-    fast_learning_rate : float, default=0.1
+    fast_learning_rate : float, default=0.03
         Learning rate of the fast parameters, above 0.
 
     fast_decay : float, default=0.95
@@ -62,7 +62,7 @@ class FPCD(PCD):
     """
 
     def __init__(
-        self, n_steps=1, n_chains=None, fast_learning_rate=0.1, fast_decay=0.95
+        self, n_steps=1, n_chains=None, fast_learning_rate=0.03, fast_decay=0.95
     ):
         super().__init__(n_steps, n_chains)
         self.fast_learning_rate = fast_learning_rate

@@ -21,7 +21,7 @@ class PCD(Gradient):
         Number of sweeps between two updates, at least 1.
 
     n_chains : int, default=None
-        Number of chains; None takes as many as ``batch_size``.
+        Number of chains; None takes as many as ``batch_size``, and 50 at least.
 
     Attributes
     ----------
@@ -51,6 +51,8 @@ class PCD(Gradient):
     """
 
     takes_sparse = True
+    # Fewer are a poor average over the modes of the model.
+    _fewest_chains = 50
 
     def __init__(self, n_steps=1, n_chains=None):
         self.n_steps = n_steps
@@ -62,8 +64,10 @@ class PCD(Gradient):
     def start(self, machine, batch_size, rng, n_rows=None):
         if hasattr(self, "chains_"):
             self._n_chains = len(self.chains_.visible)
+        elif self.n_chains is None:
+            self._n_chains = max(batch_size, self._fewest_chains)
         else:
-            self._n_chains = batch_size if self.n_chains is None else self.n_chains
+            self._n_chains = self.n_chains
         room = super().start(machine, batch_size, rng, n_rows)
         if not hasattr(self, "chains_"):
             self.chains_ = machine.initial_state(self._n_chains, rng)

@@ -71,6 +71,8 @@ class PT(PCD):
     True
     """
 
+    _fewest_chains = 1
+
     def __init__(self, n_temperatures=10, n_steps=1, n_chains=None, swap="free-energy"):
         super().__init__(n_steps, n_chains)
         self.n_temperatures = n_temperatures
