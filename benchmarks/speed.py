@@ -387,7 +387,7 @@ def annealing(n_rows, repeats, n_chains=100, n_betas=2000):
             one_thread = threadpool_limits(1)
             ratios, _ = paired_ratios(
                 {"": lambda: seconds(lambda: anneal(2))},
-                lambda: seconds(anneal),
+                lambda: seconds(lambda: anneal(1)),
                 repeats,
             )
             one_thread.restore_original_limits()
