@@ -31,8 +31,8 @@ class BernoulliRBM(RBM):
         Length of the steps, for gradients that are means over a batch. "auto" falls
         from 0.1 to zero over the sweeps of :meth:`fit`; :meth:`partial_fit`, which
         knows no last sweep, takes 0.1 / (1 + sweeps / 10). A number stays what it is,
-        which blurs the likelihood: on six data sets a constant 0.1 lost up to 73 nats
-        a row to the best setting, the falling one up to 22. Worth tuning, as
+        which blurs the likelihood: on six data sets PCD lost up to 73 nats a row to the
+        best setting at a constant 0.1, and up to 22 at the falling one. Worth tuning, as
         ``Linear(0.05)`` of :mod:`skdbn.schedules`, on a logarithmic scale between 1
         and 0.001.
 
