@@ -2,6 +2,7 @@
 
 from . import evaluation, exceptions, gradients, schedules, units
 from ._bernoulli_rbm import BernoulliRBM
+from ._gaussian_rbm import GaussianRBM
 from ._rbm import RBM
 
 __version__ = "0.1.0.dev0"
@@ -9,6 +10,7 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "RBM",
     "BernoulliRBM",
+    "GaussianRBM",
     "evaluation",
     "exceptions",
     "gradients",

@@ -8,7 +8,7 @@ from ._numerics import as_float
 
 
 class Probe:
-    """A fixed handful of rows, and of columns in each, on which to measure.
+    """A fixed handful of rows, and of coordinates in each, on which to measure.
 
     They are drawn once, by a generator of their own. Their number follows the size of
     an epoch, of which a measurement may cost a few percent: a row costs three
@@ -17,26 +17,29 @@ class Probe:
 
     max_rows = 100
 
-    def __init__(self, X, rows, n_epoch_rows, rng):
+    def __init__(self, X, rows, n_epoch_rows, rng, n_coordinates):
         self.X = X
+        self.n_coordinates = n_coordinates
         n_rows = min(len(rows), self.max_rows, max(10, n_epoch_rows // 50))
         self.rows = np.sort(rng.choice(rows, n_rows, replace=False))
         n_features = X.shape[1]
         n_columns = n_epoch_rows * n_features // (4000 * n_rows)
-        n_columns = min(max(1, n_columns), n_features)
-        self.columns = rng.random((n_rows, n_features)).argsort(axis=1)[:, :n_columns]
+        n_columns = min(max(1, n_columns), n_coordinates)
+        order = rng.random((n_rows, n_coordinates)).argsort(axis=1)
+        self.coordinates = order[:, :n_columns]
 
     def measure(self, machine):
         """Pseudo-log-likelihood and free energy of a row, squared error of a value."""
         v = as_float(self.X[self.rows], machine.weights.dtype)
         field = machine.hidden_field(v)
-        columns = self.columns.T
+        columns = self.coordinates.T
         pseudo = sum(machine.log_conditional(v, field, i).mean() for i in columns)
+        pseudo *= self.n_coordinates / len(columns)
         free_energy = machine.free_energy(v, field).mean()
         error = machine.visible_mean(machine.hidden.mean(field, out=field))
         error -= v
         return {
-            "pseudo_likelihood": float(pseudo * v.shape[1] / len(columns)),
+            "pseudo_likelihood": float(pseudo),
             "reconstruction_error": float(np.square(error, out=error).mean()),
             "free_energy": float(free_energy),
         }

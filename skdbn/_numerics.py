@@ -76,6 +76,25 @@ def takes_only(X, values):
     return all(((part == one) | (part == other)).all() for part in parts)
 
 
-def value_range(X):
-    """The smallest and the largest value in X."""
-    return X.min(), X.max()
+def column_range(X):
+    """The smallest and the largest value of each column, X dense or sparse."""
+    if not issparse(X):
+        return X.min(axis=0), X.max(axis=0)
+    return tuple(end(axis=0).toarray().ravel() for end in (X.min, X.max))
+
+
+def column_variance(X, mean, rows=None):
+    """Mean squared distance of each column from its mean, as a float64 array."""
+    total = np.zeros(X.shape[1])
+    for _, block in blocks(X, X.shape[1], np.float64, rows, READ_ELEMENTS):
+        block = block.toarray() if issparse(block) else block
+        total += np.square(block - mean).sum(axis=0)
+    return total / (X.shape[0] if rows is None else len(rows))
+
+
+def positive_variance(variance, mean):
+    """The variances, with that of an average column where a column is constant."""
+    constant = variance <= 1e-13 * np.square(mean)
+    if constant.all():
+        return np.ones_like(variance), constant
+    return np.where(constant, variance[~constant].mean(), variance), constant

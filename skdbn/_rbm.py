@@ -4,6 +4,7 @@ import copy
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -21,8 +22,8 @@ from ._numerics import (
     blocks,
     check_count,
     column_mean,
-    takes_only,
-    value_range,
+    column_variance,
+    positive_variance,
     working_dtype,
 )
 from ._optimizer import SGD
@@ -34,6 +35,11 @@ from .gradients._centering import Centering
 from .gradients._decay import WeightDecay
 from .gradients._direction import Direction
 from .machines import RestrictedMachine
+
+# Where values have no bounds, steps are as long as the directions in which the data vary
+# allow: the largest rate of "auto", and the longest step of a hidden unit's weights.
+LARGEST_RATE = 2.0
+LONGEST_STEP = 0.3
 
 # These stay as they are; all other data become float64.
 DTYPES = [np.float64, np.float32, np.bool_, np.uint8, np.int8]
@@ -47,6 +53,7 @@ class _Training:
     direction: Direction
     optimizer: SGD
     rng: np.random.Generator
+    auto_rate: float
     epoch: int = 0
 
 
@@ -74,16 +81,18 @@ class RBM(
     n_components : int, default=256
         Number of hidden units.
 
-    visible : {"bernoulli"} or Units, default="bernoulli"
-        Type of the visible units.
+    visible, hidden : str or Units, default="bernoulli"
+        Types of the units: "bernoulli", "spin", "gaussian", "rectified", "poisson" and
+        "softmax", or an object of :mod:`skdbn.units`, such as
+        ``Concatenated([("bernoulli", 40), ("gaussian", 6)])``. A pair of types without
+        a normaliser is refused.
 
-    hidden : {"bernoulli"} or Units, default="bernoulli"
-        Type of the hidden units.
-
-    gradient : {"cd", "pcd", "fpcd", "pt"} or Gradient, default="fpcd"
-        How the gradient of the likelihood is estimated: contrastive divergence,
-        persistent contrastive divergence, the same with fast weights or with parallel
-        tempering, or an object such as ``CD(n_steps=3)`` or ``PCD(n_chains=500)``.
+    gradient : str or Gradient, default="fpcd"
+        How the gradient of the likelihood is estimated: contrastive divergence "cd",
+        persistent contrastive divergence "pcd", the same with fast weights "fpcd" or
+        with parallel tempering "pt", or an object of :mod:`skdbn.gradients`, such as
+        ``CD(n_steps=3)`` or ``PCD(n_chains=500)``; for Gaussian visible and binary
+        hidden units also "score-matching".
         On six data sets "fpcd" gave the best held-out likelihood, by up to 13 nats to
         "cd" and 34 to "pcd" with ten chains, in two to two and a half times the
         seconds of "cd".
@@ -315,13 +324,21 @@ class RBM(
             probe_rng = rng.spawn(1)[0]
             rows, held_out = self._split(X.shape[0], rng)
             training = self._start_training(X, rows, rng)
+            n_coordinates = training.machine.visible.n_coordinates(X.shape[1])
+            probe = partial(
+                Probe,
+                X,
+                n_epoch_rows=len(rows),
+                rng=probe_rng,
+                n_coordinates=n_coordinates,
+            )
             context = self._init_callback_context(max_subtasks=self.n_iter)
             monitor = Monitor(
                 self,
                 context,
                 training.optimizer,
-                Probe(X, rows, len(rows), probe_rng),
-                None if held_out is None else Probe(X, held_out, len(rows), probe_rng),
+                probe(rows),
+                None if held_out is None else probe(held_out),
                 diagnostics=training.direction.gradient.diagnostics,
                 patience=self.n_iter_no_change,
                 tol=self.tol,
@@ -377,26 +394,22 @@ class RBM(
                 machine = None if first else self.machine_.copy()
                 rng = make_rng(self.random_state)
                 training = self._start_training(X, rows, rng, machine)
+            elif training.machine.visible.params:
+                mean = column_mean(X)
+                moments = mean, column_variance(X, mean)
+                training.machine.visible.observe(len(rows), *moments)
             if self.learning_rate == "auto":
-                training.optimizer.learning_rate = schedules.InverseTime(0.1)
+                schedule = schedules.InverseTime(training.auto_rate)
+                training.optimizer.learning_rate = schedule
             self._train(training, X, rows, Guard(training.optimizer), 1)
             self._adopt(training, X)
         return self
 
     def _validate_training_data(self, X, reset):
         X = self._validate(X, reset=reset, order="C")
-        low, high = units.resolve(self.visible).bounds
-        smallest, largest = value_range(X)
-        slack = 1e-6 * (high - low)
-        if smallest < low - slack or largest > high + slack:
-            warnings.warn(
-                f"X has values from {smallest:.4g} to {largest:.4g}, and the visible "
-                f"units of {type(self).__name__} take values from {low} to {high}. "
-                "Scale the columns, with sklearn.preprocessing.MinMaxScaler for "
-                "example, or binarize them.",
-                DataRangeWarning,
-                stacklevel=4,
-            )
+        names = getattr(self, "feature_names_in_", range(X.shape[1]))
+        visible, _ = self._new_units()
+        visible.start(X.shape[1]).check_data(X, names)
         return X
 
     def _validate(self, X, reset=False, order=None):
@@ -422,47 +435,118 @@ class RBM(
         """A new training, of a new machine unless one is given."""
         visible_mean = column_mean(X, rows)
         if machine is None:
-            machine = self._new_machine(visible_mean, X, len(rows), rng)
+            machine = self._new_machine(visible_mean, X, rows, rng)
         centering = weight_decay = None
         if self.centered:
             dtype = machine.weights.dtype
-            hidden_mean = machine.hidden.mean(machine.hidden_bias)
+            field = machine.hidden_bias[None]
+            if machine.visible.tail is not None:
+                field = machine.hidden_field(visible_mean.astype(dtype)[None])
+            hidden_mean = machine.hidden.mean(field)[0]
             centering = Centering(visible_mean.astype(dtype), hidden_mean)
         if self.weight_decay:
             weight_decay = WeightDecay(self.weight_decay, self.l1_ratio)
-        gradient = gradients.resolve(self.gradient)
-        direction = Direction(gradient, centering, weight_decay)
-        auto = self.learning_rate == "auto"
-        learning_rate = schedules.Linear(0.1) if auto else self.learning_rate
+        gradient = gradients.resolve(self._gradient())
+        limit, auto_rate = None, 0.1
+        if machine.visible.tail is not None:
+            some = as_float(X[rows[:: 1 + len(rows) // 1000]], np.float64)
+            reach = _largest_variance(some - visible_mean, machine.visible.step_scale)
+            limit = LONGEST_STEP * np.sqrt(self.n_components / reach)
+            auto_rate = min(auto_rate, LARGEST_RATE / reach)
+            if machine.hidden.tail is not None:
+                # Next to a norm of 1 all fluctuations are ten times as large.
+                auto_rate /= 10
+        sparsity = self._new_sparsity(machine, 0.1 / auto_rate)
+        direction = Direction(gradient, centering, weight_decay, sparsity, limit)
+        learning_rate = self.learning_rate
+        if self.learning_rate == "auto":
+            learning_rate = schedules.Linear(auto_rate)
         optimizer = SGD(learning_rate, self.momentum, self.n_iter)
-        return _Training(machine, direction, optimizer, rng)
+        return _Training(machine, direction, optimizer, rng, auto_rate)
 
-    def _new_machine(self, visible_mean, X, n_rows, rng):
-        """Random weights, and visible biases that start from the columns' means."""
+    def _new_machine(self, visible_mean, X, rows, rng):
+        """Random weights, and biases with which the units are as in the data."""
         dtype = working_dtype(X)
-        visible, hidden = units.resolve(self.visible), units.resolve(self.hidden)
+        visible, hidden = self._new_units()
+        units.check_pair(visible, hidden)
+        n_visible, n_hidden = X.shape[1], self.n_components
+        moments = None
+        if visible.tail is not None:
+            variance = column_variance(X, visible_mean, rows)
+            variance, constant = positive_variance(variance, visible_mean)
+            moments = len(rows), visible_mean, variance
+            self._check_scale(visible_mean, variance, constant)
+        visible.start(n_visible, moments, dtype)
+        hidden.start(n_hidden, dtype=dtype)
+        if hidden.tail is not None:
+            visible.freeze()
+        scale = visible.step_scale
         # Enough that units differ from the start, not so much that they saturate.
-        spread = min(0.1, 3 / np.sqrt(X.shape[1]))
-        weights = rng.normal(0, spread, (X.shape[1], self.n_components))
-        low, high = visible.bounds
-        if np.isfinite(low) and np.isfinite(high):
-            # One more row, half way between the bounds, keeps constant columns finite.
-            mean = np.clip(visible_mean, low, high)
-            visible_mean = (mean * n_rows + (low + high) / 2) / (n_rows + 1)
-        return RestrictedMachine(
+        spread = min(0.1 if visible.tail is None else 0.01, 3 / np.sqrt(n_visible))
+        weights = rng.normal(0, spread, (n_visible, n_hidden))
+        if scale is not None:
+            weights *= scale.reshape(-1, 1) ** 0.5
+        # One more row without a field keeps constant columns finite.
+        mean = visible.shrink(visible_mean, 1 / (len(rows) + 1))
+        hidden_bias = self._initial_hidden_bias(hidden)
+        if visible.tail is not None:
+            # Fields would depend on where the zero of a column is.
+            hidden_bias = hidden_bias - visible_mean @ weights
+        machine = RestrictedMachine(
             weights.astype(dtype),
-            visible.link(visible_mean).astype(dtype),
-            np.zeros(self.n_components, dtype),
+            visible.link(mean).astype(dtype),
+            hidden_bias.astype(dtype),
             visible,
             hidden,
         )
+        machine.project()
+        return machine
+
+    def _new_units(self):
+        """Fresh units of the visible and of the hidden type."""
+        return units.resolve(self.visible), units.resolve(self.hidden)
+
+    def _gradient(self):
+        return self.gradient
+
+    def _initial_hidden_bias(self, hidden):
+        """The fields of the hidden units where the data have their mean."""
+        return np.zeros(self.n_components)
+
+    def _new_sparsity(self, machine, boost):
+        """The penalty on the hidden units' activity, or None; its steps are longer."""
+        return
+
+    def _check_scale(self, mean, variance, constant):
+        """Hint at columns that are constant or not standardised."""
+        if not isinstance(self._new_units()[0], units.Gaussian):
+            return
+        names = getattr(self, "feature_names_in_", range(len(mean)))
+        if constant.any():
+            warnings.warn(
+                f"Columns of X are constant: {listed(names, constant)}. They are given "
+                "the variance of an average column; better leave them out, with "
+                "sklearn.feature_selection.VarianceThreshold for example.",
+                DataRangeWarning,
+                stacklevel=6,
+            )
+        deviation = np.sqrt(variance)
+        far = (deviation < 0.1) | (deviation > 10) | (np.abs(mean) > 3 * deviation)
+        if far.any():
+            first = np.flatnonzero(far)[0]
+            warnings.warn(
+                f"{far.sum()} columns of X are not standardised: column {names[first]} "
+                f"has mean {mean[first]:.3g} and standard deviation "
+                f"{deviation[first]:.3g}. Real-valued units learn best from mean 0 and "
+                "standard deviation 1: put sklearn.preprocessing.StandardScaler before.",
+                DataRangeWarning,
+                stacklevel=6,
+            )
 
     def _train(self, training, X, rows, monitor, epochs):
         """Learn for some epochs; `training` ends with the machine to be kept."""
-        support = training.machine.visible.support
-        training.direction.sample_data = (
-            self.sample_data and support is not None and not takes_only(X, support)
-        )
+        visible = training.machine.visible
+        training.direction.sample_data = self.sample_data and not visible.holds(X)
         first = training.epoch
         try:
             with np.errstate(over="ignore", invalid="ignore"):
@@ -766,8 +850,29 @@ class RBM(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        visible = units.resolve(self.visible)
+        positive = visible.tail is not None and visible.bounds[0] == 0
+        tags.input_tags.positive_only = positive
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _largest_variance(x, scale):
+    """The largest variance in any direction of rows x, in units of the columns' own."""
+    if scale is not None:
+        x = x * np.sqrt(scale)
+    direction = x[0] + 1e-3
+    for _ in range(20):
+        direction = x.T @ (x @ direction)
+        direction /= np.linalg.norm(direction) + 1e-300
+    return max(1.0, float(np.square(x @ direction).mean()))
+
+
+def listed(names, chosen, most=5):
+    """The names of the columns that are chosen, the first few of many."""
+    columns = np.flatnonzero(chosen)
+    text = ", ".join(str(names[i]) for i in columns[:most])
+    return text + (f" and {len(columns) - most} more" if len(columns) > most else "")
 
 
 @contextmanager

@@ -2,13 +2,21 @@
 
 import warnings
 from dataclasses import dataclass
+from math import log2
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
-from ._numerics import as_float, blocks, check_count, column_mean, takes_only
+from ._numerics import (
+    as_float,
+    blocks,
+    check_count,
+    column_mean,
+    column_variance,
+    positive_variance,
+)
 from ._random import make_rng
 from .exceptions import EstimateWarning
 
@@ -92,7 +100,7 @@ def log_partition(
     .. math:: p_\beta(v, h) \propto \exp\big((1 - \beta)\, v \cdot b^0
               + \beta\,(v \cdot b + h \cdot c + v W h)\big)
 
-    and weighs them by the ratios of probability that they have passed. The mean of
+    (Gaussian units move their precisions in the same way) and weighs them by the ratios of probability that they have passed. The mean of
     the weights is Z / Z₀; where chains miss a mode its logarithm is too small. The
     same walk backwards from states of the model gives Z₀ / Z, and so an estimate that
     tends to be too large [2]_: the two bracket log Z.
@@ -103,8 +111,8 @@ def log_partition(
         A fitted model.
 
     method : {"auto", "exact", "ais", "reverse-ais", "bracket"}, default="auto"
-        "exact" sums over all states of the smaller layer of at most 25 units, "auto"
-        does so up to 18 units and takes "ais" beyond.
+        "exact" sums over all states of the smaller layer, of at most 25 binary units or
+        as many states; "auto" does so up to 18 units and takes "ais" beyond.
 
     n_chains : int, default=100
         Number of annealed chains.
@@ -113,8 +121,10 @@ def log_partition(
         Number of distributions on the way, evenly spaced; at least 2.
 
     X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-        Rows of training data. Their means give b⁰, without them it is b. The Gibbs
-        chains from which reverse annealing starts begin at rows of it.
+        Rows of training data. Their means give b⁰, and their variances those of
+        Gaussian units; without them b⁰ is b, or comes from Gibbs chains where values
+        have no bounds. The chains from which reverse annealing starts begin at its
+        rows.
 
     n_jobs : int, default=None
         Number of processes that share the chains.
@@ -183,8 +193,8 @@ def log_partition(
             f"method={method!r} needs X=None to be rows of training data, at which the "
             "chains of reverse annealing begin."
         )
-    annealing = _Annealing(machine, _base_bias(machine, X), n_betas, n_jobs)
     rng = make_rng(random_state)
+    annealing = _Annealing(machine, _base(machine, X, rng), n_betas, n_jobs)
     if method == "ais":
         result = annealing.forward(n_chains, rng)
     else:
@@ -221,7 +231,8 @@ def log_likelihood(rbm, X, log_partition=None):
         A fitted model.
 
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Rows of data, for binary units of zeros and ones.
+        Rows of data, for binary units of zeros and ones; for real-valued units the
+        likelihood is a density, which depends on the unit of a column.
 
     log_partition : LogPartition or float, default=None
         The normaliser; None finds it by ``log_partition(rbm, X=X, random_state=0)``.
@@ -251,18 +262,18 @@ def log_likelihood(rbm, X, log_partition=None):
     (1797,)
     """
     check_is_fitted(rbm, "machine_")
-    X = rbm._validate(X)
-    support = rbm.machine_.visible.support
-    if support is not None and not takes_only(X, support):
+    given, X = X, rbm._validate(X)
+    visible = rbm.machine_.visible
+    if not visible.holds(X):
         raise ValueError(
-            f"X has other values than {support[0]} and {support[1]}, which are all that "
-            "its units can take: a likelihood is that of bits. Threshold the values, "
-            "or draw bits from them."
+            f"X has values between those that {type(visible).__name__} units can take, "
+            "such as grey ones between 0 and 1: a likelihood is that of the units' "
+            "states. Threshold the values, or draw states from them."
         )
     if log_partition is None:
-        log_partition = _find_log_partition(rbm, X=X, random_state=0)
+        log_partition = _find_log_partition(rbm, X=given, random_state=0)
     value = getattr(log_partition, "value", log_partition)
-    return -rbm.free_energy(X).astype(np.float64) - float(value)
+    return -rbm.free_energy(given).astype(np.float64) - float(value)
 
 
 def pseudo_log_likelihood(rbm, X):
@@ -388,57 +399,67 @@ def free_energy_gap(rbm, X_train, X_valid):
 
 
 def _enumerable(machine):
-    """Units in the smaller layer whose states can be enumerated, or infinity."""
-    n_visible, n_hidden = machine.weights.shape
-    sizes = [(machine.visible, n_visible), (machine.hidden, n_hidden)]
-    return min((n for unit, n in sizes if unit.support is not None), default=np.inf)
+    """Log₂ of the number of states of the smaller layer, or infinity."""
+    n_states = (
+        units.n_states(n_units)
+        for units, n_units in zip(
+            (machine.visible, machine.hidden), machine.weights.shape, strict=True
+        )
+    )
+    return min(n if n == np.inf else log2(n) for n in n_states)
 
 
 def _exact(machine):
     """log Σ exp(−F) over all states of the smaller finite layer."""
-    n_units = _enumerable(machine)
-    if n_units == np.inf:
+    n_bits = _enumerable(machine)
+    if n_bits == np.inf:
         raise ValueError(
             "method='exact' sums over all states of a layer, and neither layer of this "
             "model has finitely many. Take method='bracket'."
         )
-    if n_units > MAX_UNITS:
+    if n_bits > MAX_UNITS:
         raise ValueError(
             f"method='exact' sums over all states of a layer, and the smaller finite "
-            f"one of this model has {n_units} units of at most {MAX_UNITS}. Take "
-            "method='bracket'."
+            f"one of this model has as many as {n_bits:.4g} binary units of at most "
+            f"{MAX_UNITS}. Take method='bracket'."
         )
-    if machine.visible.support is None or machine.weights.shape[0] != n_units:
+    n_states = machine.visible.n_states(machine.weights.shape[0])
+    if n_states > machine.hidden.n_states(machine.weights.shape[1]):
         machine = machine.mirrored()
-    low, high = machine.visible.support
-    dtype = machine.weights.dtype
-    step = 2 ** min(n_units, 12)
-    sums = []
-    for start in range(0, 2**n_units, step):
-        bits = np.arange(start, start + step)[:, None] >> np.arange(n_units) & 1
-        states = (low + (high - low) * bits).astype(dtype)
+        n_states = machine.visible.n_states(machine.weights.shape[0])
+    step, sums = 2**12, []
+    for start in range(0, n_states, step):
+        index = np.arange(start, min(start + step, n_states))
+        states = machine.visible.states(index, machine.weights.shape[0])
+        states = states.astype(machine.weights.dtype)
         sums.append(logsumexp(-machine.free_energy(states).astype(np.float64)))
     return float(logsumexp(sums))
 
 
-def _base_bias(machine, X):
-    """Visible bias of the independent units at which annealing begins."""
+def _base(machine, X, rng):
+    """Visible bias and units of the independent distribution where annealing begins."""
+    visible, dtype = machine.visible, machine.weights.dtype
+    if X is None and visible.tail is None:
+        return machine.visible_bias, visible
     if X is None:
-        return machine.visible_bias
+        # Rows of the model's own, since its variances are those given hidden units.
+        state = machine.initial_state(1000, rng)
+        for _ in range(100):
+            machine.transition(state, rng, out=state)
+        X = state.visible
     mean = column_mean(X)
-    low, high = machine.visible.bounds
-    if np.isfinite(low) and np.isfinite(high):
-        # As if one row in twenty lay half way, so that no state is out of reach.
-        mean = (np.clip(mean, low, high) + 0.05 * (low + high) / 2) / 1.05
-    return machine.visible.link(mean).astype(machine.weights.dtype)
+    variance, _ = positive_variance(column_variance(X, mean), mean)
+    # As if one row in twenty felt no field, so that no state is out of reach.
+    units, bias = visible.independent(visible.shrink(mean, 0.05 / 1.05), variance)
+    return bias.astype(dtype), units
 
 
 class _Annealing:
     """Walks between independent units and a machine."""
 
-    def __init__(self, machine, base_bias, n_betas, n_jobs):
+    def __init__(self, machine, base, n_betas, n_jobs):
         self.machine = machine
-        self.tempered = machine.tempered(base_bias)
+        self.tempered = machine.tempered(*base)
         self.betas = np.linspace(0, 1, n_betas)
         self.n_jobs = n_jobs
 
@@ -481,8 +502,7 @@ def anneal(tempered, v, betas, rng):
     v, h, field = v.copy(), None, None
     for before, beta in zip(betas[:-1].tolist(), betas[1:].tolist(), strict=True):
         field = tempered.machine.hidden_field(v, out=field)
-        log_weights += tempered.log_weight(v, field, beta)
-        log_weights -= tempered.log_weight(v, field, before)
+        log_weights += tempered.log_weight_change(v, field, before, beta)
         h = tempered.hidden_sample(field, beta, rng, out=h)
         tempered.visible_sample(h, beta, rng, out=v)
     return log_weights

@@ -7,6 +7,7 @@ os.environ["SCIPY_ARRAY_API"] = "1"
 
 import numpy as np
 import pytest
+from _oracle import is_finite
 
 from skdbn import units
 from skdbn.machines import RestrictedMachine
@@ -39,18 +40,66 @@ def rng(seed):
     return np.random.default_rng(seed)
 
 
+def new_units(kind, n_units, moments=None, dtype=np.float64):
+    """A layer of a kind as the oracle names it; softmax groups are of 3 units."""
+    if isinstance(kind, str):
+        found = units.Softmax(3) if kind == "softmax" else units.REGISTRY[kind]()
+    else:
+        found = units.Concatenated(
+            [
+                ("softmax", n // 3, 3) if name == "softmax" else (name, n)
+                for name, n in kind
+            ]
+        )
+    return found.start(n_units, moments, dtype)
+
+
+@pytest.fixture
+def make_units():
+    """Units of a type, or of several side by side, as a layer of some width."""
+    return new_units
+
+
+def default_size(names, side):
+    """How many units of a side can be enumerated."""
+    kind, other = names[side], names[1 - side]
+    if not isinstance(kind, str):
+        return sum(n for _, n in kind)
+    if is_finite(kind):
+        return 6 if kind == "softmax" else 4 - side
+    return 2 if is_finite(other) else 2 - side
+
+
 @pytest.fixture
 def make_machine(rng):
-    """A machine small enough to enumerate, with weights that matter."""
+    """A machine small enough to enumerate, with weights that matter.
 
-    def make(n_visible=4, n_hidden=3, names=("bernoulli",) * 2, dtype=np.float64):
-        arrays = (
+    Of most types with finitely many values there are 4 visible and 3 hidden units.
+    Where values have no bounds weights are small enough for a normaliser.
+    """
+
+    def make(n_visible=None, n_hidden=None, names=("bernoulli",) * 2, dtype=np.float64):
+        n_visible, n_hidden = (
+            default_size(names, side) if n is None else n
+            for side, n in enumerate((n_visible, n_hidden))
+        )
+        arrays = [
             rng.normal(0, 1, (n_visible, n_hidden)),
             rng.normal(0, 0.5, n_visible),
             rng.normal(0, 0.5, n_hidden),
+        ]
+        # A spin goes from one end to the other by twice as much.
+        arrays[0] /= 2 ** sum("spin" in str(kind) for kind in names)
+        moments = None
+        if not all(map(is_finite, names)):
+            arrays = [np.clip(array, -1, 1) * 0.4 for array in arrays]
+            # Those of columns of data, from which variances are learned.
+            moments = 10, rng.normal(size=n_visible), rng.uniform(0.5, 2, n_visible)
+        return RestrictedMachine(
+            *(array.astype(dtype) for array in arrays),
+            new_units(names[0], n_visible, moments, dtype),
+            new_units(names[1], n_hidden, dtype=dtype),
         )
-        types = (units.REGISTRY[name]() for name in names)
-        return RestrictedMachine(*(array.astype(dtype) for array in arrays), *types)
 
     return make
 

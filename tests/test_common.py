@@ -3,8 +3,8 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skdbn import RBM, BernoulliRBM
-from skdbn.gradients import CD, PCD
+from skdbn import RBM, BernoulliRBM, GaussianRBM
+from skdbn.gradients import CD, PCD, ScoreMatching
 from skdbn.schedules import Linear, Step
 
 ESTIMATORS = [
@@ -21,6 +21,13 @@ ESTIMATORS = [
         l1_ratio=0.5,
         batch_size=30,
     ),
+    GaussianRBM(n_components=4),
+    GaussianRBM(n_components=4, variance="shared", gradient=CD(n_steps=2)),
+    GaussianRBM(n_components=4, variance=1.0, gradient=ScoreMatching(0.1)),
+    RBM(n_components=4, visible="spin", hidden="spin"),
+    RBM(n_components=4, visible="gaussian", hidden="rectified"),
+    RBM(n_components=4, visible="poisson"),
+    RBM(n_components=4, visible="rectified", hidden="gaussian"),
 ]
 
 

@@ -177,13 +177,14 @@ def test_bad_settings(settings, words, machine):
 
 
 def test_too_many_units_to_enumerate(make_machine):
-    with pytest.raises(ValueError, match="26 units of at most 25"):
+    with pytest.raises(ValueError, match="as many as 26 binary units of at most 25"):
         log_partition(fitted(make_machine(30, 26)), method="exact")
 
 
 def test_nothing_to_enumerate(machine):
     class Continuous(Bernoulli):
-        support = None
+        def n_states(self, n_units):
+            return np.inf
 
     machine.visible = machine.hidden = Continuous()
     with pytest.raises(ValueError, match="neither layer of this model has finitely"):

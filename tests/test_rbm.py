@@ -32,7 +32,9 @@ CONTAINERS = [
 ]
 
 both_classes = pytest.mark.parametrize("Class", [RBM, BernoulliRBM])
-every_gradient = pytest.mark.parametrize("gradient", REGISTRY)
+# Those for every type of units.
+GENERAL = [name for name in REGISTRY if name != "score-matching"]
+every_gradient = pytest.mark.parametrize("gradient", GENERAL)
 
 
 @pytest.fixture
@@ -481,7 +483,7 @@ def test_rounding_is_not_out_of_range(X, seed):
 
 def test_constant_columns_stay_finite(X, seed):
     X[:, 0], X[:, 1] = 0, 1
-    for gradient in REGISTRY:
+    for gradient in GENERAL:
         rbm = make(seed, gradient=gradient, n_iter=50).fit(X)
         assert all(np.isfinite(getattr(rbm, name)).all() for name in ARRAYS)
         assert np.isfinite(rbm.score_samples(X)).all()
@@ -671,7 +673,7 @@ BAD_VALUES = {
 }
 BAD_SETTINGS = [
     pytest.param(name, setting, value, id=f"{name}-{setting}-{value}")
-    for name in REGISTRY
+    for name in GENERAL
     for setting in REGISTRY[name]().get_params()
     for value in BAD_VALUES.get(setting, (0, -1, 1.5, "many"))
 ]
@@ -868,7 +870,7 @@ def allowance(n_rows, n_features, n_components, batch_size, itemsize=4):
     """Six arrays as large as the weights, ten as large as a batch, and some more."""
     weights = n_features * n_components * itemsize
     batch = batch_size * max(n_features, n_components) * itemsize
-    return 6 * weights + 10 * batch + 8 * n_rows + 200_000
+    return 6 * weights + 10 * batch + 8 * n_rows + 220_000
 
 
 @pytest.mark.parametrize("n_temperatures", [1, 4])

@@ -25,7 +25,7 @@ class Watching(CD):
         self.seen_.append(phases.data.visible.copy())
         super().sample(machine, phases, rng)
 
-    def __call__(self, machine, batch, rng, centering=None, rate=1.0):
+    def __call__(self, machine, batch, rng, centering=None, rate=1.0, watch=None):
         self.rates_.append(rate)
         return super().__call__(machine, batch, rng, centering, rate)
 
@@ -106,7 +106,7 @@ def test_automatic_learning_rate(seed):
     np.testing.assert_allclose(alone.gradient_.rates_, expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("gradient", REGISTRY)
+@pytest.mark.parametrize("gradient", sorted(set(REGISTRY) - {"score-matching"}))
 @pytest.mark.parametrize(
     "settings",
     [

@@ -4,131 +4,278 @@ import pickle
 
 import numpy as np
 import pytest
-from _oracle import BASES, VALUES, unit_moments
-from scipy import stats
+from _oracle import FINITE, all_states, block, unit_moments, width
+from scipy import sparse, stats
+from sklearn.base import clone
 
-from skdbn._random import make_rng, uniform
-from skdbn.units import REGISTRY, Bernoulli, Units, resolve
+from skdbn._random import make_rng, normal, uniform
+from skdbn.exceptions import DataRangeWarning
+from skdbn.units import (
+    REGISTRY,
+    Bernoulli,
+    Concatenated,
+    Gaussian,
+    Poisson,
+    Softmax,
+    Units,
+    check_pair,
+    resolve,
+)
 
-FIELDS = np.linspace(-6, 6, 25)
-EXTREME = np.array([[-1e3, -40.0, 0.0, 40.0, 1e3]])
+BOUNDS = {
+    "bernoulli": (0, 1),
+    "spin": (-1, 1),
+    "softmax": (0, 1),
+    "gaussian": (-np.inf, np.inf),
+    "rectified": (0, np.inf),
+    "poisson": (0, np.inf),
+}
+TAILS = {"gaussian": "gaussian", "rectified": "gaussian", "poisson": "poisson"}
+# Several types side by side.
+MIXED = (("gaussian", 2), ("softmax", 3), ("poisson", 1), ("spin", 2), ("rectified", 1))
 
 every_type = pytest.mark.parametrize("name", REGISTRY)
+every_finite_type = pytest.mark.parametrize("name", FINITE)
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
 def rounding(dtype):
     """A few units in the last place of numbers of the size of the fields."""
-    return 20 * np.finfo(dtype).eps
+    return 100 * np.finfo(dtype).eps
 
 
-def moments(name):
-    """Log-partition, mean and variance at each of FIELDS, by enumeration."""
-    return np.array([unit_moments(name, field) for field in FIELDS]).T
+def spread_fields(name):
+    """Fields of a unit, or of a group of units, a row each."""
+    field = np.linspace(-6, 4 if name == "poisson" else 6, 25)
+    if name == "softmax":
+        return np.stack([field, field[::-1] / 2, np.roll(field, 7)], axis=1)
+    return field[:, None]
+
+
+def some_means(name):
+    """Means of a unit, or of a group of units, a row each."""
+    share = np.linspace(0.01, 0.99, 50)[:, None]
+    if name == "softmax":
+        return np.hstack([share, (1 - share) * 0.3, (1 - share) * 0.7])
+    low, high = BOUNDS[name]
+    if np.isfinite(high):
+        return low + (high - low) * share
+    size = 1e-3 * 1e5**share
+    return np.vstack([size, -size]) if np.isinf(low) else size
 
 
 @every_type
-def test_states_what_it_takes(name):
-    units = REGISTRY[name]()
-    assert tuple(units.support) == VALUES[name]
-    assert units.bounds == (min(VALUES[name]), max(VALUES[name]))
-    values = np.array(VALUES[name])[:, None]
-    np.testing.assert_array_equal(
-        np.broadcast_to(units.base_energy(values), len(values)), BASES[name]
-    )
+def test_states_what_it_takes(name, make_units):
+    one = block(name)
+    units = make_units(name, width(name))
+    assert units.bounds == BOUNDS[name]
+    assert units.tail == TAILS.get(name)
+    assert units.one_kind
+    found = np.broadcast_to(units.base_energy(one.values), len(one.values))
+    np.testing.assert_allclose(found, one.base(one.values), rtol=1e-13)
+    if name not in FINITE:
+        stored = units.base_energy(sparse.csr_array(one.values))
+        np.testing.assert_allclose(stored, found, rtol=1e-13)
 
 
 @every_type
 @both_dtypes
-def test_log_partition_and_mean_by_enumeration(name, dtype):
-    units, field = REGISTRY[name](), FIELDS[:, None].astype(dtype)
-    log_partition, mean, _ = moments(name)
+def test_log_partition_and_mean_by_enumeration(name, dtype, make_units):
+    # Sums and integrals of the oracle, whose digits are those of float64.
+    field = spread_fields(name).astype(dtype)
+    units = make_units(name, width(name), dtype=dtype)
+    log_partition, mean, _, _ = unit_moments(name, field.astype(np.float64))
     for found, expected in (
         (units.log_partition(field), log_partition),
-        (units.mean(field)[:, 0], mean),
+        (units.mean(field), mean),
     ):
         assert found.dtype == dtype
-        np.testing.assert_allclose(found, expected, rtol=0, atol=7 * rounding(dtype))
+        np.testing.assert_allclose(
+            found, expected, rtol=rounding(dtype), atol=rounding(dtype)
+        )
 
 
 @every_type
-def test_log_partition_is_a_sum_over_units(name):
-    expected = moments(name)[0].sum()
-    found = REGISTRY[name]().log_partition(FIELDS[None])
+def test_log_partition_is_a_sum_over_units(name, make_units):
+    field = spread_fields(name)
+    expected = unit_moments(name, field)[0].sum()
+    found = make_units(name, field.size).log_partition(field.reshape(1, -1))
     np.testing.assert_allclose(found, [expected], rtol=rounding(np.float64))
 
 
 @every_type
-def test_mean_is_derivative_of_log_partition(name):
-    units, field, step = REGISTRY[name](), FIELDS[:, None], 1e-4
-    difference = units.log_partition(field + step) - units.log_partition(field - step)
-    # Third derivatives are of order 1, so the formula errs by about step².
-    np.testing.assert_allclose(
-        difference / (2 * step), units.mean(field)[:, 0], rtol=0, atol=step**2
-    )
+def test_mean_is_derivative_of_log_partition(name, make_units):
+    field, step = spread_fields(name), 1e-4
+    units = make_units(name, width(name))
+    mean = units.mean(field)
+    for i in range(width(name)):
+        shift = step * np.eye(width(name))[i]
+        upper, lower = (units.log_partition(field + s) for s in (shift, -shift))
+        # The formula errs by about step² times the third cumulant: for bounded values
+        # that is of order 1, for counts it is the mean.
+        np.testing.assert_allclose(
+            (upper - lower) / (2 * step), mean[:, i], rtol=step**2, atol=step**2
+        )
 
 
 @every_type
 @both_dtypes
-def test_link_is_inverse_of_mean(name, dtype):
-    units = REGISTRY[name]()
-    mean = np.linspace(0.01, 0.99, 50).astype(dtype)[:, None]
+def test_log_partition_change_is_the_difference(name, dtype, make_units, rng):
+    n_units = 4 * width(name)
+    units = make_units(name, n_units, dtype=dtype)
+    field = rng.normal(0, 2, (30, n_units)).astype(dtype)
+    for shape in ((30, 1), (1, 1)):
+        before, after = rng.random((2, *shape)).astype(dtype)
+        high, low = (units.log_partition(beta * field) for beta in (after, before))
+        found = units.log_partition_change(field, before, after)
+        assert found.dtype == dtype and found.shape == (30,)
+        error = rounding(dtype) * (np.abs(high) + np.abs(low) + 1).max()
+        np.testing.assert_allclose(found, high - low, rtol=0, atol=error)
+
+
+@every_type
+@both_dtypes
+def test_link_is_inverse_of_mean(name, dtype, make_units):
+    units = make_units(name, width(name), dtype=dtype)
+    mean = some_means(name).astype(dtype)
     field = units.link(mean)
     assert field.dtype == dtype
-    np.testing.assert_allclose(units.mean(field), mean, rtol=0, atol=rounding(dtype))
+    np.testing.assert_allclose(units.mean(field), mean, rtol=rounding(dtype))
+    np.testing.assert_array_equal(units.link(mean[0]), field[0])
 
 
 @every_type
 @both_dtypes
 @pytest.mark.parametrize("mean_is_known", [False, True])
-def test_sample_has_the_mean_and_the_values(name, dtype, mean_is_known, rng):
-    n, units = 20_000, REGISTRY[name]()
-    field = np.tile(FIELDS.astype(dtype), (n, 1))
+def test_sample_has_the_moments_and_the_values(
+    name, dtype, mean_is_known, make_units, rng
+):
+    n, fields = 10_000, spread_fields(name)
+    units = make_units(name, fields.size, dtype=dtype)
+    field = np.tile(fields.reshape(1, -1).astype(dtype), (n, 1))
     known = {"mean": units.mean(field)} if mean_is_known else {}
     draws = units.sample(field, rng, **known)
-    _, mean, variance = moments(name)
     assert draws.dtype == dtype
-    assert set(np.unique(draws)) == set(VALUES[name])
-    # The draws of one call share what lies below 2⁻¹⁶.
-    error = np.abs(draws.mean(axis=0, dtype=np.float64) - mean)
-    assert (error < 5 * np.sqrt(variance / n) + 2**-16).all()
+    values, draws = np.unique(draws), draws.astype(np.float64)
+    if name in FINITE:
+        assert set(values) == set(block(name).values.ravel())
+    if name == "softmax":
+        assert (draws.reshape(n, -1, 3).sum(axis=2) == 1).all()
+    if name == "poisson":
+        np.testing.assert_array_equal(values, np.rint(values))
+    assert values.min() >= BOUNDS[name][0]
+    _, mean, variance, fourth = (
+        moment.ravel() for moment in unit_moments(name, fields)
+    )
+    # The draws of one call share what lies below 2⁻¹⁶. The last term is Bernstein's,
+    # for rare values that are at most 2 from the mean.
+    error = np.abs(draws.mean(axis=0) - mean)
+    assert (error < 5 * np.sqrt(variance / n) + 2**-16 + 2 * 25 / (3 * n)).all()
+    # Of few rare values the variance has no normal distribution; of others it misses
+    # the squared error of the mean, too.
+    usual = variance > 0.01
+    error = np.abs(draws.var(axis=0) - variance)[usual]
+    deviation = np.sqrt((fourth - variance**2) / n)[usual]
+    assert (error < 5 * deviation + variance[usual] * 25 / n + 2**-16).all()
+
+
+DISTRIBUTIONS = {
+    "gaussian": lambda field: stats.norm(field),
+    "rectified": lambda field: stats.truncnorm(-field, np.inf, field),
+    "poisson": lambda field: stats.poisson(np.exp(field)),
+}
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+@pytest.mark.parametrize("field", [-300.0, -30.0, -3.0, 0.0, 2.0, 10.0])
+def test_sample_has_the_distribution(name, field, make_units, rng):
+    n, expected = 10_000, DISTRIBUTIONS[name](field)
+    draws = make_units(name, 1).sample(np.full((n, 1), field), rng)[:, 0]
+    if name != "poisson":
+        assert stats.kstest(draws, expected.cdf).pvalue > 1e-6
+        return
+    # Cells of about the same probability, as far as there are as many counts.
+    edges = np.unique(expected.ppf(np.linspace(0, 1, 41)[1:-1]))
+    counts = np.bincount(np.searchsorted(edges, draws), minlength=len(edges) + 1)
+    p = np.diff(expected.cdf(edges), prepend=0, append=1)
+    assert (counts[p == 0] == 0).all()
+    if (p > 0).sum() > 1:
+        assert stats.chisquare(counts[p > 0], n * p[p > 0]).pvalue > 1e-6
 
 
 @every_type
-def test_draws_are_independent(name, rng):
-    n = 40_000
-    draws = REGISTRY[name]().sample(np.zeros((n, 4)), rng)
+def test_draws_are_independent(name, make_units, rng):
+    n, step = 40_000, width(name)
+    units = make_units(name, 4 * step)
+    draws = units.sample(np.zeros((n, 4 * step)), rng)[:, ::step]
     correlation = np.corrcoef(draws.T)[np.triu_indices(4, 1)]
     assert np.abs(correlation).max() < 5 / np.sqrt(n)
 
 
 @every_type
 @both_dtypes
-def test_extreme_fields(name, dtype, rng):
-    units, field = REGISTRY[name](), EXTREME.astype(dtype)
-    mean, draws = units.mean(field), units.sample(field, rng)
+def test_extreme_fields(name, dtype, make_units, rng):
+    field = np.array([-1e3, -40.0, 0.0, 40.0, 1e3, 0.0], dtype)
+    field = field.reshape(-1, width(name))
+    units = make_units(name, width(name), dtype=dtype)
     low, high = units.bounds
-    assert np.isfinite(units.log_partition(field)).all()
-    assert ((low <= mean) & (mean <= high)).all()
-    np.testing.assert_array_equal(draws[0, [0, 1, 3, 4]], [low, low, high, high])
+    draws = units.sample(np.repeat(field, 100, axis=0), rng).reshape(
+        -1, 100, width(name)
+    )
+    for values in (units.mean(field)[:, None], draws):
+        assert np.isfinite(values).all()
+        assert ((low <= values) & (values <= high)).all()
+    log_partition, mean = units.log_partition(field), units.mean(field)
+    assert np.isfinite(log_partition).all()
+    if name == "softmax":
+        expected = [[0, 0, 1], [0, 1, 0]]
+        np.testing.assert_allclose(mean, expected, atol=1e-15)
+        np.testing.assert_array_equal(draws, np.repeat(draws[:, :1], 100, axis=1))
+        np.testing.assert_array_equal(draws[:, 0], expected)
+        np.testing.assert_array_equal(log_partition, [0, 1000])
+    elif name in FINITE:
+        np.testing.assert_array_equal(draws[[0, 1]], low)
+        np.testing.assert_array_equal(draws[[3, 4]], high)
+    elif name == "gaussian":
+        np.testing.assert_array_equal(mean, field)
+    elif name == "rectified":
+        # An exponential distribution but for 2/f², and a Gaussian one.
+        expected = 1e-3 - 2e-9, 0.025 - 2 * 0.025**3, 40, 1000
+        rows = [0, 1, 3, 4]
+        np.testing.assert_allclose(mean[rows, 0], expected, rtol=1e-5)
+        np.testing.assert_allclose(log_partition[0], -np.log(1e3) - 1e-6, rtol=1e-6)
+    else:
+        expected = [np.exp(-1e3), np.exp(-40), 1, np.exp(15), np.exp(15)]
+        np.testing.assert_allclose(mean[:5, 0], expected, rtol=rounding(dtype))
+
+
+def test_counts_stay_below_a_largest_mean():
+    """Its integral is the log-partition, linear from there on."""
+    units, field = Poisson(), np.array([[14.0], [15.0], [15.5], [17.0]])
+    found = units.log_partition(field) / np.exp(15)
+    np.testing.assert_allclose(found, [np.exp(-1), 1, 1.5, 3], rtol=1e-14)
 
 
 @every_type
-def test_both_precisions_draw_the_same(name, seed):
-    n = 20_000
-    field = np.random.default_rng(seed).normal(0, 2, (n // 10, 10)).astype(np.float32)
+def test_both_precisions_draw_the_same(name, make_units, seed):
+    field = np.random.default_rng(seed).normal(0, 2, (2000, 12)).astype(np.float32)
     single, double = (
-        REGISTRY[name]().sample(field.astype(dtype), make_rng(seed))
+        make_units(name, 12, dtype=dtype).sample(field.astype(dtype), make_rng(seed))
         for dtype in (np.float32, np.float64)
     )
-    # A draw can differ where the means straddle a grid point: one in 10⁷.
-    assert (single != double).sum() <= 1
+    if name in ("gaussian", "rectified"):
+        size = rounding(np.float32) * np.abs(field).max()
+        np.testing.assert_allclose(single, double, rtol=0, atol=size)
+    else:
+        # A draw can differ where the means straddle a grid point: one in 10⁷.
+        assert (single != double).any(axis=1).sum() <= 1
 
 
 @every_type
 @both_dtypes
-def test_out_may_be_the_field(name, dtype, rng, seed):
-    units, field = REGISTRY[name](), rng.normal(size=(50, 7)).astype(dtype)
+def test_out_may_be_the_field(name, dtype, make_units, rng, seed):
+    units = make_units(name, 6, dtype=dtype)
+    field = rng.normal(size=(50, 6)).astype(dtype)
     for call in (
         units.mean,
         lambda x, out=None: units.sample(x, make_rng(seed), out=out),
@@ -138,8 +285,88 @@ def test_out_may_be_the_field(name, dtype, rng, seed):
         assert call(field, out=room) is room
         np.testing.assert_array_equal(room, expected)
         np.testing.assert_array_equal(field, before)
+        # As columns of a wider array, too.
+        wide = np.zeros((50, 8), dtype)
+        call(field, out=wide[:, 1:7])
+        np.testing.assert_array_equal(wide[:, 1:7], expected)
         assert call(before, out=before) is before
         np.testing.assert_array_equal(before, expected)
+
+
+@every_type
+def test_states_are_enumerated_once(name, make_units):
+    n_units = 6
+    units = make_units(name, n_units)
+    if name not in FINITE:
+        assert units.n_states(n_units) == np.inf
+        return
+    expected, _ = all_states(name, n_units)
+    n_states = units.n_states(n_units)
+    assert n_states == len(expected)
+    found = units.states(np.arange(n_states), n_units)
+    np.testing.assert_array_equal(np.unique(found, axis=0), np.unique(expected, axis=0))
+    some = np.array([3, 0, n_states - 1])
+    np.testing.assert_array_equal(units.states(some, n_units), found[some])
+    # As many as a wide layer has are no float.
+    assert units.n_states(3000) > 10**308
+
+
+@every_type
+def test_means_stand_for_states(name, make_units, rng):
+    units = make_units(name, 6)
+    states = units.sample(np.zeros((30, 6)), rng)
+    mean = units.mean(rng.normal(size=(30, 6)))
+    assert units.holds(states) and units.holds(sparse.csr_array(states))
+    assert (
+        units.holds(mean) == units.holds(sparse.csr_array(mean)) == (name not in FINITE)
+    )
+    rows = np.repeat(mean[:1], 20_000, axis=0)
+    units.draw(rows, rng)
+    if name not in FINITE:
+        np.testing.assert_array_equal(rows, mean[:1].repeat(20_000, axis=0))
+        return
+    assert units.holds(rows)
+    error = np.abs(rows.mean(axis=0) - mean[0])
+    assert (error < 5 * rows.std(axis=0) / np.sqrt(len(rows)) + 2**-16).all()
+
+
+def test_a_spin_that_is_not_stored_is_a_mean(make_units):
+    units = make_units("spin", 2)
+    assert not units.holds(sparse.csr_array([[1.0, 0.0]]))
+    assert units.holds(sparse.csr_array([[1.0, -1.0]]))
+
+
+@every_type
+def test_shrunken_means_have_fields(name, make_units):
+    units = make_units(name, 6)
+    low = max(BOUNDS[name][0], -5)
+    mean = np.array([low, 0.0, 1.0, low, 1.0, 0.0])
+    found = units.shrink(mean, 0.1)
+    assert np.isfinite(units.link(found)).all()
+    neutral = units.mean(np.zeros((1, 6)))[0]
+    expected = mean if name == "gaussian" else 0.9 * mean + 0.1 * neutral
+    np.testing.assert_allclose(found, expected)
+
+
+@every_type
+@pytest.mark.parametrize("n_units", [6, 30])
+def test_a_layer_without_arrays_is_its_own_copy(name, n_units, make_units):
+    units = make_units(name, n_units)
+    assert units.params == units.param_steps == []
+    assert units.step_scale is None
+    assert units.statistics(np.ones((2, n_units))) == []
+    assert units.data_statistics() == []
+    assert units.counter_step([], np.zeros(n_units)) == 0
+    assert units.project() is None
+    assert units.observe(3, np.zeros(n_units), np.ones(n_units)) is None
+    spread = np.broadcast_to(units.spread(n_units), n_units)
+    np.testing.assert_array_equal(spread, TAILS.get(name) == "gaussian")
+    if name != "gaussian":
+        assert units.copy() is units
+        assert units.between(units, np.array([[0.3]])) is units
+    mean = units.mean(np.zeros((1, n_units)))[0]
+    own, field = units.independent(mean, np.ones(n_units))
+    np.testing.assert_allclose(own.mean(field[None])[0], mean)
 
 
 @every_type
@@ -153,15 +380,527 @@ def test_resolve(name):
 def test_contract_is_abstract(rng):
     units, field = Units(), np.zeros((1, 1))
     for call in (
-        lambda: units.base_energy(field),
         lambda: units.log_partition(field),
         lambda: units.mean(field),
         lambda: units.sample(field, rng),
         lambda: units.link(field),
+        lambda: units.states(np.arange(1), 1),
+        lambda: units.coordinate_base(0, field),
     ):
         with pytest.raises(NotImplementedError):
             call()
+    with pytest.raises(NotImplementedError, match="define alternatives"):
+        units.alternatives(0, field, None)
+    assert units.base_energy(field) == 0
     assert issubclass(Bernoulli, Units)
+
+
+@every_type
+@pytest.mark.parametrize("other", REGISTRY)
+def test_pairs_without_a_normaliser(name, other):
+    tails = {TAILS.get(name), TAILS.get(other)}
+    pair = REGISTRY[name](), REGISTRY[other]()
+    if "poisson" in tails and None not in tails:
+        with pytest.raises(ValueError, match="no normaliser together"):
+            check_pair(*pair)
+    else:
+        check_pair(*pair)
+
+
+# Data
+
+
+NAMES = ["a", "b", "c", "d", "e", "f"]
+CONTAINERS = [np.asarray, sparse.csr_array, sparse.csr_matrix]
+
+
+def good_data(name, make_units, rng):
+    return make_units(name, 6).sample(np.zeros((20, 6)), rng)
+
+
+@every_type
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_data_that_fit(name, container, make_units, rng):
+    units, X = make_units(name, 6), good_data(name, make_units, rng)
+    for data in (X, X.astype(np.float32)):
+        units.check_data(container(data), NAMES)
+    if name != "rectified" and name != "gaussian":
+        units.check_data(container(X.astype(np.int8)), NAMES)
+    if name in FINITE:
+        mean = units.mean(rng.normal(size=(20, 6)).astype(np.float32))
+        units.check_data(container(mean), NAMES)
+
+
+@pytest.mark.parametrize("name", ["bernoulli", "spin"])
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_data_out_of_bounds(name, container, make_units, rng):
+    X = good_data(name, make_units, rng)
+    X[3, 4] = 1.5
+    with pytest.warns(DataRangeWarning, match=r"to 1\.5 \(first in column e\)"):
+        make_units(name, 6).check_data(container(X), NAMES)
+
+
+@pytest.mark.parametrize("name", ["rectified", "poisson"])
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_negative_data(name, container, make_units, rng):
+    X = good_data(name, make_units, rng)
+    X[3, 4] = -2
+    with pytest.raises(ValueError, match="column e of X has -2"):
+        make_units(name, 6).check_data(container(X), NAMES)
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_counts_that_are_not_whole(container, make_units, rng):
+    X = good_data("poisson", make_units, rng)
+    X[3, 4] = 0.5
+    with pytest.warns(DataRangeWarning, match="Column e of X has values that are not"):
+        make_units("poisson", 6).check_data(container(X), NAMES)
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize(
+    "values", [(0, 0, 0), (1, 0, 1), (0.5, 0.5, 0.01), (1.5, -0.5, 0)]
+)
+def test_groups_that_are_not_one_hot(values, container, make_units, rng):
+    X = good_data("softmax", make_units, rng)
+    X[[3, 5], 3:] = values
+    with pytest.raises(ValueError, match=r"Columns d, e, f .* 2 of 20 rows"):
+        make_units("softmax", 6).check_data(container(X), NAMES)
+
+
+# Types with settings
+
+
+@pytest.mark.parametrize("n_values", [1, 0, 2.0, True, "many"])
+def test_bad_number_of_values(n_values):
+    with pytest.raises(ValueError, match="take an int of at least 2"):
+        Softmax(n_values).start(4)
+
+
+def test_width_that_makes_no_groups():
+    with pytest.raises(ValueError, match="and the layer has 50"):
+        Softmax(3).start(50)
+
+
+@pytest.mark.parametrize("n_values", [2, 5, 300])
+def test_groups_of_other_sizes(n_values, rng):
+    units = Softmax(n_values).start(3 * n_values)
+    field = rng.normal(size=(7, 3, n_values))
+    expected = np.exp(field) / np.exp(field).sum(axis=2, keepdims=True)
+    flat = field.reshape(7, -1)
+    np.testing.assert_allclose(units.mean(flat), expected.reshape(7, -1))
+    log_partition = np.log(np.exp(field).sum(axis=2)).sum(axis=1)
+    np.testing.assert_allclose(units.log_partition(flat), log_partition)
+    draws = units.sample(np.repeat(flat[:1], 4000, axis=0), rng)
+    error = np.abs(draws.mean(axis=0) - expected[0].ravel())
+    p = expected[0].ravel()
+    assert (error < 5 * np.sqrt(p / 4000) + 5 / 4000).all()
+    assert units.n_states(3 * n_values) == n_values**3
+    index = np.array([0, n_values**2, n_values**3 - 1])
+    assert (units.states(index, 3 * n_values).sum(axis=1) == 3).all()
+
+
+def test_steps_of_counts():
+    """A column of large counts has a large variance, and takes small steps."""
+    moments = 9, np.array([1.0, 8.0, 100.0]), np.array([0.5, 4.0, 200.0])
+    units = Poisson().start(3, moments, np.float32)
+    assert units.step_scale.dtype == np.float32
+    np.testing.assert_allclose(units.step_scale, [1, 0.25, 0.005])
+    assert Poisson().start(1, (9, np.ones(1), np.full(1, 0.3))).step_scale is None
+    assert units.start(3).step_scale is None
+
+
+@pytest.fixture
+def gaussian(rng):
+    """Units with learned variances, of columns with these moments."""
+    moments = 9, rng.normal(size=4), rng.uniform(0.5, 2, 4)
+    return Gaussian().start(4, moments), moments
+
+
+@pytest.mark.parametrize("variance", ["many", None, 0, -1.0, np.inf, np.nan, True])
+def test_bad_variance(variance):
+    with pytest.raises(ValueError, match=f"variance={variance!r} of Gaussian"):
+        Gaussian(variance).start(4)
+
+
+def test_variances_come_from_the_data(gaussian):
+    units, (n, mean, variance) = gaussian
+    np.testing.assert_allclose(np.exp(units.log_variance_), variance)
+    np.testing.assert_allclose(units.precision, 1 / variance)
+    np.testing.assert_allclose(units.step_scale, 1 / variance)
+    np.testing.assert_allclose(units.spread(4), np.sqrt(variance))
+    assert units.params[0] is units.log_variance_
+    assert len(units.param_steps) == 1
+    shared = Gaussian("shared").start(4, (n, mean, variance), np.float32)
+    np.testing.assert_allclose(
+        np.exp(shared.log_variance_), [variance.mean()], rtol=1e-6
+    )
+    assert shared.params[0].dtype == np.float32
+    fixed = Gaussian(4).start(4, (n, mean, variance))
+    assert fixed.params == [] and fixed.data_statistics() == []
+    np.testing.assert_array_equal(fixed.step_scale, 0.25)
+    hidden = Gaussian().start(4)
+    assert hidden.params == [] and hidden.step_scale is None
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gaussian_in_its_variances(dtype, gaussian, rng):
+    units, (n, mean, variance) = gaussian
+    units = Gaussian().start(4, (n, mean, variance), dtype)
+    field = rng.normal(size=(3, 4)).astype(dtype)
+    expected = [unit_moments_at(field[:, [i]], variance[i]) for i in range(4)]
+    log_partition = sum(one[0] for one in expected)
+    found = units.log_partition(field)
+    np.testing.assert_allclose(found, log_partition, rtol=rounding(dtype))
+    for i, (_, centre, square) in enumerate(expected):
+        np.testing.assert_allclose(
+            units.mean(field)[:, [i]], centre, rtol=rounding(dtype)
+        )
+        np.testing.assert_allclose(square, variance[i])
+    np.testing.assert_allclose(
+        units.link(units.mean(field)), field, rtol=rounding(dtype)
+    )
+    n_draws = 20_000
+    for known in ({}, {"mean": units.mean(field[:1]).repeat(n_draws, axis=0)}):
+        draws = units.sample(field[:1].repeat(n_draws, axis=0), rng, **known)
+        assert draws.dtype == dtype
+        for column, centre, scale in zip(
+            draws.T, field[0] * variance, np.sqrt(variance), strict=True
+        ):
+            assert stats.kstest(column, stats.norm(centre, scale).cdf).pvalue > 1e-6
+    x = rng.normal(size=(3, 4))
+    energy = (x**2 / variance).sum(axis=1) / 2
+    for rows in (x, sparse.csr_array(x), sparse.csr_matrix(x)):
+        np.testing.assert_allclose(
+            units.base_energy(rows), energy, rtol=rounding(dtype)
+        )
+
+
+def unit_moments_at(field, variance):
+    """Log-partition, mean and variance of a Gaussian unit, by quadrature."""
+    one = block("gaussian", variance)
+    exponents = field @ one.values.T - one.base(one.values) + one.log_measure
+    top = exponents.max(axis=1, keepdims=True)
+    p = np.exp(exponents - top)
+    total = p.sum(axis=1, keepdims=True)
+    mean = p @ one.values / total
+    second = p @ one.values**2 / total
+    return (top + np.log(total))[:, 0], mean, second - mean**2
+
+
+@pytest.mark.parametrize("kind", ["column", "shared"])
+def test_statistics_are_the_slope_of_the_base(kind, gaussian, rng):
+    _, (n, mean, variance) = gaussian
+    units = Gaussian(kind).start(4, (n, mean, variance))
+    x, about, step = rng.normal(size=(7, 4)), rng.normal(size=4), 1e-6
+    for centre in (0.0, about):
+        (found,) = units.statistics(x, centre)
+        for i in range(len(found)):
+            low, high = units.copy(), units.copy()
+            low.log_variance_[i] -= step
+            high.log_variance_[i] += step
+            slope = low.base_energy(x - centre) - high.base_energy(x - centre)
+            assert found[i] == pytest.approx(slope.mean() / (2 * step), rel=1e-8)
+    # Of data with these moments, whatever the rows are.
+    rows = rng.normal(size=(9, 4))
+    units.start(4, (9, rows.mean(axis=0), rows.var(axis=0)))
+    for centre in (0.0, about):
+        np.testing.assert_allclose(
+            units.data_statistics(centre), units.statistics(rows, centre)
+        )
+    # More of them.
+    more = rng.normal(1, 2, size=(5, 4))
+    units.observe(5, more.mean(axis=0), more.var(axis=0))
+    rows = np.vstack([rows, more])
+    np.testing.assert_allclose(
+        units.data_statistics(about), units.statistics(rows, about)
+    )
+
+
+def test_a_counter_step_keeps_the_centre(gaussian, rng):
+    """With exp(x·b − x²/2σ²) and a step of log σ², the mean at the centre stays."""
+    units, _ = gaussian
+    about, step = rng.normal(size=4), 1e-6 * rng.normal(size=4)
+    field = units.link(about)
+    changed = units.copy()
+    changed.log_variance_ += step
+    field = field + units.counter_step([step], about)
+    np.testing.assert_allclose(changed.mean(field[None])[0], about, rtol=1e-10)
+
+
+def test_variances_stay_above_a_bound(gaussian):
+    units, (_, _, variance) = gaussian
+    units.log_variance_[:2] = -50
+    kept = units.log_variance_.copy()
+    units.project()
+    np.testing.assert_allclose(np.exp(units.log_variance_[:2]), 1e-4 * variance[:2])
+    np.testing.assert_array_equal(units.log_variance_[2:], kept[2:])
+
+
+def test_copies_of_gaussian_units_have_their_own_arrays(gaussian):
+    units, _ = gaussian
+    copied = units.copy()
+    before = units.log_variance_.copy()
+    copied.params[0][:] = 3
+    copied.observe(9, np.zeros(4), np.ones(4))
+    np.testing.assert_array_equal(units.log_variance_, before)
+    assert units.data_statistics()[0].tolist() != copied.data_statistics()[0].tolist()
+    assert clone(units).get_params() == units.get_params()
+
+
+def test_independent_gaussian_units_have_the_moments(gaussian, rng):
+    units, _ = gaussian
+    mean, variance = rng.normal(size=4), rng.uniform(0.5, 2, 4)
+    own, field = units.independent(mean, variance)
+    np.testing.assert_allclose(own.mean(field[None])[0], mean)
+    np.testing.assert_allclose(own.spread(4), np.sqrt(variance))
+    assert own is not units
+
+
+def test_gaussian_units_between_others(gaussian, rng):
+    units, (_, _, variance) = gaussian
+    other, _ = units.independent(np.zeros(4), np.full(4, 3.0))
+    beta = np.array([[0.0], [0.3], [1.0]])
+    found, field = units.between(other, beta), rng.normal(size=(3, 4))
+    precision = (1 - beta) / 3 + beta / variance
+    np.testing.assert_allclose(found.mean(field), field / precision)
+    np.testing.assert_allclose(
+        found.log_partition(field),
+        (field**2 / precision + np.log(2 * np.pi / precision)).sum(axis=1) / 2,
+    )
+    draws = found.sample(np.repeat(field, 5000, axis=0)[::5000], rng)
+    assert draws.shape == (3, 4)
+
+
+# Several types side by side
+
+N_MIXED = sum(n for _, n in MIXED)
+
+
+@pytest.fixture
+def side_by_side(make_units, rng):
+    """Units of several types as one, each of them, and where their columns are."""
+    moments = 9, rng.normal(size=N_MIXED), rng.uniform(1.5, 3, N_MIXED)
+    places, parts, start = [], [], 0
+    for name, n in MIXED:
+        places.append(slice(start, start + n))
+        own = 9, *(moment[places[-1]] for moment in moments[1:])
+        parts.append(make_units(name, n, own))
+        start += n
+    return make_units(MIXED, N_MIXED, moments), parts, places
+
+
+def each(parts, places, call):
+    """What the parts return, for calls with their columns."""
+    return [call(part, place) for part, place in zip(parts, places, strict=True)]
+
+
+def test_side_by_side(side_by_side, rng, seed):
+    units, parts, places = side_by_side
+    field = rng.normal(size=(5, N_MIXED))
+    x = units.sample(field, rng)
+    mean = units.mean(field)
+    np.testing.assert_array_equal(
+        mean, np.hstack(each(parts, places, lambda part, own: part.mean(field[:, own])))
+    )
+    np.testing.assert_array_equal(
+        units.link(mean[0]),
+        np.hstack(each(parts, places, lambda part, own: part.link(mean[0, own]))),
+    )
+    for rows in (x, sparse.csr_array(x), sparse.csr_matrix(x)):
+        np.testing.assert_allclose(
+            units.base_energy(rows),
+            sum(each(parts, places, lambda part, own: part.base_energy(x[:, own]))),
+        )
+    np.testing.assert_allclose(
+        units.log_partition(field),
+        sum(each(parts, places, lambda part, own: part.log_partition(field[:, own]))),
+    )
+    betas = rng.random((2, 5, 1))
+    np.testing.assert_allclose(
+        units.log_partition_change(field, *betas),
+        units.log_partition(betas[1] * field) - units.log_partition(betas[0] * field),
+    )
+    for known in (None, mean):
+        generator = make_rng(seed)
+        found = units.sample(field, make_rng(seed), mean=known)
+        expected = each(
+            parts,
+            places,
+            lambda part, own, generator=generator, known=known: part.sample(
+                field[:, own], generator, mean=None if known is None else known[:, own]
+            ),
+        )
+        np.testing.assert_array_equal(found, np.hstack(expected))
+    room = field.copy()
+    assert units.sample(room, make_rng(seed), out=room) is room
+    np.testing.assert_array_equal(room, units.sample(field, make_rng(seed)))
+    assert units.mean(field, out=field) is field
+    np.testing.assert_array_equal(field, mean)
+
+
+def test_side_by_side_as_a_layer(side_by_side, rng):
+    units, parts, places = side_by_side
+    x, about = rng.normal(size=(5, N_MIXED)), rng.normal(size=N_MIXED)
+    assert units.bounds == (-np.inf, np.inf)
+    assert units.tail == "poisson"
+    assert not units.one_kind
+    ((learned,), only) = units.params, parts[0].params[0]
+    np.testing.assert_array_equal(learned, only)
+    np.testing.assert_array_equal(units.param_steps, parts[0].param_steps)
+    scale = units.step_scale
+    np.testing.assert_array_equal(scale[places[0]], parts[0].step_scale)
+    np.testing.assert_array_equal(scale[places[2]], parts[2].step_scale)
+    np.testing.assert_array_equal(scale[places[1]], 1)
+    for centre in (0.0, about):
+        own = centre if np.ndim(centre) == 0 else centre[places[0]]
+        np.testing.assert_array_equal(
+            units.statistics(x, centre), parts[0].statistics(x[:, places[0]], own)
+        )
+        np.testing.assert_array_equal(
+            units.data_statistics(centre), parts[0].data_statistics(own)
+        )
+    mean, variance = rng.random(N_MIXED), rng.random(N_MIXED)
+    units.observe(3, mean, variance)
+    parts[0].observe(3, mean[places[0]], variance[places[0]])
+    np.testing.assert_array_equal(units.data_statistics(), parts[0].data_statistics())
+    step = units.counter_step([np.ones(2)], about)
+    expected = parts[0].counter_step([np.ones(2)], about[places[0]])
+    np.testing.assert_array_equal(step[places[0]], expected)
+    assert (step[places[0].stop :] == 0).all()
+    spread = units.spread(N_MIXED)
+    np.testing.assert_array_equal(spread[places[0]], parts[0].spread(2))
+    np.testing.assert_array_equal(spread[2:], [0, 0, 0, 0, 0, 0, 1])
+    np.testing.assert_allclose(
+        units.shrink(mean, 0.1),
+        np.hstack(each(parts, places, lambda part, own: part.shrink(mean[own], 0.1))),
+    )
+    units.params[0][:] = -50
+    units.project()
+    assert (units.params[0] > -50).all()
+    copied = units.copy()
+    assert copied is not units
+    copied.params[0][:] = 7
+    assert (units.params[0] < 7).all()
+    pickled = pickle.loads(pickle.dumps(units))
+    np.testing.assert_array_equal(pickled.params, units.params)
+
+
+def test_side_by_side_and_independent(side_by_side, rng):
+    units, _, places = side_by_side
+    mean = units.shrink(rng.random(N_MIXED), 0.1)
+    mean[places[1]] /= mean[places[1]].sum()
+    own, field = units.independent(mean, np.full(N_MIXED, 3.0))
+    np.testing.assert_allclose(own.mean(field[None])[0], mean)
+    np.testing.assert_allclose(own.spread(N_MIXED)[:2], np.sqrt(3))
+    half = units.between(own, np.array([[0.5]]))
+    precision = (units.spread(N_MIXED)[:2] ** -2 + 1 / 3) / 2
+    np.testing.assert_allclose(half.mean(np.ones((1, N_MIXED)))[0, :2], 1 / precision)
+
+
+def test_side_by_side_all_states(make_units):
+    kind = (("bernoulli", 2), ("softmax", 6), ("spin", 1))
+    units = make_units(kind, 9)
+    assert units.bounds == (-1, 1) and units.tail is None
+    assert units.params == [] and units.step_scale is None
+    assert units.param_steps == []
+    assert units.copy() is units
+    assert units.counter_step([], np.zeros(9)) == 0
+    expected, _ = all_states(kind, 9)
+    assert units.n_states(9) == len(expected) == 4 * 9 * 2
+    found = units.states(np.arange(72), 9)
+    np.testing.assert_array_equal(np.unique(found, axis=0), np.unique(expected, axis=0))
+    some = np.array([71, 5])
+    np.testing.assert_array_equal(units.states(some, 9), found[some])
+    assert (
+        make_units((("bernoulli", 2000), ("gaussian", 1)), 2001).n_states(1) == np.inf
+    )
+
+
+def test_side_by_side_data(make_units, rng):
+    kind = (("bernoulli", 1), ("softmax", 3), ("spin", 1), ("poisson", 1))
+    units, names = make_units(kind, 6), NAMES
+    X = units.sample(np.zeros((20, 6)), rng)
+    units.check_data(X, names)
+    units.check_data(sparse.csr_array(X), range(6))
+    assert units.holds(X)
+    mean = X.copy()
+    mean[0, :5] = 0.3, 0.1, 0.2, 0.7, 0.5
+    assert not units.holds(mean)
+    units.draw(mean, rng)
+    assert units.holds(mean)
+    np.testing.assert_array_equal(mean[1:], X[1:])
+    for column, value, message in (
+        (0, 7.0, r"first in column a\), and Bernoulli"),
+        (4, 7.0, r"first in column e\), and Spin"),
+        (5, 0.5, "Column f of X has values that are not whole"),
+    ):
+        bad = X.copy()
+        bad[3, column] = value
+        with pytest.warns(DataRangeWarning, match=message):
+            units.check_data(bad, names)
+    bad = X.copy()
+    bad[3, 1:4] = 1
+    with pytest.raises(ValueError, match="Columns b, c, d are"):
+        units.check_data(bad, names)
+
+
+def test_side_by_side_coordinates(side_by_side):
+    units, _, _ = side_by_side
+    assert units.n_coordinates(N_MIXED) == N_MIXED - 2
+    found = [units.columns(i).tolist() for i in range(N_MIXED - 2)]
+    assert found == [[0], [1], [2, 3, 4], [5], [6], [7], [8]]
+
+
+def test_instances_as_parts(rng):
+    own = Gaussian(variance=4.0)
+    units = Concatenated([(own, 2), (Concatenated([("spin", 1), ("bernoulli", 1)]), 2)])
+    assert units.tail == "gaussian"
+    units.start(4, (3, np.zeros(4), np.ones(4)))
+    np.testing.assert_array_equal(units.mean(np.ones((1, 4)))[0, :2], 4)
+    assert not hasattr(own, "log_variance_")
+    cloned = clone(units)
+    assert cloned.parts[0][0] is not own
+    assert cloned.parts[0][0].variance == 4.0
+    assert not hasattr(cloned, "_units")
+    assert "Gaussian(variance=4.0), 2)" in repr(units)
+    assert units.get_params() == {"parts": units.parts}
+
+
+@pytest.mark.parametrize("parts", [None, [], "softmax", {}])
+def test_no_description(parts):
+    with pytest.raises(ValueError, match="take a list of tuples"):
+        Concatenated(parts).start(4)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "spin",
+        ("spin",),
+        (),
+        ("spin", 0),
+        ("spin", 4.0),
+        ("spin", True),
+        ("spin", 2, 2),
+        ("softmax", 2, 2, 1),
+        ("gauss", 4),
+        (Gaussian, 4),
+        (3, 4),
+    ],
+)
+def test_bad_description(part):
+    with pytest.raises(ValueError, match=r"part .* of Concatenated: take"):
+        Concatenated([part]).start(4)
+
+
+def test_description_of_another_width():
+    parts = [("bernoulli", 12), ("softmax", 4, 10)]
+    message = "parts describe 52 columns, but the layer has 50"
+    with pytest.raises(ValueError, match=message):
+        Concatenated(parts).start(50)
+    with pytest.raises(ValueError, match="no multiple"):
+        Concatenated([(Softmax(3), 4)]).start(4)
 
 
 # The random numbers underneath
@@ -249,3 +988,55 @@ def test_none_follows_the_global_state(seed):
 def test_bad_random_state():
     with pytest.raises(ValueError, match="'seven'"):
         make_rng("seven")
+
+
+# Normal draws
+
+
+@both_dtypes
+@pytest.mark.parametrize("shape", [(1,), (7, 3), (4, 5, 2), (0, 3)])
+def test_normal_is_alike_in_every_precision(shape, dtype, seed):
+    draws = normal(make_rng(seed), shape, dtype)
+    assert draws.shape == shape and draws.dtype == dtype
+    room = np.empty(shape, dtype)
+    assert normal(make_rng(seed), shape, dtype, out=room) is room
+    np.testing.assert_array_equal(room, draws)
+    single = normal(make_rng(seed), shape, np.float32)
+    np.testing.assert_array_equal(draws, single)
+
+
+@pytest.mark.parametrize("size", [2**20, 2**20 - 1])
+def test_normal_has_the_distribution(size, seed):
+    draws = normal(make_rng(seed), (size,), np.float64)
+    assert stats.kstest(draws, "norm").pvalue > 1e-6
+    assert stats.kstest(np.abs(draws[np.abs(draws) > 3]), tail_beyond_3).pvalue > 1e-6
+    # E x^2k = 1, 3, 15, 105 for k = 1 to 4.
+    for power, moment, square in ((1, 0, 1), (2, 1, 3), (3, 0, 15), (4, 3, 105)):
+        error = np.mean(draws**power) - moment
+        assert abs(error) < 5 * np.sqrt((square - moment**2) / size)
+
+
+def tail_beyond_3(x):
+    return 1 - stats.norm.sf(x) / stats.norm.sf(3)
+
+
+def test_normal_draws_are_independent(seed):
+    """The two of a pair, which are half the array apart, and neighbours."""
+    n = 2**19
+    draws = normal(make_rng(seed), (2 * n,), np.float64)
+    first, second = draws[:n], draws[n:]
+    for one, other in ((first, second), (draws[1:], draws[:-1])):
+        for a, b in ((one, other), (np.abs(one), np.abs(other)), (one, other**2)):
+            assert abs(np.corrcoef(a, b)[0, 1]) < 5 / np.sqrt(len(a))
+    # Their angle is uniform, and so is what is left of their radius.
+    angle = np.floor((np.arctan2(second, first) / np.pi + 1) * 128).astype(int)
+    assert cells(np.minimum(angle, 255)) > 1e-6
+    share = np.exp(-(first**2 + second**2) / 2)
+    assert cells(np.minimum(share * 256, 255).astype(int)) > 1e-6
+
+
+def test_normal_repeats_and_goes_on(seed):
+    rng = make_rng(seed)
+    one, other = (normal(rng, (5,), np.float64) for _ in range(2))
+    assert (one != other).all()
+    np.testing.assert_array_equal(one, normal(make_rng(seed), (5,), np.float64))

@@ -6,11 +6,18 @@ from ._base import Gradient
 from ._contrastive import CD
 from ._fast import FPCD
 from ._persistent import PCD
+from ._score_matching import ScoreMatching
 from ._tempered import PT
 
-__all__ = ["CD", "FPCD", "PCD", "PT", "Gradient"]
+__all__ = ["CD", "FPCD", "PCD", "PT", "Gradient", "ScoreMatching"]
 
-REGISTRY = {"cd": CD, "pcd": PCD, "fpcd": FPCD, "pt": PT}
+REGISTRY = {
+    "cd": CD,
+    "pcd": PCD,
+    "fpcd": FPCD,
+    "pt": PT,
+    "score-matching": ScoreMatching,
+}
 
 
 def resolve(gradient):

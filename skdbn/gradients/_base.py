@@ -139,7 +139,7 @@ class Gradient(BaseEstimator):
         """
         raise NotImplementedError
 
-    def __call__(self, machine, batch, rng, centering=None, rate=1.0):
+    def __call__(self, machine, batch, rng, centering=None, rate=1.0, watch=None):
         """The direction in which to move ``machine.params``.
 
         Parameters
@@ -160,17 +160,23 @@ class Gradient(BaseEstimator):
             Factor of the result: the learning rate, which costs least where the
             gradient is made.
 
+        watch : callable, default=None
+            Called with the hidden units' means given the data, which it may change
+            before they enter the direction.
+
         Returns
         -------
         direction : list of ndarray
             The mean over the data minus the mean over the model, one array for each
             of ``machine.params``; overwritten by the next call.
         """
-        if self.takes_sparse and is_thin(batch):
+        if self.takes_sparse and is_thin(batch) and not machine.visible.params:
             n_rows = batch.shape[0]
             self._phases.resize(self.n_model_rows(n_rows), n_rows)
             self._phases.sparse = batch.astype(machine.weights.dtype, copy=False)
         else:
             self.load(batch)
         self.sample(machine, self._phases, rng)
+        if watch is not None:
+            watch(self._phases.data.hidden_mean)
         return machine.difference(self._phases, centering, rate)

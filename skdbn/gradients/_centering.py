@@ -25,3 +25,14 @@ class Centering:
     def move(self, change, scale):
         """Let h₀ slide to the batch, where ``change / scale`` is the mean of h − h₀."""
         self.hidden += change * (self.slide / scale)
+
+    def to_plain(self, direction, units):
+        """Complete the steps of the centered biases to those of the plain ones.
+
+        b = b' − W h₀ and c = c' − v₀ W, and the units' parameters keep their centre.
+        """
+        weights, visible_bias, hidden_bias, *own = direction
+        visible_bias -= weights @ self.hidden
+        visible_bias += units.counter_step(own, self.visible)
+        hidden_bias -= self.visible @ weights
+        return direction

@@ -1,16 +1,30 @@
 """What the optimiser follows: a gradient and what is done to it."""
 
+import numpy as np
+
 
 class Direction:
-    """A gradient, centered if asked, minus weight decay.
+    """A gradient, centered and sparse if asked, minus weight decay.
 
-    With `sample_data` the batch holds probabilities, from which its bits are drawn.
+    With `sample_data` the batch holds means, from which its states are drawn. `limit`
+    is the longest step of the weights in a single update, in units of the standard
+    deviations of the visible units; None sets no limit.
     """
 
-    def __init__(self, gradient, centering=None, weight_decay=None, sample_data=False):
+    def __init__(
+        self,
+        gradient,
+        centering=None,
+        weight_decay=None,
+        sparsity=None,
+        limit=None,
+        sample_data=False,
+    ):
         self.gradient = gradient
         self.centering = centering
         self.weight_decay = weight_decay
+        self.sparsity = sparsity
+        self.limit = limit
         self.sample_data = sample_data
 
     def start(self, machine, batch_size, rng, n_rows=None):
@@ -22,8 +36,24 @@ class Direction:
     def __call__(self, machine, batch, rng, rate=1.0):
         if self.sample_data:
             batch = self.gradient.load(batch)
-            machine.visible.sample(batch, rng, out=batch, mean=batch)
-        direction = self.gradient(machine, batch, rng, self.centering, rate)
+            machine.visible.draw(batch, rng)
+        centering, sparsity = self.centering, self.sparsity
+        watch = None if sparsity is None else sparsity.watch
+        direction = self.gradient(machine, batch, rng, centering, rate, watch)
         if self.weight_decay is not None:
-            self.weight_decay(direction, machine, self.centering, rate)
+            self.weight_decay(direction, machine, centering, rate)
+        if self.limit is not None:
+            shorten(direction, machine.visible.step_scale, self.limit)
+        if sparsity is not None:
+            sparsity(direction, rate)
         return direction
+
+
+def shorten(direction, scale, limit):
+    """Shorten a direction in place whose weights would move by more than the limit."""
+    weights = direction[0]
+    squares = np.einsum("ij,ij->i", weights, weights)
+    total = squares.sum() if scale is None else (squares / scale).sum()
+    if total > limit**2:
+        for change in direction:
+            change *= limit / float(np.sqrt(total))

@@ -90,14 +90,15 @@ class FPCD(PCD):
             pushed.params, machine.params, self.fast_, strict=True
         ):
             np.add(own, fast, out=array)
+        pushed.project()
         for _ in range(self.n_steps - 1):
             pushed.transition(model, rng, out=model)
         pushed.visible_sample(model.hidden, rng, out=model.visible)
         self.hidden_means(machine, phases)
         pushed.hidden_sample(model.visible, rng, out=model.hidden)
 
-    def __call__(self, machine, batch, rng, centering=None, rate=1.0):
-        direction = super().__call__(machine, batch, rng, centering, rate)
+    def __call__(self, machine, batch, rng, centering=None, rate=1.0, watch=None):
+        direction = super().__call__(machine, batch, rng, centering, rate, watch)
         if rate:
             scale = self.fast_learning_rate / rate
             for fast, change in zip(self.fast_, direction, strict=True):

@@ -82,8 +82,8 @@ class PT(PCD):
         if self.swap not in SWAPS:
             raise ValueError(f"swap={self.swap!r} of PT: take one of {SWAPS}.")
         room = super().start(machine, batch_size, rng, n_rows)
-        if not hasattr(self, "_base_bias"):
-            self._base_bias = machine.visible_bias.copy()
+        if not hasattr(self, "_base"):
+            self._base = machine.visible_bias.copy(), machine.visible.copy()
             n_hot = (self.n_temperatures - 1) * self._n_chains
             hot = machine.initial_state(n_hot, rng)
             self._all_chains = type(hot)(
@@ -108,7 +108,7 @@ class PT(PCD):
         del self._field
 
     def sample(self, machine, phases, rng):
-        tempered = machine.tempered(self._base_bias)
+        tempered = machine.tempered(*self._base)
         (v, h), field = self._all_chains, self._field
         for _ in range(self.n_steps):
             betas = self._row_betas(self._betas)
@@ -149,8 +149,7 @@ class PT(PCD):
         if self.swap == "energy":
             change = (other - own) * tempered.slope(v, h, field)
         else:
-            change = tempered.log_weight(v, field, other)
-            change -= tempered.log_weight(v, field, own)
+            change = tempered.log_weight_change(v, field, own, other)
         cold, hot = self._places[first], self._places[first + 1]
         log_ratio = change[cold] + change[hot]
         accepted = np.log(rng.random(log_ratio.shape)) < log_ratio

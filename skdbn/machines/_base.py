@@ -137,7 +137,7 @@ class Machine:
         """One Markov step that keeps the model's distribution."""
         raise NotImplementedError
 
-    def tempered(self, base_bias):
+    def tempered(self, base_bias, base_units=None):
         """The :class:`Tempered` distributions between independent units and these."""
         raise NotImplementedError
 
@@ -150,7 +150,7 @@ class Machine:
         raise NotImplementedError
 
     def project(self):
-        """Re-impose constraints after a step; nothing by default."""
+        """Re-impose constraints after a step, in place; nothing by default."""
 
     def copy(self):
         """The same machine with arrays of its own."""

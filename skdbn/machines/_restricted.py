@@ -1,6 +1,8 @@
 """The restricted Boltzmann machine: P(h|v), P(v|h), free energy, Gibbs sampling."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
@@ -8,6 +10,23 @@ from scipy.sparse import issparse
 from ..units import Bernoulli, Units
 from ._base import Machine, State
 from ._tempered import Tempered
+
+# Two layers of Gaussian units have a normaliser while the largest singular value of
+# the weights, in units of their standard deviations, is below 1.
+LARGEST_NORM = 0.95
+
+
+class Felt(NamedTuple):
+    """The field of one visible coordinate, the other ones being as they are.
+
+    ``range(mean)`` gives the two ends between which it lies but for a negligible share,
+    where `mean` is the coordinate's mean in a field, and ``highest(value)`` the highest
+    field that the means of the hidden units give back when the coordinate has
+    ``value(field)``.
+    """
+
+    range: Callable
+    highest: Callable
 
 
 @dataclass
@@ -86,41 +105,96 @@ class RestrictedMachine(Machine):
         h = self.hidden_sample(v, rng, out=h)
         return State(v, h) if out is None else out
 
-    def tempered(self, base_bias):
+    def tempered(self, base_bias, base_units=None):
         """The way to these distributions from units that feel only `base_bias`."""
-        return Tempered(self, base_bias)
+        return Tempered(self, base_bias, base_units)
 
     def log_conditional(self, v, hidden_field, i):
-        """log P(vᵢ | the other visible units), for binary visible units.
+        """log P(coordinate i of v | the other ones), i one for all rows or for each.
 
-        A value between 0 and 1 gives the cross-entropy: both outcomes, weighted by
-        it. `i` is one column for all rows, or one for each row.
+        A coordinate is a visible unit, or several that vary together. Values that stand
+        for a distribution over its states, such as grey ones for binary units, give
+        the cross-entropy: all states, weighted by it.
         """
-        value = v[np.arange(len(v)), i]
-        low, high = (
-            s * self.visible_bias[i]
-            + self.hidden.log_partition(
-                hidden_field + (s - value)[:, None] * self.weights[i]
-            )
-            for s in self.visible.support
+        visible, hidden = self.visible, self.hidden
+        if np.ndim(i) and not visible.one_kind:
+            result = np.empty(len(v), v.dtype)
+            for one in np.unique(i):
+                rows = i == one
+                result[rows] = self.log_conditional(v[rows], hidden_field[rows], one)
+            return result
+        columns = visible.columns(i)
+        weights, bias = self.weights[columns], self.visible_bias[columns]
+        own = np.take_along_axis(v, np.atleast_2d(columns), axis=1)
+        rest = hidden_field - _push(own, weights)
+        felt = Felt(
+            lambda mean: self._felt_range(bias, weights, rest, mean),
+            lambda value: self._highest_field(bias, weights, rest, value),
         )
-        return value * high + (1 - value) * low - np.logaddexp(low, high)
+        values, log_weights, shares = visible.alternatives(i, own, felt)
+        logs = [
+            log_weight
+            + (x * bias).sum(axis=1)
+            + hidden.log_partition(rest + _push(x, weights))
+            for x, log_weight in zip(values, log_weights, strict=True)
+        ]
+        total = np.logaddexp.reduce(logs)
+        if shares is not None:
+            return (shares * logs).sum(axis=0) - total
+        return (
+            (own * bias).sum(axis=1)
+            + hidden.log_partition(hidden_field)
+            - visible.coordinate_base(i, own)
+            - total
+        )
+
+    def _felt_range(self, bias, weights, rest, mean):
+        """See :class:`Felt`, for a coordinate of a single column."""
+        bias, weight_row = bias[..., 0], weights[..., 0, :]
+        low, high = self.hidden.bounds
+        if np.isfinite(low) and np.isfinite(high):
+            ends = weight_row * low, weight_row * high
+            low, high = (
+                np.atleast_1d(bias + pick(*ends).sum(axis=-1))
+                for pick in (np.minimum, np.maximum)
+            )
+            return low, high
+        # The mode, by steps that contract, and what the hidden units scatter.
+        felt = bias + np.zeros(len(rest), rest.dtype)
+        for _ in range(30):
+            hidden = self.hidden.mean(rest + mean(felt)[:, None] * weight_row)
+            felt = bias + _pull(hidden, weights)
+        scatter = 8 * np.sqrt(
+            np.square(weight_row).sum(axis=-1) / (1 - LARGEST_NORM**2)
+        )
+        return felt - scatter, felt + scatter
+
+    def _highest_field(self, bias, weights, rest, value):
+        """See :class:`Felt`; the hidden units are bounded."""
+        _, field = self._felt_range(bias, weights, rest, None)
+        for _ in range(30):
+            pushed = value(field)[:, None] * weights[..., 0, :]
+            field = bias[..., 0] + _pull(self.hidden.mean(rest + pushed), weights)
+        return field
 
     def pseudo_log_likelihood(self, v):
-        """Σᵢ log P(vᵢ | the other visible units), for each row"""
+        """Σᵢ log P(coordinate i of v | the other ones), for each row"""
         v = v.toarray() if issparse(v) else v
         field = self.hidden_field(v)
-        return sum(self.log_conditional(v, field, i) for i in range(v.shape[1]))
+        n_coordinates = self.visible.n_coordinates(v.shape[1])
+        return sum(self.log_conditional(v, field, i) for i in range(n_coordinates))
 
     @property
     def params(self):
         """The arrays that training changes, in place."""
-        return [self.weights, self.visible_bias, self.hidden_bias]
+        own = [self.weights, self.visible_bias, self.hidden_bias]
+        return own + self.visible.params
 
     def statistics(self, v):
-        """The mean over the rows of −∂F/∂params: vᵀE[h|v], v, E[h|v]."""
+        """The mean over the rows of −∂F/∂params: vᵀE[h|v], v, E[h|v], the units' own."""
         h = self.hidden_mean(v)
-        return [v.T @ h / len(h), v.mean(axis=0), h.mean(axis=0)]
+        own = self.visible.statistics(v)
+        return [v.T @ h / len(h), v.mean(axis=0), h.mean(axis=0), *own]
 
     def difference(self, phases, centering=None, rate=1.0):
         """`rate` times the statistics of the data minus those of the model.
@@ -129,6 +203,9 @@ class RestrictedMachine(Machine):
         offsets (v₀, h₀) of [1]_:
 
         ΔW = Σₙ rₙ (vₙ − v₀)(hₙ − h₀)ᵀ,   Δb = Σₙ rₙ vₙ − ΔW h₀,   Δc = Σₙ rₙ hₙ − v₀ ΔW
+
+        The parameters of the units change about v₀ as well. What concerns a visible
+        unit is multiplied by its step scale: ΔW and Δb, and ΔW where it enters Δc.
 
         The hidden means of both phases are in ``phases.hidden_mean``, and used up.
         The rate is multiplied into h, the smallest factor.
@@ -139,26 +216,69 @@ class RestrictedMachine(Machine):
            Boltzmann machines. JMLR 17(99).
         """
         h, r = phases.hidden_mean, phases.signs * rate
+        scale = self.visible.step_scale
+        v0 = 0.0 if centering is None else centering.visible
+        own = [
+            rate * step * (of_data - of_model)
+            for step, of_data, of_model in zip(
+                self.visible.param_steps,
+                self.visible.data_statistics(v0),
+                self.visible.statistics(phases.model.visible, v0),
+                strict=True,
+            )
+        ]
         if centering is None:
             h *= r[:, None]
             visible_bias = phases.visible_transposed_dot(r)
             hidden_bias = phases.sums[0] @ h
-            weights = phases.visible_transposed_dot(h, out=phases.weights)
-            return [weights, visible_bias, hidden_bias]
-        v0, h0 = centering.visible, centering.hidden
-        h -= h0
-        h *= r[:, None]
-        hidden_bias, of_data = phases.sums @ h
-        # The rₙ sum to zero, so v₀ is left in one term, −v₀ Σₙ rₙhₙᵀ, which rides
-        # through the product as row 0; ΔW h₀ and v₀ΔW are taken row by row.
-        phases.visible[0] = v0
-        h[0] = -hidden_bias
-        visible_bias = phases.visible_transposed_dot(r - h @ h0)
-        hidden_bias -= phases.visible_dot(v0) @ h
-        if rate:
-            centering.move(of_data, rate)
+        else:
+            h0 = centering.hidden
+            h -= h0
+            h *= r[:, None]
+            hidden_bias, of_data = phases.sums @ h
+            # The rₙ sum to zero, so v₀ is left in one term, −v₀ Σₙ rₙhₙᵀ, which rides
+            # through the product as row 0; ΔW h₀ and v₀ΔW are taken row by row.
+            phases.visible[0] = v0
+            h[0] = -hidden_bias
+            visible_bias = phases.visible_transposed_dot(r - h @ h0)
+            hidden_bias -= phases.visible_dot(v0 if scale is None else scale * v0) @ h
+            if rate:
+                centering.move(of_data, rate)
         weights = phases.visible_transposed_dot(h, out=phases.weights)
-        return [weights, visible_bias, hidden_bias]
+        if scale is not None:
+            weights *= scale.reshape(-1, 1)
+            visible_bias *= scale
+        if centering is not None:
+            visible_bias += self.visible.counter_step(own, v0)
+        return [weights, visible_bias, hidden_bias, *own]
+
+    def project(self):
+        """Keep the units' parameters in bounds, and the normaliser finite."""
+        self.visible.project()
+        if self.visible.tail is None or self.hidden.tail is None:
+            return
+        n_visible, n_hidden = self.weights.shape
+        dtype = self.weights.dtype
+        spread, other = (
+            np.reshape(side, (-1, 1)).astype(dtype)
+            for side in (self.visible.spread(n_visible), self.hidden.spread(n_hidden))
+        )
+        # The largest singular value by a power iteration, from where the last call was.
+        # It is of a few vectors: a single one is slow to notice what grows elsewhere.
+        vectors = getattr(self, "_vectors", None)
+        if vectors is None:
+            vectors = np.cos(np.outer(1 + np.arange(n_hidden), 1 + np.arange(8)))
+            vectors = vectors[:, :n_hidden].astype(dtype)
+        for _ in range(2):
+            left = spread * (self.weights @ (other * vectors))
+            vectors, _ = np.linalg.qr(other * (self.weights.T @ (spread * left)))
+        left = spread * (self.weights @ (other * vectors))
+        if not np.isfinite(left).all():
+            return
+        self._vectors = vectors
+        norm = np.linalg.norm(left, 2)
+        if norm > LARGEST_NORM:
+            self.weights *= LARGEST_NORM / norm
 
     def mirrored(self):
         """The same distribution with the two sides exchanged."""
@@ -172,5 +292,18 @@ class RestrictedMachine(Machine):
 
     def copy(self):
         """The same machine with arrays of its own."""
-        arrays = (array.copy() for array in self.params)
-        return type(self)(*arrays, self.visible, self.hidden)
+        arrays = (self.weights, self.visible_bias, self.hidden_bias)
+        copies = (array.copy() for array in arrays)
+        return type(self)(*copies, self.visible.copy(), self.hidden)
+
+
+def _push(x, weights):
+    """What values of some columns contribute to the hidden fields."""
+    if weights.ndim == 2:
+        return x @ weights
+    return np.einsum("nm,nmh->nh", x, weights)
+
+
+def _pull(h, weights):
+    """What the hidden units contribute to the field of a single column."""
+    return (h * weights[..., 0, :]).sum(axis=1)

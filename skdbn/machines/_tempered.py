@@ -6,7 +6,7 @@ import numpy as np
 class Tempered:
     """The distributions between independent units (β = 0) and a machine (β = 1).
 
-    p_β(v, h) ∝ exp((1 − β) v·b⁰ + β (v·b + h·c + v·W·h) − base(v) − base(h))
+    p_β(v, h) ∝ exp((1 − β) (v·b⁰ − base⁰(v)) + β (v·b + h·c + v·W·h − base(v)) − base(h))
 
     β is a number for all rows, or an array with one for each. All fields are those of
     the machine itself, so that one product serves several β.
@@ -18,39 +18,47 @@ class Tempered:
 
     base_bias : ndarray of shape (n_visible,)
         b⁰, the visible bias of the independent units.
+
+    base_units : Units, default=None
+        The independent units; None takes those of the machine.
     """
 
-    def __init__(self, machine, base_bias):
+    def __init__(self, machine, base_bias, base_units=None):
         self.machine = machine
         self.base_bias = base_bias
+        self.base_units = machine.visible if base_units is None else base_units
 
     def log_base(self):
         """log Z₀, the normaliser of the independent units."""
         machine = self.machine
         nothing = np.zeros((1, machine.weights.shape[1]), machine.weights.dtype)
-        visible = machine.visible.log_partition(self.base_bias[None])
+        visible = self.base_units.log_partition(self.base_bias[None])
         return float(visible[0]) + float(machine.hidden.log_partition(nothing)[0])
 
     def independent(self, n, rng):
         """n visible rows at β = 0."""
         fields = np.repeat(self.base_bias[None], n, axis=0)
-        return self.machine.visible.sample(fields, rng, out=fields)
+        return self.base_units.sample(fields, rng, out=fields)
 
-    def log_weight(self, v, hidden_field, beta):
-        """log p_β(v) but for the normaliser and for base(v), one number a row."""
-        machine = self.machine
-        beta = np.asarray(beta, hidden_field.dtype)
-        pull = machine.visible_bias - self.base_bias
-        return (
-            v @ self.base_bias
-            + beta * (v @ pull)
-            + machine.hidden.log_partition(beta.reshape(-1, 1) * hidden_field)
+    def log_weight_change(self, v, hidden_field, before, after):
+        """log p_β(v) at one β minus that at another, but for the normalisers."""
+        before, after = (
+            np.asarray(beta, hidden_field.dtype).reshape(-1, 1)
+            for beta in (before, after)
         )
+        hidden = self.machine.hidden.log_partition_change(hidden_field, before, after)
+        return (after - before)[:, 0] * self._visible_slope(v) + hidden
 
     def slope(self, v, h, hidden_field):
         """∂ log p_β(v, h) / ∂β but for the normaliser, the same at all β."""
-        pull = self.machine.visible_bias - self.base_bias
-        return v @ pull + np.einsum("ij,ij->i", h, hidden_field)
+        return self._visible_slope(v) + np.einsum("ij,ij->i", h, hidden_field)
+
+    def _visible_slope(self, v):
+        machine = self.machine
+        slope = v @ (machine.visible_bias - self.base_bias)
+        if self.base_units is not machine.visible:
+            slope += self.base_units.base_energy(v) - machine.visible.base_energy(v)
+        return slope
 
     def hidden_sample(self, hidden_field, beta, rng, out=None):
         """h ~ p_β(h | v)"""
@@ -62,10 +70,8 @@ class Tempered:
         """v ~ p_β(v | h)"""
         machine = self.machine
         beta = np.asarray(beta, h.dtype).reshape(-1, 1)
-        pull = machine.visible_bias - self.base_bias
         out = np.dot(h, machine.weights.T, out=out)
-        # b⁰ + β (W·h + b − b⁰)
-        out += pull
         out *= beta
-        out += self.base_bias
-        return machine.visible.sample(out, rng, out=out)
+        out += (1 - beta) * self.base_bias + beta * machine.visible_bias
+        units = machine.visible.between(self.base_units, beta)
+        return units.sample(out, rng, out=out)

@@ -1,7 +1,12 @@
 """The contract of a unit type."""
 
+import warnings
+
 import numpy as np
 from sklearn.base import BaseEstimator
+
+from .._numerics import column_range
+from ..exceptions import DataRangeWarning
 
 
 class Units(BaseEstimator):
@@ -10,25 +15,35 @@ class Units(BaseEstimator):
     .. math:: p(x \mid \text{field}) \propto \exp(x \cdot \text{field} - \text{base}(x))
 
     The *field* of a unit is all that it feels: its bias plus what arrives through the
-    weights. A unit type has no parameters and never sees the other layer, so that
-    every type works on either side of every machine. The mean is the derivative of
-    the log-partition, and the link is the inverse of the mean.
+    weights. A unit type never sees the other layer, so that every type works on either
+    side of every machine. The mean is the derivative of the log-partition, and the
+    link is the inverse of the mean.
 
     All arrays are of shape (n_samples, n_units). To add a unit type, subclass and
-    define the five methods; an instance can be given to
-    :class:`~skdbn.RBM` as it is.
+    define :meth:`log_partition`, :meth:`mean`, :meth:`sample` and :meth:`link`, and
+    :meth:`base_energy` where it is not zero; an instance can be given to
+    :class:`~skdbn.RBM` as it is. The other methods have defaults: types with finitely
+    many values define :meth:`n_states` and :meth:`states`, all others
+    :meth:`alternatives`, or there is no pseudo-likelihood. A type that learns arrays
+    of its own, such as variances, makes them in :meth:`start` and returns them as
+    :attr:`params`.
 
     Attributes
     ----------
-    support : tuple of float or None
-        The values that a unit takes, where they are finitely many.
-
     bounds : tuple of float
-        The smallest and the largest value that data may have.
+        The smallest and the largest value that a unit can have.
+
+    tail : {None, "gaussian", "poisson"}
+        How fast exp(−base(x)) falls where values have no bound, which says what units
+        may stand on the other side.
+
+    one_kind : bool
+        Whether all coordinates of a layer are alike.
 
     See Also
     --------
     Bernoulli : Units in {0, 1}.
+    Gaussian : Real-valued units.
 
     References
     ----------
@@ -42,8 +57,9 @@ class Units(BaseEstimator):
     True
     """
 
-    support = None
     bounds = (-np.inf, np.inf)
+    tail = None
+    one_kind = True
 
     def base_energy(self, x):
         """Sum over the units of base(x).
@@ -58,7 +74,7 @@ class Units(BaseEstimator):
         energy : float or ndarray of shape (n_samples,)
             The part of the energy that does not depend on the field.
         """
-        raise NotImplementedError
+        return 0.0
 
     def log_partition(self, field):
         """Sum over the units of log Σₓ exp(x·field − base(x)).
@@ -74,6 +90,24 @@ class Units(BaseEstimator):
             The logarithm of the normaliser, in nats.
         """
         raise NotImplementedError
+
+    def log_partition_change(self, field, before, after):
+        """The log-partition at ``after * field`` minus that at ``before * field``.
+
+        Parameters
+        ----------
+        field : ndarray of shape (n_samples, n_units)
+            The field of each unit.
+
+        before, after : ndarray of shape (n_samples, 1) or (1, 1)
+            Factors of the field, at least 0.
+
+        Returns
+        -------
+        change : ndarray of shape (n_samples,)
+            In nats.
+        """
+        return self.log_partition(after * field) - self.log_partition(before * field)
 
     def mean(self, field, out=None):
         """The expected value of each unit.
@@ -122,12 +156,390 @@ class Units(BaseEstimator):
 
         Parameters
         ----------
-        mean : ndarray
+        mean : ndarray of shape (..., n_units)
             Means strictly between the bounds.
 
         Returns
         -------
-        field : ndarray
+        field : ndarray of shape (..., n_units)
             The inverse of :meth:`mean`.
+        """
+        raise NotImplementedError
+
+    # A layer of some width
+
+    def start(self, n_units, moments=None, dtype=np.float64):
+        """Become a layer of this many units.
+
+        Parameters
+        ----------
+        n_units : int
+            The width of the layer.
+
+        moments : tuple of (int, ndarray, ndarray), default=None
+            Number of rows of the data, and mean and variance of each column; None for a
+            hidden layer, whose scale is in its weights.
+
+        dtype : dtype, default=numpy.float64
+            Of the arrays that are made.
+
+        Returns
+        -------
+        self : Units
+            The same object.
+
+        Raises
+        ------
+        ValueError
+            If units of this type cannot make a layer of this width.
+        """
+        return self
+
+    @property
+    def params(self):
+        """Arrays of its own that a layer of visible units learns, in a list."""
+        return []
+
+    @property
+    def param_steps(self):
+        """How long steps of each of :attr:`params` are, as a share of the weights'."""
+        return [1.0] * len(self.params)
+
+    @property
+    def step_scale(self):
+        """Factor of the steps of each unit's weights and bias; None if all are 1."""
+        return None
+
+    def statistics(self, x, about=0.0):
+        """The mean over the rows of −∂base(x − about) / ∂params.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_samples, n_units)
+            Values of the units.
+
+        about : ndarray of shape (n_units,) or float, default=0.0
+            What is subtracted from each row.
+
+        Returns
+        -------
+        statistics : list of ndarray
+            One array for each of :attr:`params`.
+        """
+        return []
+
+    def data_statistics(self, about=0.0):
+        """The same mean over all rows of the data, from the moments given to `start`.
+
+        Parameters
+        ----------
+        about : ndarray of shape (n_units,) or float, default=0.0
+            What is subtracted from each row.
+
+        Returns
+        -------
+        statistics : list of ndarray
+            One array for each of :attr:`params`.
+        """
+        return []
+
+    def observe(self, n_rows, mean, variance):
+        """Take more rows into the moments of the data.
+
+        Parameters
+        ----------
+        n_rows : int
+            Their number.
+
+        mean, variance : ndarray of shape (n_units,)
+            Their moments.
+        """
+
+    def counter_step(self, steps, about):
+        """The step of the bias that keeps the units about this point.
+
+        Parameters
+        ----------
+        steps : list of ndarray
+            Steps of :attr:`params`.
+
+        about : ndarray of shape (n_units,)
+            The point at which base(x − about) has its centre.
+
+        Returns
+        -------
+        step : ndarray of shape (n_units,) or float
+            To be added to that of the bias.
+        """
+        return 0.0
+
+    def freeze(self):
+        """Keep :attr:`params` as they are, from before the first step on."""
+
+    def project(self):
+        """Take :attr:`params` back into their bounds, in place."""
+
+    def copy(self):
+        """The same units with arrays of their own.
+
+        Returns
+        -------
+        units : Units
+            The object itself if it has no arrays.
+        """
+        return self
+
+    def spread(self, n_units):
+        """The standard deviation that units keep at every field.
+
+        Parameters
+        ----------
+        n_units : int
+            The width of the layer.
+
+        Returns
+        -------
+        spread : float or ndarray of shape (n_units,)
+            Zero for units whose values are bounded. Between two layers with a spread,
+            weights must stay small for the model to have a normaliser.
+        """
+        return 0.0
+
+    def shrink(self, mean, share):
+        """Move means strictly within the bounds, so that they have fields.
+
+        Parameters
+        ----------
+        mean : ndarray of shape (n_units,)
+            Means of columns of data.
+
+        share : float
+            The share of rows that are taken to come from units without a field.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_units,)
+            The mean with these rows; unchanged where values have no bounds.
+        """
+        low, high = self.bounds
+        if np.isinf(low) and np.isinf(high):
+            return mean
+        neutral = self.mean(np.zeros((1, len(mean))))[0]
+        return np.clip(mean, low, high) * (1 - share) + neutral * share
+
+    def independent(self, mean, variance):
+        """Find units and fields such that columns have these moments.
+
+        Parameters
+        ----------
+        mean, variance : ndarray of shape (n_units,)
+            Moments of each column, the mean strictly within the bounds.
+
+        Returns
+        -------
+        units : Units
+            These units, or others where their arrays have to be.
+
+        field : ndarray of shape (n_units,)
+            The fields.
+        """
+        return self, self.link(mean)
+
+    def between(self, other, beta):
+        """Mix in the base of others: (1 − beta)·base of the other + beta·base of these.
+
+        Parameters
+        ----------
+        other : Units
+            Units of the same type, with arrays of their own.
+
+        beta : ndarray of shape (n_samples, 1) or (1, 1)
+            Between 0 and 1.
+
+        Returns
+        -------
+        units : Units
+            The object itself if it has no arrays.
+        """
+        return self
+
+    # Layers with finitely many states
+
+    def n_states(self, n_units):
+        """The number of states of a layer.
+
+        Parameters
+        ----------
+        n_units : int
+            The width of the layer.
+
+        Returns
+        -------
+        n_states : int or float
+            Infinity if a unit has infinitely many values.
+        """
+        return np.inf
+
+    def states(self, index, n_units):
+        """Some of the states of a layer.
+
+        Parameters
+        ----------
+        index : ndarray of int of shape (n,)
+            Which, from 0 to ``n_states(n_units) - 1``.
+
+        n_units : int
+            The width of the layer.
+
+        Returns
+        -------
+        states : ndarray of shape (n, n_units)
+            A state a row.
+        """
+        raise NotImplementedError
+
+    # Data
+
+    def holds(self, X):
+        """Whether every row of X is a state that the layer can be in.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse matrix} of shape (n_samples, n_units)
+            Rows of data, within the bounds.
+
+        Returns
+        -------
+        holds : bool
+            If not, values are means, from which states can be drawn.
+        """
+        return True
+
+    def draw(self, x, rng):
+        """Draw the states for which values between them stand, in place.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_samples, n_units)
+            Means, such as grey values for binary units.
+
+        rng : numpy.random.Generator
+            Source of random numbers.
+        """
+
+    def check_data(self, X, names):
+        """Complain of values that the units cannot have.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse matrix} of shape (n_samples, n_units)
+            Rows of data.
+
+        names : sequence of str
+            What to call the columns.
+
+        Raises
+        ------
+        ValueError
+            If there is no likelihood for such values.
+
+        Warns
+        -----
+        DataRangeWarning
+            If there is one, but values are out of bounds.
+        """
+        low, high = self.bounds
+        width = np.subtract(high, low)
+        slack = 1e-6 * width if np.isfinite(width) else 1e-6
+        smallest, largest = column_range(X)
+        outside = np.flatnonzero((smallest < low - slack) | (largest > high + slack))
+        if len(outside):
+            warnings.warn(
+                f"X has values from {smallest.min():.4g} to {largest.max():.4g} (first "
+                f"in column {names[outside[0]]}), and {type(self).__name__} units take "
+                f"values from {low} to {high}. Scale the columns, with "
+                "sklearn.preprocessing.MinMaxScaler for example, or binarize them.",
+                DataRangeWarning,
+                stacklevel=6,
+            )
+
+    # Coordinates, of which the pseudo-likelihood takes one at a time
+
+    def n_coordinates(self, n_units):
+        """The number of coordinates of a layer.
+
+        Parameters
+        ----------
+        n_units : int
+            The width of the layer.
+
+        Returns
+        -------
+        n_coordinates : int
+            `n_units`, unless units vary together.
+        """
+        return n_units
+
+    def columns(self, coordinate):
+        """The columns of a coordinate.
+
+        Parameters
+        ----------
+        coordinate : int or ndarray of int of shape (n_samples,)
+            One for all rows or one for each.
+
+        Returns
+        -------
+        columns : ndarray of int of shape (n,) or (n_samples, n)
+            Indices of units.
+        """
+        return np.asarray(coordinate)[..., None]
+
+    def alternatives(self, coordinate, own, felt):
+        """What values a coordinate could have, the other ones being as they are.
+
+        Parameters
+        ----------
+        coordinate : int or ndarray of int of shape (n_samples,)
+            One for all rows or one for each.
+
+        own : ndarray of shape (n_samples, n)
+            The values that it has, in its n columns.
+
+        felt : Felt
+            Between which ends the field could be that it feels.
+
+        Returns
+        -------
+        values : ndarray of shape (n_alternatives, n_samples or 1, n)
+            Each state, or the nodes of a sum or an integral over the states.
+
+        log_weights : ndarray of shape (n_alternatives, n_samples or 1)
+            −base of each value, plus the logarithm of the weight of each node.
+
+        shares : ndarray of shape (n_alternatives, n_samples) or None
+            If there are finitely many states, the probability that the coordinate's
+            values stand for each: of their own state 1. None otherwise.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say what values its units can have, which "
+            "the pseudo-likelihood needs: define alternatives()."
+        )
+
+    def coordinate_base(self, coordinate, own):
+        """The base of one coordinate, where there are infinitely many states.
+
+        Parameters
+        ----------
+        coordinate : int or ndarray of int of shape (n_samples,)
+            One for all rows or one for each.
+
+        own : ndarray of shape (n_samples, n)
+            The values that it has.
+
+        Returns
+        -------
+        base : ndarray of shape (n_samples,)
+            The part of the energy that does not depend on the field.
         """
         raise NotImplementedError

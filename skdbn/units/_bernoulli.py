@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.special import logit
 
+from .._numerics import takes_only
 from .._random import uniform
 from ._base import Units
 
@@ -17,7 +18,7 @@ class Bernoulli(Units):
 
     See Also
     --------
-    Units : The contract of a unit type.
+    Spin : Units in {−1, 1}.
 
     Examples
     --------
@@ -27,11 +28,7 @@ class Bernoulli(Units):
     array([[0.5  , 0.881]])
     """
 
-    support = (0, 1)
     bounds = (0, 1)
-
-    def base_energy(self, x):
-        return 0.0
 
     def log_partition(self, field):
         # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), ten times as fast as logaddexp
@@ -41,6 +38,20 @@ class Bernoulli(Units):
         np.log1p(tail, out=tail)
         tail += np.maximum(field, 0)
         return tail.sum(axis=1)
+
+    def log_partition_change(self, field, before, after):
+        # With e^-|x| at both ends the change of max(x, 0) is left, and one logarithm.
+        size = np.abs(field)
+        ones = np.ones(field.shape[1], field.dtype)
+        change = (field @ ones + size @ ones) * ((after - before)[:, 0] / 2)
+        high = size * -after
+        low = np.multiply(size, -before, out=size)
+        for exponential in (low, high):
+            np.exp(exponential, out=exponential)
+            exponential += 1
+        high /= low
+        np.log(high, out=high)
+        return change + high @ ones
 
     def mean(self, field, out=None):
         # σ(x) = ½ tanh(x/2) + ½: eight times as fast as scipy's expit in float32.
@@ -61,3 +72,20 @@ class Bernoulli(Units):
 
     def link(self, mean):
         return logit(mean)
+
+    def n_states(self, n_units):
+        return 2**n_units
+
+    def states(self, index, n_units):
+        return (index[:, None] >> np.arange(n_units) & 1).astype(np.float64)
+
+    def holds(self, X):
+        return takes_only(X, (0, 1))
+
+    def draw(self, x, rng):
+        self.sample(None, rng, out=x, mean=x)
+
+    def alternatives(self, coordinate, own, felt):
+        values = np.array([0.0, 1.0], own.dtype)[:, None, None]
+        shares = np.stack([1 - own[:, 0], own[:, 0]])
+        return values, np.zeros((2, 1), own.dtype), shares

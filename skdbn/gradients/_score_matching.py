@@ -1,0 +1,179 @@
+"""Score matching: no sampling at all."""
+
+from numbers import Real
+
+import numpy as np
+
+from .._random import normal
+from ..units import Bernoulli, Gaussian
+from ._base import Gradient
+
+
+class ScoreMatching(Gradient):
+    r"""Score matching, for Gaussian visible and binary hidden units.
+
+    It fits the slope of the log-likelihood, ψ = ∂ log p / ∂v, which needs neither the
+    normaliser nor samples of the model, by the exact gradient of
+
+    .. math:: J = \Big\langle \sum_i \sigma_i^2 \Big(\tfrac12 \psi_i^2
+              + \frac{\partial \psi_i}{\partial v_i}\Big) \Big\rangle, \qquad
+              \psi_i = b_i - v_i / \sigma_i^2 + \sum_j W_{ij} P(h_j = 1 \mid v)
+
+    The factors σᵢ², which are not derived by, make the scale of a column not matter.
+    With noise it is the denoising form: rows v + τ ε are to point back to v,
+
+    .. math:: J = \tfrac12 \Big\langle \sum_i \sigma_i^2 \Big(\psi_i(v + \tau \epsilon)
+              + \frac{\epsilon_i}{\tau_i}\Big)^2 \Big\rangle, \qquad
+              \tau_i = s_i \cdot \text{noise}
+
+    where sᵢ is the column's standard deviation: an autoencoder with tied weights, and
+    the model is that of the noisy rows.
+
+    Parameters
+    ----------
+    noise : float, default=0.0
+        Standard deviation of the noise, as a share of that of the column; 0 is score
+        matching proper. The model's variances become larger by those of the noise.
+
+    See Also
+    --------
+    CD : Contrastive divergence.
+
+    References
+    ----------
+    .. [1] Hyvärinen, A. (2005). Estimation of non-normalized statistical models by
+       score matching. JMLR 6, 695-709.
+    .. [2] Vincent, P. (2011). A connection between score matching and denoising
+       autoencoders. Neural Computation 23, 1661-1674.
+    .. [3] Swersky, K., Ranzato, M., Buchman, D., Marlin, B. and de Freitas, N. (2011).
+       On autoencoders and score matching for energy based models. ICML.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.preprocessing import scale
+    >>> from skdbn import GaussianRBM
+    >>> from skdbn.gradients import ScoreMatching
+    >>> X = scale(load_iris().data)
+    >>> rbm = GaussianRBM(8, gradient=ScoreMatching(noise=0.2), random_state=0).fit(X)
+    >>> rbm.history_[-1]["objective"] < rbm.history_[0]["objective"]
+    True
+    """
+
+    def __init__(self, noise=0.0):
+        self.noise = noise
+
+    def n_model_rows(self, n_data):
+        return 1
+
+    def start(self, machine, batch_size, rng, n_rows=None):
+        if not (isinstance(self.noise, Real) and 0 <= self.noise < np.inf):
+            raise ValueError(
+                f"noise={self.noise!r} of ScoreMatching: take a number of at least 0."
+            )
+        for side, kind in (("visible", Gaussian), ("hidden", Bernoulli)):
+            units = getattr(machine, side)
+            if isinstance(units, kind):
+                continue
+            raise ValueError(
+                f"gradient=ScoreMatching() needs {kind.__name__} {side} units, and "
+                f"those of this machine are {type(units).__name__}. Take gradient='cd'."
+            )
+        room = super().start(machine, batch_size, rng, n_rows)
+        (n_visible, n_hidden), dtype = machine.weights.shape, machine.weights.dtype
+        if not hasattr(self, "_variance"):
+            self._variance = np.broadcast_to(1 / machine.visible.precision, n_visible)
+        n_rows = n_rows or batch_size
+        self._left = np.empty((2 * n_rows, n_visible), dtype)
+        self._right = np.empty((2 * n_rows, n_hidden), dtype)
+        self._sums = [0.0, 0]
+        return room
+
+    def stop(self):
+        self.diagnostics()
+        del self._left, self._right
+        super().stop()
+
+    def diagnostics(self):
+        total, n = self._sums
+        self._sums = [0.0, 0]
+        return {"objective": total / n} if n else {}
+
+    def __call__(self, machine, batch, rng, centering=None, rate=1.0, watch=None):
+        v = self.load(batch)
+        n = len(v)
+        # φ is the derivative of the objective by ψ, and δ that by the hidden fields.
+        left, right = self._left[: 2 * n], self._right[: 2 * n]
+        phi, p, delta = left[:n], right[:n], right[n:]
+        scale, pull = self._objective(machine, v, phi, p, delta, rng)
+        if watch is not None:
+            seen = p.copy()
+            watch(seen)
+            delta -= seen - p
+        v0 = h0 = 0.0
+        if centering is not None:
+            v0, h0 = centering.visible, centering.hidden
+            p -= h0
+        u = np.subtract(v, v0, out=left[n:])
+        # One product for both terms of the weights: φᵀ(p − h₀) + (v − v₀)ᵀδ.
+        weights = np.dot(left.T, right, out=self._phases.weights)
+        weights *= 1 / n
+        direction = [weights, phi.mean(axis=0), delta.mean(axis=0)]
+        weights += pull
+        if machine.visible.params:
+            precision = machine.visible.precision
+            slopes = np.einsum("ij,ij->j", u, phi) / n
+            # As in the likelihood, the squares are those of all rows.
+            squares = np.einsum("ij,ij->j", u, u) / n - machine.visible.data_squares(v0)
+            if self.noise:
+                squares -= self.noise**2 * self._variance
+            else:
+                slopes += scale
+            slopes += scale * precision * squares
+            slopes *= precision
+            is_shared = len(machine.visible.params[0]) == 1
+            direction.append(slopes.sum(keepdims=True) if is_shared else slopes)
+        scale = machine.visible.step_scale
+        if scale is not None:
+            weights *= scale.reshape(-1, 1)
+            direction[1] *= scale
+        for array, step in zip(
+            direction, [1, 1, 1, *machine.visible.param_steps], strict=True
+        ):
+            array *= -rate * step
+        if centering is not None:
+            centering.to_plain(direction, machine.visible)
+            if rate:
+                centering.move(p.mean(axis=0), 1.0)
+        return direction
+
+    def _objective(self, machine, v, phi, p, delta, rng):
+        """Fill in φ, p and δ; give the columns' factors, and what else pulls weights."""
+        weights, precision = machine.weights, machine.visible.precision
+        scale = np.broadcast_to(1 / precision, v.shape[1])
+        if self.noise:
+            noise = normal(rng, v.shape, v.dtype)
+            deviation = (self.noise * np.sqrt(self._variance)).astype(v.dtype)
+            v += noise * deviation
+        machine.hidden_mean(v, out=p)
+        slope = p * (1 - p)
+        machine.visible_field(p, out=phi)
+        phi -= v * precision
+        if self.noise:
+            noise /= deviation
+            phi += noise
+            curvature = pull = 0.0
+        else:
+            squares = np.square(weights) * scale[:, None]
+            mean_slope = slope.mean(axis=0)
+            curvature = (squares @ mean_slope - scale * precision).sum()
+            pull = weights * (2 * scale[:, None] * mean_slope)
+        self._sums[0] += float((0.5 * np.square(phi) @ scale).mean() + curvature)
+        self._sums[1] += 1
+        phi *= scale
+        np.dot(phi, weights, out=delta)
+        if not self.noise:
+            # p (1 − p) (1 − 2p) is the derivative of the slope.
+            delta += squares.sum(axis=0) * (1 - 2 * p)
+        delta *= slope
+        return scale, pull

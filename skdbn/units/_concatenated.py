@@ -1,0 +1,313 @@
+"""Units of several types side by side."""
+
+from itertools import islice, pairwise
+from math import prod
+from numbers import Integral
+
+import numpy as np
+from scipy.sparse import issparse
+
+from ._base import Units
+from ._softmax import Softmax
+
+
+class Concatenated(Units):
+    """Units of several types side by side, such as pixels and labels.
+
+    Parameters
+    ----------
+    parts : list of tuple
+        From the first column to the last: ``(type, n_columns)``, with the name of a
+        type or an instance. Groups of columns of which one is 1 can be given as
+        ``("softmax", n_groups, n_values)``.
+
+    See Also
+    --------
+    Softmax : Labels, one-hot encoded.
+
+    References
+    ----------
+    .. [1] Larochelle, H. and Bengio, Y. (2008). Classification using discriminative
+       restricted Boltzmann machines. ICML.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.preprocessing import OneHotEncoder
+    >>> import numpy as np
+    >>> from skdbn import RBM
+    >>> from skdbn.units import Concatenated
+    >>> pixels, labels = load_digits(return_X_y=True)
+    >>> one_hot = OneHotEncoder(sparse_output=False).fit_transform(labels[:, None])
+    >>> X = np.hstack([pixels / 16, one_hot])
+    >>> units = Concatenated([("bernoulli", 64), ("softmax", 1, 10)])
+    >>> rbm = RBM(16, visible=units, n_iter=2, random_state=0).fit(X)
+    >>> rbm.transform(X).shape
+    (1797, 16)
+    """
+
+    one_kind = False
+
+    def __init__(self, parts):
+        self.parts = parts
+
+    @property
+    def bounds(self):
+        """The smallest and the largest value that any of the units can have.
+
+        Returns
+        -------
+        bounds : tuple of float
+            The outermost bounds of the parts.
+        """
+        lows, highs = zip(*(units.bounds for units in self._each()), strict=True)
+        return min(lows), max(highs)
+
+    @property
+    def tail(self):
+        """How fast exp(−base(x)) falls where values have no bound.
+
+        Returns
+        -------
+        tail : {None, "gaussian", "poisson"}
+            Of the parts' tails the one that leaves the other side the least choice.
+        """
+        tails = {units.tail for units in self._each()}
+        return next((tail for tail in ("poisson", "gaussian") if tail in tails), None)
+
+    def base_energy(self, x):
+        return sum(units.base_energy(own) for units, own in self._split(x))
+
+    def log_partition(self, field):
+        return sum(units.log_partition(own) for units, own in self._split(field))
+
+    def log_partition_change(self, field, before, after):
+        return sum(
+            units.log_partition_change(own, before, after)
+            for units, own in self._split(field)
+        )
+
+    def mean(self, field, out=None):
+        out = np.empty_like(field) if out is None else out
+        for units, own, room in self._split(field, out):
+            units.mean(own, out=room)
+        return out
+
+    def sample(self, field, rng, out=None, mean=None):
+        out = np.empty_like(field) if out is None else out
+        known = None if mean is None else self._split(mean)
+        for i, (units, own, room) in enumerate(self._split(field, out)):
+            units.sample(own, rng, out=room, mean=known and known[i][1])
+        return out
+
+    def link(self, mean):
+        fields = [units.link(own) for units, own in self._split(mean)]
+        return np.concatenate(fields, axis=-1)
+
+    def start(self, n_units, moments=None, dtype=np.float64):
+        resolved = self._resolved()
+        ends = np.cumsum([width for _, width in resolved]).tolist()
+        if ends[-1] != n_units:
+            raise ValueError(
+                f"parts describe {ends[-1]} columns, but the layer has {n_units}."
+            )
+        self._places = [slice(*ends) for ends in pairwise([0, *ends])]
+        self._units = []
+        for (units, width), place in zip(resolved, self._places, strict=True):
+            own = moments and (moments[0], moments[1][place], moments[2][place])
+            self._units.append(units.start(width, own, dtype))
+        return self
+
+    @property
+    def params(self):
+        return [array for units in self._units for array in units.params]
+
+    @property
+    def param_steps(self):
+        return [step for units in self._units for step in units.param_steps]
+
+    @property
+    def step_scale(self):
+        scales = [units.step_scale for units in self._units]
+        if all(scale is None for scale in scales):
+            return None
+        dtype = next(scale.dtype for scale in scales if scale is not None)
+        ones = [np.ones(1, dtype) if scale is None else scale for scale in scales]
+        return self._join(ones)
+
+    def statistics(self, x, about=0.0):
+        return [
+            array
+            for units, own, centre in self._split(x, about)
+            for array in units.statistics(own, centre)
+        ]
+
+    def data_statistics(self, about=0.0):
+        return [
+            array
+            for units, centre in self._split(about)
+            for array in units.data_statistics(centre)
+        ]
+
+    def observe(self, n_rows, mean, variance):
+        for units, own_mean, own_variance in self._split(mean, variance):
+            units.observe(n_rows, own_mean, own_variance)
+
+    def counter_step(self, steps, about):
+        if not steps:
+            return 0.0
+        steps, found = iter(steps), []
+        for units, centre in self._split(about):
+            own = list(islice(steps, len(units.params)))
+            found.append(units.counter_step(own, centre))
+        return self._join(found)
+
+    def freeze(self):
+        for units in self._units:
+            units.freeze()
+
+    def project(self):
+        for units in self._units:
+            units.project()
+
+    def copy(self):
+        return self._with([units.copy() for units in self._units])
+
+    def spread(self, n_units):
+        return self._join([units.spread(width) for units, width in self._widths()])
+
+    def shrink(self, mean, share):
+        means = [units.shrink(own, share) for units, own in self._split(mean)]
+        return np.concatenate(means)
+
+    def independent(self, mean, variance):
+        units, fields = zip(
+            *(
+                units.independent(own_mean, own_variance)
+                for units, own_mean, own_variance in self._split(mean, variance)
+            ),
+            strict=True,
+        )
+        return self._with(list(units)), np.concatenate(fields)
+
+    def between(self, other, beta):
+        return self._with(
+            [
+                units.between(others, beta)
+                for units, others in zip(self._units, other._units, strict=True)
+            ]
+        )
+
+    def n_states(self, n_units):
+        counts = [units.n_states(width) for units, width in self._widths()]
+        # An int beyond the floats cannot be multiplied with infinity.
+        return np.inf if np.inf in counts else prod(counts)
+
+    def states(self, index, n_units):
+        states = []
+        for units, width in self._widths():
+            n_states = units.n_states(width)
+            states.append(units.states(index % n_states, width))
+            index = index // n_states
+        return np.concatenate(states, axis=1)
+
+    def holds(self, X):
+        return all(units.holds(own) for units, own in self._split(X))
+
+    def draw(self, x, rng):
+        for units, own in self._split(x):
+            units.draw(own, rng)
+
+    def check_data(self, X, names):
+        for (units, own), place in zip(self._split(X), self._places, strict=True):
+            units.check_data(own, names[place])
+
+    def n_coordinates(self, n_units):
+        return sum(units.n_coordinates(width) for units, width in self._widths())
+
+    def columns(self, coordinate):
+        units, inside, first = self._find(coordinate)
+        return first + units.columns(inside)
+
+    def alternatives(self, coordinate, own, felt):
+        units, inside, _ = self._find(coordinate)
+        return units.alternatives(inside, own, felt)
+
+    def coordinate_base(self, coordinate, own):
+        units, inside, _ = self._find(coordinate)
+        return units.coordinate_base(inside, own)
+
+    def _resolved(self):
+        """Fresh units of each part, and their number."""
+        if not isinstance(self.parts, list | tuple) or not self.parts:
+            raise ValueError(
+                f"parts={self.parts!r} of Concatenated: take a list of tuples "
+                "(type, n_columns)."
+            )
+        return [self._resolve(part) for part in self.parts]
+
+    def _resolve(self, part):
+        # Imported late, since the registry comes after all types.
+        from . import REGISTRY, resolve
+
+        kind, *counts = part if isinstance(part, list | tuple) and part else [None]
+        whole = all(
+            isinstance(count, Integral) and not isinstance(count, bool) and count > 0
+            for count in counts
+        )
+        if whole and len(counts) == 2 and kind == "softmax":
+            n_groups, n_values = counts
+            return Softmax(n_values), n_groups * n_values
+        known = kind in REGISTRY if isinstance(kind, str) else isinstance(kind, Units)
+        if whole and len(counts) == 1 and known:
+            return resolve(kind), counts[0]
+        raise ValueError(
+            f"part {part!r} of Concatenated: take (type, n_columns), the type one of "
+            f"{sorted(REGISTRY)} or an instance, or ('softmax', n_groups, n_values)."
+        )
+
+    def _each(self):
+        """The units of each part, also before `start`."""
+        if "_units" in vars(self):
+            return self._units
+        return [units for units, _ in self._resolved()]
+
+    def _widths(self):
+        """The units of each part, and their number."""
+        widths = [place.stop - place.start for place in self._places]
+        return list(zip(self._units, widths, strict=True))
+
+    def _split(self, *arrays):
+        """The units of each part with their columns of arrays; numbers are for all."""
+        return [
+            (units, *(x if np.ndim(x) == 0 else _columns(x, place) for x in arrays))
+            for units, place in zip(self._units, self._places, strict=True)
+        ]
+
+    def _join(self, values):
+        """One array, from an array or a number for each part."""
+        widths = [width for _, width in self._widths()]
+        return np.concatenate(
+            [np.broadcast_to(*pair) for pair in zip(values, widths, strict=True)]
+        )
+
+    def _find(self, coordinate):
+        """The units of a coordinate, its index among theirs, and their first column."""
+        for (units, width), place in zip(self._widths(), self._places, strict=True):
+            n_coordinates = units.n_coordinates(width)
+            if coordinate < n_coordinates:
+                return units, coordinate, place.start
+            coordinate = coordinate - n_coordinates
+        raise IndexError("no such coordinate")
+
+    def _with(self, units):
+        """The same with other units of each part."""
+        if all(new is old for new, old in zip(units, self._units, strict=True)):
+            return self
+        other = Concatenated(self.parts)
+        other._places, other._units = self._places, units
+        return other
+
+
+def _columns(x, place):
+    return x[:, place] if issparse(x) else x[..., place]

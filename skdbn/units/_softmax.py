@@ -1,0 +1,158 @@
+"""Groups of units of which exactly one is on."""
+
+from itertools import pairwise
+from numbers import Integral
+
+import numpy as np
+
+from .._numerics import READ_ELEMENTS, as_float, blocks, takes_only, working_dtype
+from .._random import uniform
+from ._base import Units
+
+# How far from 1 the values of a group may add up.
+SLACK = 1e-5
+
+
+class Softmax(Units):
+    r"""Groups of neighbouring units of which exactly one is 1.
+
+    .. math:: P(x_k = 1 \mid \text{field}) = \frac{e^{\text{field}_k}}
+              {\sum_l e^{\text{field}_l}}
+
+    A group is a variable with a finite number of unordered values, one-hot encoded.
+    Values that add up to 1 within a group are taken as probabilities. A constant that
+    is added to all fields of a group changes nothing.
+
+    Parameters
+    ----------
+    n_values : int, default=2
+        Number of values of the variable, and so of columns of a group, at least 2. The
+        width of the layer is a multiple of it.
+
+    See Also
+    --------
+    Concatenated : Groups of several sizes, or beside units of other types.
+
+    References
+    ----------
+    .. [1] Salakhutdinov, R., Mnih, A. and Hinton, G. E. (2007). Restricted Boltzmann
+       machines for collaborative filtering. ICML.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdbn.units import Softmax
+    >>> Softmax(n_values=3).mean(np.array([[0.0, 1.0, 2.0]])).round(2)
+    array([[0.09, 0.24, 0.67]])
+    """
+
+    bounds = (0, 1)
+
+    def __init__(self, n_values=2):
+        self.n_values = n_values
+
+    def start(self, n_units, moments=None, dtype=np.float64):
+        n_values = self.n_values
+        whole = isinstance(n_values, Integral) and not isinstance(n_values, bool)
+        if not whole or n_values < 2:
+            raise ValueError(
+                f"n_values={n_values!r} of Softmax: take an int of at least 2."
+            )
+        if n_units % n_values:
+            raise ValueError(
+                f"Softmax(n_values={n_values}) takes groups of {n_values} columns, and "
+                f"the layer has {n_units}, which is no multiple of it."
+            )
+        return self
+
+    def log_partition(self, field):
+        exponentials, top = self._exponentials(field)
+        total = exponentials.sum(axis=0)
+        np.log(total, out=total)
+        total += top
+        return total.sum(axis=1)
+
+    def mean(self, field, out=None):
+        exponentials, _ = self._exponentials(field)
+        exponentials /= exponentials.sum(axis=0)
+        out = np.empty_like(field) if out is None else out
+        self._by_value(out)[...] = exponentials
+        return out
+
+    def sample(self, field, rng, out=None, mean=None):
+        if mean is None:
+            sums, _ = self._exponentials(field)
+        else:
+            sums = np.array(self._by_value(mean), order="C")
+        for before, after in pairwise(sums):
+            after += before
+        # The first value at which the sum passes u times the total.
+        reach = uniform(rng, sums.shape[1:], sums.dtype)
+        reach *= sums[-1]
+        passed = sums > reach
+        out = np.empty_like(field if mean is None else mean) if out is None else out
+        values = self._by_value(out)
+        values[0] = passed[0]
+        np.greater(passed[1:], passed[:-1], out=values[1:])
+        return out
+
+    def link(self, mean):
+        return np.log(mean)
+
+    def n_states(self, n_units):
+        return self.n_values ** (n_units // self.n_values)
+
+    def states(self, index, n_units):
+        n_values = self.n_values
+        places = n_values ** np.arange(n_units // n_values)
+        digits = index[:, None] // places % n_values
+        return np.eye(n_values)[digits].reshape(len(index), n_units)
+
+    def holds(self, X):
+        return takes_only(X, (0, 1))
+
+    def draw(self, x, rng):
+        self.sample(None, rng, out=x, mean=x)
+
+    def check_data(self, X, names):
+        n_values, dtype = self.n_values, working_dtype(X)
+        bad = np.zeros(X.shape[1] // n_values, int)
+        for _, block in blocks(X, X.shape[1], dtype, size=READ_ELEMENTS):
+            values = self._by_value(as_float(block, dtype))
+            off = np.abs(values.sum(axis=0) - 1) > SLACK
+            bad += (off | (values < 0).any(axis=0)).sum(axis=0)
+        if bad.any():
+            first = np.flatnonzero(bad)[0]
+            columns = ", ".join(str(names[i]) for i in self.columns(first))
+            raise ValueError(
+                f"Columns {columns} are a group of Softmax units: one of them has to be "
+                "1 and the others 0, or all of them probabilities that add up to 1, "
+                f"and {bad[first]} of {X.shape[0]} rows of X are not like this. "
+                "sklearn.preprocessing.OneHotEncoder makes such groups."
+            )
+
+    def n_coordinates(self, n_units):
+        return n_units // self.n_values
+
+    def columns(self, coordinate):
+        return super().columns(coordinate) * self.n_values + np.arange(self.n_values)
+
+    def alternatives(self, coordinate, own, felt):
+        values = np.eye(self.n_values, dtype=own.dtype)[:, None]
+        return values, np.zeros((self.n_values, 1), own.dtype), own.T
+
+    def _by_value(self, x):
+        """A view of shape (n_values, n_samples, n_groups)."""
+        n_rows, n_units = x.shape
+        groups = x.reshape(n_rows, n_units // self.n_values, self.n_values)
+        return groups.transpose(2, 0, 1)
+
+    def _exponentials(self, field):
+        """exp(field − top) by value, and the largest field of each group, top.
+
+        The values come first in memory: sums over a short last axis are slow.
+        """
+        exponentials = np.array(self._by_value(field), order="C")
+        top = exponentials.max(axis=0)
+        exponentials -= top
+        return np.exp(exponentials, out=exponentials), top

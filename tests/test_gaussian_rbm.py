@@ -1,0 +1,295 @@
+"""Real-valued data: scales, outliers, constant columns, variances, unit types."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import sparse, stats
+
+from skdbn import RBM, GaussianRBM
+from skdbn.evaluation import log_likelihood, log_partition
+from skdbn.exceptions import DataRangeWarning
+from skdbn.gradients import CD, PCD
+from skdbn.gradients._direction import shorten
+from skdbn.schedules import Linear
+from skdbn.units import Concatenated, Gaussian, Softmax
+
+quiet = pytest.mark.filterwarnings("ignore::skdbn.exceptions.DataRangeWarning")
+every_gradient = pytest.mark.parametrize(
+    "gradient", ["cd", "pcd", "fpcd", "pt", "score-matching"]
+)
+
+
+def factors(rng, n=800, n_columns=6):
+    """Rows whose columns depend on two factors; standard deviations of about 1."""
+    loads = rng.normal(size=(2, n_columns))
+    X = rng.normal(size=(n, 2)) @ loads + 0.5 * rng.normal(size=(n, n_columns))
+    return X / X.std(axis=0)
+
+
+def independent_gaussian(train, test):
+    """Mean log-likelihood with means and variances of the columns, from a textbook."""
+    deviation = train.std(axis=0)
+    deviation[deviation < 1e-9] = np.sqrt(
+        np.square(deviation[deviation >= 1e-9]).mean()
+    )
+    return stats.norm(train.mean(axis=0), deviation).logpdf(test).sum(axis=1).mean()
+
+
+def datasets(rng):
+    X = factors(rng)
+    heavy = rng.standard_t(3, (2000, 6))
+    heavy[:, :3] += heavy[:, 3:]
+    yield "standardised", X
+    yield "small", 1e-3 * X
+    yield "large", 1e3 * X
+    yield "far from zero", X + 50.0
+    yield "constant", np.hstack([X, np.full((len(X), 2), 3.0)])
+    yield "heavy", heavy
+    yield "float32", X.astype(np.float32)
+
+
+@quiet
+@every_gradient
+def test_defaults_beat_an_independent_gaussian(gradient, rng, seed):
+    for name, X in datasets(rng):
+        train, test = X[::2], X[1::2]
+        rbm = GaussianRBM(16, gradient=gradient, random_state=seed).fit(train)
+        found = log_likelihood(rbm, test, log_partition(rbm, method="exact")).mean()
+        assert found > independent_gaussian(train, test), name
+
+
+@quiet
+@pytest.mark.parametrize("gradient", ["cd", "pcd", "score-matching"])
+def test_the_scale_of_a_column_does_not_matter(gradient, rng, seed):
+    """A power of two is exact, so that the whole fit is the same in other units."""
+    X = factors(rng, 60)
+    scale = 2.0 ** np.array([-10, -3, 0, 1, 6, 12])
+    plain, scaled = (
+        GaussianRBM(
+            5, gradient=gradient, weight_decay=0.01, n_iter=1, random_state=seed
+        ).fit(Y)
+        for Y in (X, scale * X)
+    )
+    np.testing.assert_allclose(scaled.transform(scale * X), plain.transform(X), 1e-6)
+    np.testing.assert_allclose(scaled.variance_ / scale**2, plain.variance_, 1e-6)
+    np.testing.assert_allclose(scaled.components_ * scale, plain.components_, 1e-6)
+
+
+@quiet
+def test_the_zero_of_a_column_does_not_matter(rng, seed):
+    X = factors(rng, 200)
+    shift = np.array([0, 1, -8, 64, 2, -32.0])
+    plain, shifted = (GaussianRBM(5, random_state=seed).fit(Y) for Y in (X, X + shift))
+    # The walk is chaotic: only as long as rounding has not grown.
+    np.testing.assert_allclose(shifted.variance_, plain.variance_, rtol=0.3)
+    np.testing.assert_allclose(
+        shifted.score_samples(X + shift).mean(), plain.score_samples(X).mean(), atol=0.2
+    )
+
+
+def exact_draws(rng, n, weights, visible_bias, hidden_bias, variance):
+    """Rows of a Gaussian machine: h from its exact distribution, then v."""
+    n_hidden = weights.shape[1]
+    states = np.arange(2**n_hidden)[:, None] >> np.arange(n_hidden) & 1
+    fields = visible_bias + states @ weights.T
+    log_p = states @ hidden_bias + 0.5 * (variance * fields**2).sum(axis=1)
+    p = np.exp(log_p - log_p.max())
+    rows = variance * fields[rng.choice(len(states), n, p=p / p.sum())]
+    return rows + np.sqrt(variance) * rng.normal(size=rows.shape)
+
+
+@quiet
+def test_learned_variances_are_the_true_ones(rng, seed):
+    n, variance = 4000, np.array([0.2, 0.5, 1.0, 2.0, 0.3])
+    weights = rng.choice([-1.0, 1.0], (5, 3)) * 1.5 / np.sqrt(variance)[:, None]
+    # Hidden units that are on for about half of the rows.
+    hidden_bias = -0.5 * (variance[:, None] * weights**2).sum(axis=0)
+    X = exact_draws(rng, n, weights, np.zeros(5), hidden_bias, variance)
+    rbm = GaussianRBM(
+        6,
+        gradient=PCD(n_chains=200),
+        batch_size=50,
+        n_iter=150,
+        learning_rate=Linear(0.1),
+        random_state=seed,
+    ).fit(X)
+    # Of a variance that is estimated from n rows alone the error is σ²·sqrt(2/n); that
+    # of the means given the hidden units adds to it.
+    assert np.abs(rbm.variance_ / variance - 1).max() < 6 * np.sqrt(2 / n)
+
+
+@pytest.mark.parametrize(
+    "variance, n_different", [("column", 6), ("shared", 1), (1.0, 0)]
+)
+def test_which_variances_are_learned(variance, n_different, rng, seed):
+    rbm = GaussianRBM(4, variance=variance, n_iter=2, random_state=seed)
+    rbm.fit(factors(rng, 100))
+    assert rbm.variance_.shape == (6,)
+    assert len(set(rbm.variance_) - {1.0}) == n_different
+    assert len(rbm.machine_.params) == (3 if variance == 1.0 else 4)
+    with pytest.raises(ValueError, match="variance"):
+        GaussianRBM(4, variance=-1.0).fit(factors(rng, 10))
+
+
+@quiet
+def test_partial_fit_follows_the_moments_of_all_calls(rng, seed):
+    X = 7.0 + 3.0 * factors(rng, 120)
+    rbm = GaussianRBM(3, random_state=seed)
+    for part in (X[:10], X[10:60], X[60:]):
+        rbm.partial_fit(part)
+    n, mean, variance = rbm.machine_.visible._moments
+    assert n == 120
+    np.testing.assert_allclose(mean, X.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(variance, X.var(axis=0), rtol=1e-12)
+
+
+def test_hints(rng):
+    X = factors(rng, 60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        GaussianRBM(2, n_iter=1).fit(X)
+    X[:, 4] *= 100
+    with pytest.warns(DataRangeWarning, match="1 columns.*column 4.*StandardScaler"):
+        GaussianRBM(2, n_iter=1).fit(X)
+    X[:, 4] = 1.0
+    with pytest.warns(DataRangeWarning, match="constant: 4") as caught:
+        GaussianRBM(2, n_iter=1).fit(X)
+    assert caught[0].filename == __file__
+
+
+def test_not_a_number(rng):
+    X = factors(rng, 20)
+    X[3, 2] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        GaussianRBM(2).fit(X)
+
+
+def test_steps_are_no_longer_than_the_limit(rng):
+    direction = [rng.normal(size=(4, 3)), rng.normal(size=4), rng.normal(size=3)]
+    scale = np.array([1.0, 4.0, 0.25, 9.0])
+    before = [array.copy() for array in direction]
+    length = np.sqrt((before[0] ** 2 / scale[:, None]).sum())
+    shorten(direction, scale, 2 * length)
+    for one, other in zip(direction, before, strict=True):
+        np.testing.assert_array_equal(one, other)
+    shorten(direction, scale, length / 8)
+    for one, other in zip(direction, before, strict=True):
+        np.testing.assert_allclose(one, other / 8)
+
+
+@pytest.mark.parametrize(
+    "visible, hidden",
+    [
+        ("poisson", "gaussian"),
+        ("poisson", "poisson"),
+        ("gaussian", "poisson"),
+        ("rectified", "poisson"),
+        (Concatenated([("bernoulli", 2), ("poisson", 4)]), "rectified"),
+    ],
+)
+def test_pairs_without_a_normaliser_are_refused(visible, hidden):
+    rbm = RBM(2, visible=visible, hidden=hidden)
+    with pytest.raises(ValueError, match="no normaliser") as caught:
+        rbm.fit(np.ones((4, 6)) * [1, 0, 1, 2, 3, 1])
+    assert "hidden='bernoulli'" in str(caught.value)
+    assert not hasattr(rbm, "machine_") and not hasattr(rbm, "n_features_in_")
+
+
+@quiet
+@pytest.mark.parametrize("visible", ["gaussian", "rectified"])
+@pytest.mark.parametrize("hidden", ["gaussian", "rectified"])
+def test_two_unbounded_layers_keep_a_normaliser(visible, hidden, rng, seed):
+    X = np.abs(factors(rng, 300))
+    rbm = RBM(
+        4,
+        visible=visible,
+        hidden=hidden,
+        n_iter=100,
+        random_state=seed,
+    ).fit(X)
+    machine = rbm.machine_
+    spread = np.broadcast_to(machine.visible.spread(6), 6)
+    assert np.linalg.norm(spread[:, None] * machine.weights, 2) < 0.96
+    assert np.isfinite(rbm.score(X)) and np.isfinite(rbm.sample(5)).all()
+
+
+@quiet
+@pytest.mark.parametrize(
+    "visible, hidden",
+    [
+        ("spin", "spin"),
+        ("bernoulli", "gaussian"),
+        ("bernoulli", "poisson"),
+        ("bernoulli", "rectified"),
+        ("gaussian", "spin"),
+        ("rectified", "bernoulli"),
+        ("poisson", "bernoulli"),
+        ("softmax", Softmax(4)),
+    ],
+)
+def test_every_type_learns_and_scores(visible, hidden, rng, seed):
+    n = 300
+    if visible in ("bernoulli", "spin", "softmax"):
+        low = -1.0 if visible == "spin" else 0.0
+        first = np.where(rng.random((n, 3)) < 0.5, 1.0, low)
+        other = np.where(rng.random((n, 3)) < 0.1, 1 + low - first, first)
+        X = np.stack([first, 1 + low - first], axis=2).reshape(n, 6)
+        if visible != "softmax":
+            X = np.hstack([first, other])
+    else:
+        X = np.abs(factors(rng, n))
+        X = np.rint(2 * X) if visible == "poisson" else X
+    rbm = RBM(8, visible=visible, hidden=hidden, n_iter=20, random_state=seed).fit(X)
+    untrained = RBM(8, visible=visible, hidden=hidden, n_iter=0, random_state=seed)
+    # The columns of softmax groups are independent: there is nothing to learn.
+    slack = 0.1 if visible == "softmax" else 0.0
+    assert rbm.score(X) > untrained.fit(X).score(X) - slack
+    assert rbm.sample(3, n_steps=5).shape == rbm.reconstruct(X[:3]).shape == (3, 6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        log_z = log_partition(rbm, X=X, n_betas=200, random_state=seed)
+    assert np.isfinite(log_z.value)
+
+
+@quiet
+@pytest.mark.parametrize("container", [sparse.csr_array, sparse.csr_matrix])
+@pytest.mark.parametrize("visible", ["gaussian", "poisson", Gaussian(1.0), "softmax"])
+def test_sparse_equals_dense(container, visible, rng, seed):
+    X = rng.poisson(0.2, (60, 8)).astype(float)
+    if visible == "softmax":
+        X = np.eye(8)[rng.integers(2, size=60)][:, :2].repeat(4, 1)[:, [0, 4] * 4]
+    dense, thin = (
+        RBM(3, visible=visible, gradient=CD(), n_iter=2, random_state=seed).fit(Y)
+        for Y in (X, container(X))
+    )
+    np.testing.assert_allclose(dense.components_, thin.components_, rtol=1e-9)
+    np.testing.assert_allclose(
+        dense.score_samples(X), thin.score_samples(container(X)), rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        dense.free_energy(X), thin.free_energy(container(X)), rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("method", ["ais", "reverse-ais"])
+@pytest.mark.parametrize("visible", ["gaussian", "poisson", "rectified", "softmax"])
+@quiet
+def test_annealing_of_other_units(visible, method, rng, seed):
+    """Annealed and exact normalisers agree: precisions are tempered as well."""
+    X = 2 * np.abs(factors(rng, 200))
+    if visible == "poisson":
+        X = np.rint(X)
+    if visible == "softmax":
+        first = rng.integers(2, size=(200, 3))
+        X = np.stack([first, 1 - first], axis=2).reshape(200, 6).astype(float)
+    rbm = RBM(5, visible=visible, gradient="cd", n_iter=20, random_state=seed).fit(X)
+    exact = log_partition(rbm, method="exact").value
+    found = log_partition(
+        rbm, method=method, X=X, n_betas=500, n_chains=400, random_state=seed
+    )
+    middle, half = (found.low + found.high) / 2, (found.high - found.low) / 2
+    # The interval is of three standard errors; five are allowed.
+    assert abs(exact - middle) < 5 / 3 * half + 1e-4
+    without = log_partition(rbm, method="ais", n_betas=500, random_state=seed)
+    assert abs(without.value - exact) < 0.5

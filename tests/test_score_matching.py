@@ -1,0 +1,173 @@
+"""Score matching against the formula of its objective, by finite differences."""
+
+import numpy as np
+import pytest
+
+from skdbn import RBM, GaussianRBM
+from skdbn._random import make_rng, normal
+from skdbn.gradients import ScoreMatching, resolve
+from skdbn.gradients._centering import Centering
+from skdbn.machines import RestrictedMachine
+from skdbn.units import Bernoulli, Gaussian
+
+N_VISIBLE, N_HIDDEN, N_ROWS = 4, 3, 6
+
+
+@pytest.fixture(params=["column", "shared", 0.7])
+def variance(request):
+    return request.param
+
+
+@pytest.fixture
+def data(rng):
+    return rng.normal(1.0, 2.0, (N_ROWS, N_VISIBLE))
+
+
+@pytest.fixture
+def gaussian_machine(variance, data, rng):
+    moments = N_ROWS, data.mean(axis=0), data.var(axis=0)
+    return RestrictedMachine(
+        rng.normal(0, 0.5, (N_VISIBLE, N_HIDDEN)),
+        rng.normal(size=N_VISIBLE),
+        rng.normal(size=N_HIDDEN),
+        Gaussian(variance).start(N_VISIBLE, moments),
+        Bernoulli(),
+    )
+
+
+def slopes(v, weights, visible_bias, hidden_bias, log_variance):
+    """ψ and ∂ψᵢ/∂vᵢ of each row, from a table over the hidden states."""
+    states = np.arange(2**N_HIDDEN)[:, None] >> np.arange(N_HIDDEN) & 1
+    log_p = (v @ weights + hidden_bias) @ states.T
+    p = np.exp(log_p - log_p.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    pulls = states @ weights.T
+    mean = p @ pulls
+    psi = visible_bias - v * np.exp(-log_variance) + mean
+    return psi, p @ pulls**2 - mean**2 - np.exp(-log_variance)
+
+
+def objective(params, v, factors, noise, deviation, fixed_log_variance):
+    """J for given factors of the columns, which are no part of what is derived."""
+    log_variance = params[3] if len(params) > 3 else fixed_log_variance
+    log_variance = np.broadcast_to(log_variance, N_VISIBLE)
+    if noise is None:
+        psi, curvature = slopes(v, *params[:3], log_variance)
+        return ((0.5 * psi**2 + curvature) @ factors).mean()
+    psi, _ = slopes(v + deviation * noise, *params[:3], log_variance)
+    return (0.5 * (psi + noise / deviation) ** 2 @ factors).mean()
+
+
+def derivatives(params, *args, step=1e-6):
+    found = []
+    for array in params:
+        slope = np.empty_like(array)
+        for index in np.ndindex(array.shape):
+            value, ends = array[index], []
+            for array[index] in (value - step, value + step):
+                ends.append(objective(params, *args))
+            array[index] = value
+            slope[index] = (ends[1] - ends[0]) / (2 * step)
+        found.append(slope)
+    return found
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.4])
+@pytest.mark.parametrize("is_centered", [False, True])
+def test_direction_is_the_gradient(noise, is_centered, gaussian_machine, data, seed):
+    machine, rate = gaussian_machine, 0.3
+    params = [array.copy() for array in machine.params]
+    own_variance = np.broadcast_to(1 / machine.visible.precision, N_VISIBLE)
+    gradient = ScoreMatching(noise)
+    stream = make_rng(seed)
+    gradient.start(machine, N_ROWS, stream)
+    centering = None
+    if is_centered:
+        centering = Centering(data.mean(axis=0), np.full(N_HIDDEN, 0.4))
+    stream = make_rng(seed)
+    found = gradient(machine, data.copy(), stream, centering, rate)
+
+    draws = normal(make_rng(seed), data.shape, float) if noise else None
+    deviation = noise * own_variance**0.5
+    args = data, own_variance, draws, deviation, np.log(own_variance)
+    weights, visible_bias, hidden_bias, *own = derivatives(params, *args)
+    precision = machine.visible.precision
+    v0 = h0 = 0.0
+    if is_centered:
+        v0, h0 = data.mean(axis=0), np.full(N_HIDDEN, 0.4)
+        weights = weights - np.outer(visible_bias, h0) - np.outer(v0, hidden_bias)
+    scale = np.broadcast_to(precision, N_VISIBLE)[:, None]
+    step = -rate * scale * weights
+    expected_visible = -rate * precision * visible_bias - step @ (
+        h0 + np.zeros(N_HIDDEN)
+    )
+    expected_hidden = -rate * hidden_bias - (v0 + np.zeros(N_VISIBLE)) @ step
+    if own:
+        # Of the batch's squares those of all rows take the place: here they are equal,
+        # but for the squares of the noise and its products.
+        slope = own[0]
+        each = np.broadcast_to(precision, N_VISIBLE)
+        if noise:
+            u = data + deviation * draws - v0
+            excess = (u**2).mean(axis=0) - (
+                data.var(axis=0) + (data.mean(axis=0) - v0) ** 2 + deviation**2
+            )
+            extra = each * excess
+            slope = slope + (extra if len(slope) > 1 else extra.sum())
+        if is_centered:
+            moved = v0 * each * visible_bias
+            slope = slope - (moved if len(slope) > 1 else moved.sum())
+        steps = -rate * machine.visible.param_steps[0] * slope
+        if is_centered:
+            expected_visible = expected_visible - v0 * each * steps
+        np.testing.assert_allclose(found[3], steps, rtol=1e-6, atol=1e-7)
+    for one, other in zip(
+        found, (step, expected_visible, expected_hidden), strict=False
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
+
+
+def test_objective_is_recorded(data, seed):
+    rbm = GaussianRBM(3, gradient="score-matching", n_iter=4, random_state=seed)
+    rbm.fit(np.tile(data, (20, 1)))
+    assert [set(row) >= {"objective"} for row in rbm.history_] == [True] * 4
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+def test_finds_the_truth(noise, rng, seed):
+    """A model without hidden units' pull: two Gaussians, at known places."""
+    n, deviation = 4000, np.array([0.5, 2.0])
+    side = rng.random(n) < 0.5
+    places = np.where(side[:, None], [1.0, -3.0], [-1.0, 3.0])
+    X = places + deviation * rng.normal(size=(n, 2))
+    rbm = GaussianRBM(
+        1, gradient=ScoreMatching(noise), n_iter=30, random_state=seed
+    ).fit(X)
+    truth = deviation**2 + (noise**2 * X.var(axis=0) if noise else 0)
+    # The estimate follows 4,000 rows; its error is a few times that of a variance.
+    assert np.abs(rbm.variance_ / truth - 1).max() < 8 * np.sqrt(2 / n)
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ({"visible": "bernoulli"}, ["Gaussian visible", "Bernoulli", "gradient='cd'"]),
+        ({"visible": "gaussian", "hidden": "gaussian"}, ["Bernoulli hidden"]),
+    ],
+)
+def test_other_units(settings, words, data, seed):
+    rbm = RBM(3, gradient="score-matching", random_state=seed, **settings)
+    with pytest.raises(ValueError) as caught:
+        rbm.fit(np.clip(data, 0, 1))
+    assert all(word in str(caught.value) for word in words)
+    assert not hasattr(rbm, "machine_")
+
+
+@pytest.mark.parametrize("noise", [-0.1, np.inf, "much"])
+def test_bad_noise(noise, data):
+    with pytest.raises(ValueError, match="noise="):
+        GaussianRBM(2, gradient=ScoreMatching(noise)).fit(data)
+
+
+def test_resolves():
+    assert isinstance(resolve("score-matching"), ScoreMatching)
