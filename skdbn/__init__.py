@@ -3,7 +3,9 @@
 from . import evaluation, exceptions, gradients, schedules, units
 from ._bernoulli_rbm import BernoulliRBM
 from ._gaussian_rbm import GaussianRBM
+from ._mixed_rbm import MixedRBM
 from ._rbm import RBM
+from ._sparse_rbm import SparseRBM
 
 __version__ = "0.1.0.dev0"
 
@@ -11,6 +13,8 @@ __all__ = [
     "RBM",
     "BernoulliRBM",
     "GaussianRBM",
+    "MixedRBM",
+    "SparseRBM",
     "evaluation",
     "exceptions",
     "gradients",

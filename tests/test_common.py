@@ -3,7 +3,7 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skdbn import RBM, BernoulliRBM, GaussianRBM
+from skdbn import RBM, BernoulliRBM, GaussianRBM, MixedRBM, SparseRBM
 from skdbn.gradients import CD, PCD, ScoreMatching
 from skdbn.schedules import Linear, Step
 
@@ -24,6 +24,9 @@ ESTIMATORS = [
     GaussianRBM(n_components=4),
     GaussianRBM(n_components=4, variance="shared", gradient=CD(n_steps=2)),
     GaussianRBM(n_components=4, variance=1.0, gradient=ScoreMatching(0.1)),
+    SparseRBM(n_components=4),
+    SparseRBM(n_components=4, visible="gaussian", penalty="squared", penalized="bias"),
+    MixedRBM(n_components=4),
     RBM(n_components=4, visible="spin", hidden="spin"),
     RBM(n_components=4, visible="gaussian", hidden="rectified"),
     RBM(n_components=4, visible="poisson"),

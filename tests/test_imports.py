@@ -20,7 +20,7 @@ FLOORS = [
     ("evaluation", 1),
     ("_monitoring", 0),
     ("_rbm", 6),
-    ("_bernoulli_rbm _gaussian_rbm", 7),
+    ("_bernoulli_rbm _gaussian_rbm _mixed_rbm _sparse_rbm", 7),
     ("_dbn", 8),
     ("plotting", 0),
 ]

@@ -1,0 +1,127 @@
+"""The penalty on the activity of hidden units, and what it reaches."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from skdbn import SparseRBM
+from skdbn.gradients._sparse import Sparsity
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_digits().data / 16
+
+
+@pytest.mark.parametrize("penalty", ["kl", "squared"])
+@pytest.mark.parametrize("penalized", ["bias", "all"])
+@pytest.mark.parametrize("target", [0.05, 0.2])
+def test_the_target_is_reached(penalty, penalized, target, digits, seed):
+    rbm = SparseRBM(
+        64,
+        target=target,
+        penalty=penalty,
+        penalized=penalized,
+        n_iter=20,
+        random_state=seed,
+    ).fit(digits)
+    activity = rbm.mean_activation_
+    np.testing.assert_allclose(activity, rbm.transform(digits).mean(axis=0))
+    assert abs(activity.mean() / target - 1) < 0.15
+    assert ((activity > target / 2) & (activity < 2 * target)).mean() > 0.9
+    assert activity.min() > target / 10
+
+
+def test_real_valued_data(digits, seed):
+    X = digits[:, digits.std(axis=0) > 0.05]
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    rbm = SparseRBM(32, visible="gaussian", target=0.1, n_iter=30, random_state=seed)
+    activity = rbm.fit(X).mean_activation_
+    assert abs(activity.mean() / 0.1 - 1) < 0.15
+    assert activity.min() > 0.01
+    assert rbm.gradient_.__class__.__name__ == "PCD"
+
+
+def test_a_fixed_cost_is_a_balance(digits, seed):
+    gaps = []
+    for cost in (0.0, 1.0, 10.0):
+        rbm = SparseRBM(32, target=0.02, cost=cost, n_iter=10, random_state=seed)
+        gaps.append(np.abs(rbm.fit(digits).mean_activation_ - 0.02).mean())
+    assert gaps[0] > gaps[1] > gaps[2]
+
+
+def value(penalty, p, q):
+    if penalty == "squared":
+        return (p - q) ** 2
+    return p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
+
+
+@pytest.mark.parametrize("penalty", ["kl", "squared"])
+def test_pull_is_the_derivative(penalty, rng):
+    """Without a memory the mean is that of the batch, and all is a derivative."""
+    v, p, cost = rng.normal(size=(20, 4)), 0.1, 3.0
+    weights, bias = rng.normal(size=(4, 3)), rng.normal(size=3)
+
+    def penalty_of(weights, bias):
+        q = (1 / (1 + np.exp(-(v @ weights + bias)))).mean(axis=0)
+        return -cost * value(penalty, p, q).sum()
+
+    def slopes(array, call, step=1e-6):
+        found = np.empty_like(array)
+        for index in np.ndindex(array.shape):
+            ends = []
+            for sign in (-1, 1):
+                moved = array.copy()
+                moved[index] += sign * step
+                ends.append(call(moved))
+            found[index] = (ends[1] - ends[0]) / (2 * step)
+        return found
+
+    hidden = 1 / (1 + np.exp(-(v @ weights + bias)))
+    on_bias = slopes(bias, lambda moved: penalty_of(weights, moved))
+    direction = [np.zeros((4, 3)), np.zeros(4), np.zeros(3)]
+    biases = Sparsity(p, cost, penalty, False, np.full(3, p), 0.0)
+    seen = hidden.copy()
+    biases.watch(seen)
+    np.testing.assert_array_equal(seen, hidden)
+    np.testing.assert_allclose(biases(direction, 1.0)[2], on_bias, rtol=1e-6)
+
+    both = Sparsity(p, cost, penalty, True, np.full(3, p), 0.0)
+    seen = hidden.copy()
+    both.watch(seen)
+    found = v.T @ (seen - hidden) / len(v), (seen - hidden).mean(axis=0)
+    np.testing.assert_allclose(found[1], on_bias, rtol=1e-6)
+    on_weights = slopes(weights, lambda moved: penalty_of(moved, bias))
+    np.testing.assert_allclose(found[0], on_weights, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(both(direction, 1.0)[2], on_bias, rtol=1e-6)
+
+
+def test_running_mean():
+    sparsity = Sparsity(0.1, 1.0, "kl", False, np.array([0.5]), 0.75)
+    sparsity.watch(np.array([[0.1], [0.3]]))
+    np.testing.assert_allclose(sparsity.mean, [0.75 * 0.5 + 0.25 * 0.2])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"target": 0.0},
+        {"target": 1.0},
+        {"cost": -1.0},
+        {"penalty": "l1"},
+        {"penalized": "weights"},
+        {"visible": "poisson"},
+    ],
+)
+def test_bad_settings(settings, digits):
+    rbm = SparseRBM(4, **settings)
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        rbm.fit(digits)
+
+
+def test_partial_fit(digits, seed):
+    rbm = SparseRBM(16, target=0.1, random_state=seed)
+    for _ in range(10):
+        rbm.partial_fit(digits)
+    assert rbm.mean_activation_.shape == (16,)
+    assert abs(rbm.mean_activation_.mean() / 0.1 - 1) < 0.3
