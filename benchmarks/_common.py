@@ -63,6 +63,18 @@ def spread(values, digits=2):
     )
 
 
+def mean_and_spread(values, digits=2):
+    """Mean and standard deviation over seeds."""
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}"
+    return f"{np.mean(values):.{digits}f} ± {np.std(values):.{digits}f}"
+
+
+def announce(*cells):
+    """Print a row while a benchmark goes on."""
+    print(*cells, sep="  ", flush=True)
+
+
 def table(header, rows):
     """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]

@@ -30,7 +30,7 @@ from pathlib import Path
 
 import numpy as np
 import sklearn
-from _common import RESULTS, report, table
+from _common import RESULTS, announce, mean_and_spread, report, table
 from joblib import Parallel, delayed
 from scipy import special
 from scipy.stats import spearmanr
@@ -98,16 +98,6 @@ def exactly(rbm, *tests):
     """Mean log-likelihood of each test set."""
     log_z = log_partition(rbm, method="exact")
     return [float(log_likelihood(rbm, rows, log_z).mean()) for rows in tests]
-
-
-def mean_and_spread(values, digits=2):
-    if len(values) == 1:
-        return f"{values[0]:.{digits}f}"
-    return f"{np.mean(values):.{digits}f} ± {np.std(values):.{digits}f}"
-
-
-def announce(*cells):
-    print(*cells, sep="  ", flush=True)
 
 
 # 16 hidden units: Melchior, Fischer and Wiskott (2016), 50 epochs of PCD-1.

@@ -35,10 +35,11 @@ from scipy.sparse import random_array
 from sklearn.neural_network import BernoulliRBM as Original
 from threadpoolctl import threadpool_limits
 
-from skdbn import BernoulliRBM
+from skdbn import RBM, BernoulliRBM, GaussianRBM, SparseRBM
 from skdbn._monitoring import Monitor
 from skdbn.evaluation import log_partition
-from skdbn.gradients import CD, PCD
+from skdbn.gradients import CD, PCD, ScoreMatching
+from skdbn.units import Concatenated
 
 N_VISIBLE = 784
 SIZES = {
@@ -396,10 +397,61 @@ def annealing(n_rows, repeats, n_chains=100, n_betas=2000):
     return title, table(["dtype", "", "ratio of seconds"], rows)
 
 
+def unit_types(n_rows, repeats, batch=100, hidden=500):
+    """Epochs of CD-1 with other units than bits, against the floor and against bits."""
+    rows = []
+    for dtype in ("float32", "float64"):
+        bits = random_bits(n_rows, dtype)
+        normal = np.random.default_rng(0).normal(size=bits.shape).astype(dtype)
+        mixed = bits.copy()
+        # 84 real-valued columns, and 100 of twenty groups of five.
+        mixed[:, :84] = normal[:, :84]
+        chosen = np.random.default_rng(1).integers(5, size=(n_rows, 20))
+        mixed[:, 84:184] = np.eye(5, dtype=dtype)[chosen].reshape(n_rows, 100)
+        common = settings(batch, hidden) | {"gradient": CD()}
+        parts = [("gaussian", 84), ("softmax", 20, 5), ("bernoulli", 600)]
+        runs = {
+            "BernoulliRBM": (BernoulliRBM, {}, bits),
+            "GaussianRBM, a variance for each column": (GaussianRBM, {}, normal),
+            "GaussianRBM, variance=1.0": (GaussianRBM, {"variance": 1.0}, normal),
+            "GaussianRBM, score matching": (
+                GaussianRBM,
+                {"gradient": ScoreMatching()},
+                normal,
+            ),
+            "SparseRBM, all": (SparseRBM, {}, bits),
+            "SparseRBM, biases": (SparseRBM, {"penalized": "bias"}, bits),
+            "84 real, 20 groups of 5, 600 bits": (
+                RBM,
+                {"visible": Concatenated(parts)},
+                mixed,
+            ),
+        }
+        ratios, times = paired_ratios(
+            {
+                name: lambda kind=kind, own=own, X=X: epoch_seconds(
+                    lambda n: kind(n_iter=n, **(common | own)), X
+                )
+                for name, (kind, own, X) in runs.items()
+            },
+            lambda: floor_seconds(n_rows, batch, N_VISIBLE, hidden, dtype),
+            repeats,
+        )
+        first = ratios["BernoulliRBM"]
+        rows += [
+            [dtype, name, spread(found), spread(np.divide(found, first))]
+            for name, found in ratios.items()
+        ]
+    title = f"Epochs of CD-1 with other units, batch {batch}, 784 × {hidden}"
+    header = ["dtype", "", "÷ the five products", "÷ BernoulliRBM"]
+    return title, table(header, rows)
+
+
 PARTS = {
     f.__name__: f
     for f in (
         epochs,
+        unit_types,
         default,
         sparse,
         small,
@@ -424,7 +476,7 @@ def main():
     for name in args.parts:
         title, text = PARTS[name](args.rows, args.repeats)
         command = f"python benchmarks/speed.py --rows {args.rows} --parts {name}"
-        report(f"speed-{name}", title, text, command)
+        report(f"speed-{name.replace('_', '-')}", title, text, command)
 
 
 if __name__ == "__main__":

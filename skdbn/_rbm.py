@@ -603,6 +603,8 @@ class RBM(
         ------
         NotFittedError
             If `rbm` is not fitted.
+        TypeError
+            If the class has other units than binary ones.
 
         Examples
         --------
@@ -615,6 +617,11 @@ class RBM(
         >>> bool(abs(rbm.transform(X) - original.transform(X)).max() < 1e-12)
         True
         """
+        if cls._new_units is not RBM._new_units:
+            raise TypeError(
+                f"{cls.__name__} has other units than scikit-learn's BernoulliRBM: take "
+                "BernoulliRBM.from_sklearn."
+            )
         check_is_fitted(rbm)
         new = cls(**rbm.get_params(deep=False))
         new.machine_ = RestrictedMachine(

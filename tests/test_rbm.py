@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neural_network import BernoulliRBM as Original
 from sklearn.pipeline import make_pipeline
 
-from skdbn import RBM, BernoulliRBM
+from skdbn import RBM, BernoulliRBM, GaussianRBM
 from skdbn.exceptions import DataRangeWarning
 from skdbn.gradients import CD, PCD, PT, REGISTRY, resolve
 from skdbn.schedules import Linear, Step
@@ -531,6 +531,11 @@ def test_from_sklearn_keeps_float32_and_names(X, seed):
     assert all(getattr(rbm, name).dtype == np.float32 for name in ARRAYS)
     assert list(rbm.feature_names_in_) == list(frame.columns)
     assert rbm.transform(frame).dtype == np.float32
+
+
+def test_from_sklearn_is_for_binary_units(original):
+    with pytest.raises(TypeError, match="GaussianRBM has other units"):
+        GaussianRBM.from_sklearn(original)
 
 
 def test_from_sklearn_needs_a_fitted_estimator():

@@ -51,9 +51,14 @@ class Direction:
 
 def shorten(direction, scale, limit):
     """Shorten a direction in place whose weights would move by more than the limit."""
-    weights = direction[0]
-    squares = np.einsum("ij,ij->i", weights, weights)
-    total = squares.sum() if scale is None else (squares / scale).sum()
+    flat = direction[0].ravel()
+    total = np.dot(flat, flat)
+    if scale is not None and total > limit**2 * scale.min():
+        # Only then can the length in units of the deviations be beyond the limit.
+        squares = np.einsum("ij,ij->i", direction[0], direction[0])
+        total = (squares / scale).sum()
+    elif scale is not None:
+        return
     if total > limit**2:
         for change in direction:
             change *= limit / float(np.sqrt(total))

@@ -1,0 +1,587 @@
+#!/usr/bin/env python
+"""What hidden units learn: pen strokes, faces, variances and topics.
+
+    python benchmarks/features.py DATA [--parts strokes ...] [--seeds 3] [--jobs 2]
+    python benchmarks/features.py DATA --parts faces --pictures DIR
+
+DATA is a folder with ``mnist.npz`` (X_train, y_train, X_test, y_test, pixels as bytes),
+``frey_faces.npz`` (X, 28 × 20 bytes), ``olivetti_faces.npz`` (X, 64 × 64 bytes, y, the
+person) and ``newsgroups_w100.npz`` (X, bits, y, words, group_names). Each part writes a
+page:
+
+strokes      SparseRBM and BernoulliRBM on digits of which few have labels
+faces        GaussianRBM on faces, its reconstructions and samples
+variances    learned variances against those of a known model
+topics       BernoulliRBM and SparseRBM on words, with exact likelihoods
+
+Settings are chosen on validation rows with seed 0; test rows are for the table alone.
+Faces, and filters that look like them, are drawn only into the folder of --pictures.
+"""
+
+import argparse
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from _common import RESULTS, announce, mean_and_spread, report, table
+from joblib import Parallel, delayed
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from scipy.special import softmax
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, ParameterGrid, train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from skdbn import BernoulliRBM, GaussianRBM, SparseRBM
+from skdbn.evaluation import log_likelihood, log_partition
+from skdbn.schedules import Linear
+
+
+def rates(*values):
+    """Learning rates that fall to zero."""
+    return [Linear(value) for value in values]
+
+
+def described(settings):
+    """Settings in words."""
+    return ", ".join(
+        f"{name}={f'{value.initial} to 0' if isinstance(value, Linear) else value}"
+        for name, value in settings.items()
+    )
+
+
+def scored(pool, grid, score, *args):
+    """The figures of each setting of a grid, a row a setting."""
+    return np.array(pool(delayed(score)(*args, settings) for settings in grid))
+
+
+def seeded(pool, n_seeds, run, *args):
+    """The results of a run with each seed: a tuple of values for each result."""
+    runs = pool(delayed(run)(*args, seed) for seed in range(n_seeds))
+    return list(zip(*runs, strict=True))
+
+
+def spreads(runs):
+    """Mean and spread of each figure of some runs."""
+    return [mean_and_spread([run[name] for run in runs]) for name in runs[0]]
+
+
+def grid_table(grid, scores, names):
+    rows = [
+        [described(settings), *(f"{x:.2f}" for x in row)]
+        for settings, row in zip(grid, scores, strict=True)
+    ]
+    return table(["settings", *names], rows)
+
+
+def tiles(images, gap=2):
+    """Images in a square, each on a scale of its own with zero in the middle."""
+    side = int(np.sqrt(len(images)))
+    images = images[: side * side]
+    images = images / np.abs(images).max(axis=(1, 2), keepdims=True)
+    images = np.pad(images, ((0, 0), (0, gap), (0, gap)), constant_values=1)
+    height, width = images.shape[1:]
+    square = images.reshape(side, side, height, width).swapaxes(1, 2)
+    return square.reshape(side * height, side * width)[:-gap, :-gap]
+
+
+def filter_picture(panels, path):
+    """The filters of some models, under their names."""
+    # A few levels of grey, for small files.
+    cmap = colormaps["gray"].resampled(17)
+    figure = Figure(figsize=(4 * len(panels), 4.3), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, (name, filters) in zip(axes, panels.items(), strict=True):
+        axis.imshow(tiles(filters), cmap=cmap, vmin=-1, vmax=1, interpolation="nearest")
+        axis.set_title(name)
+        axis.axis("off")
+    figure.savefig(path, dpi=75)
+
+
+N_LABELLED = 1000
+DECAYS = [
+    dict(weight_decay=[1e-3], l1_ratio=[0.0]),
+    dict(weight_decay=[3e-4], l1_ratio=[1.0]),
+]
+STROKE_GRIDS = {
+    BernoulliRBM: [
+        dict(gradient=["cd"], learning_rate=rates(0.3), n_iter=[30]) | decay
+        for decay in [{}, *DECAYS]
+    ]
+    + [
+        dict(gradient=["cd"], learning_rate=rates(0.1), n_iter=[30]),
+        dict(gradient=["fpcd"], learning_rate=rates(0.1), n_iter=[30]),
+    ],
+    SparseRBM: [
+        dict(gradient=["cd"], learning_rate=rates(0.3), n_iter=[30]) | penalty | decay
+        for decay in DECAYS
+        for penalty in (
+            dict(target=[0.05], cost=[0.3, 1.0, "auto"], penalized=["all"]),
+            dict(target=[0.05], cost=[0.3], penalized=["bias"]),
+        )
+    ],
+}
+
+
+def digits(folder):
+    """Grey training and test digits, each with their labels."""
+    with np.load(folder / "mnist.npz") as mnist:
+        return [
+            (
+                mnist[f"X_{part}"].reshape(-1, 784).astype(np.float32) / 255,
+                mnist[f"y_{part}"],
+            )
+            for part in ("train", "test")
+        ]
+
+
+def accuracy(features, train, test, seed):
+    """Test accuracy, in percent, of a regression that sees a few labelled rows."""
+    X, _, y, _ = train_test_split(
+        *train, train_size=N_LABELLED, stratify=train[1], random_state=seed
+    )
+    search = GridSearchCV(
+        LogisticRegression(max_iter=2000), {"C": 10.0 ** np.arange(-3, 3)}, cv=5
+    ).fit(features(X), y)
+    return 100 * search.score(features(test[0]), test[1])
+
+
+def stroke_fit(model, X, settings, seed):
+    return model(500, batch_size=100, random_state=seed, **settings).fit(X)
+
+
+def support(rbm, X):
+    """Participation ratio of each filter, in pixels.
+
+    A weight counts by what it adds to the variance of the unit's field: at pixels that
+    are always empty the weights are as random as at the start.
+    """
+    energy = np.square(rbm.components_ * X.std(axis=0), dtype=float)
+    return energy.sum(axis=1) ** 2 / np.square(energy).sum(axis=1)
+
+
+def stroke_score(model, train, valid, settings):
+    """Validation accuracy over three draws of the labelled rows, and mean support."""
+    rbm = stroke_fit(model, train[0], settings, 0)
+    scores = [accuracy(rbm.transform, train, valid, draw) for draw in range(3)]
+    return np.mean(scores), support(rbm, train[0]).mean()
+
+
+def stroke_run(model, train, test, settings, seed):
+    """Figures and filters."""
+    X = train[0]
+    rbm = stroke_fit(model, X, settings, seed)
+    H = rbm.transform(X)
+    activation = getattr(rbm, "mean_activation_", H.mean(axis=0, dtype=float))
+    varies = H.std(axis=0) > 0.01
+    target = settings.get("target", 0.05)
+    near = (activation > target / 2) & (activation < target * 2)
+    figures = {
+        "test accuracy, %": accuracy(rbm.transform, train, test, seed),
+        "support, pixels": support(rbm, X)[varies].mean(),
+        "mean activation": activation.mean(),
+        "near the target, %": 100 * near.mean(),
+        "dead units": np.sum(activation < target / 10),
+        "constant units": np.sum(~varies),
+    }
+    return figures, rbm.components_[:100].reshape(-1, 28, 28)
+
+
+def strokes(args, pool):
+    train, test = digits(args.data)
+    learn, valid = zip(*(np.split(part, [50000]) for part in train), strict=True)
+    raw = [accuracy(np.asarray, train, test, seed) for seed in range(args.seeds)]
+    rows = [["raw pixels", mean_and_spread(raw), *[""] * 5]]
+    panels, notes = {}, []
+    for model, grid in STROKE_GRIDS.items():
+        name, grid = model.__name__, list(ParameterGrid(grid))
+        scores = scored(pool, grid, stroke_score, model, learn, valid)
+        best = grid[scores[:, 0].argmax()]
+        runs, filters = seeded(pool, args.seeds, stroke_run, model, train, test, best)
+        rows.append([name, *spreads(runs)])
+        announce(*rows[-1])
+        panels[name] = filters[0]
+        tried = grid_table(grid, scores, ["validation accuracy, %", "support, pixels"])
+        notes.append(f"{name} has {described(best)}, the best of\n\n{tried}")
+    filter_picture(panels, RESULTS / "features-strokes.png")
+    text = (
+        "500 units learn from the 60,000 grey training digits of MNIST, without labels, "
+        f"in batches of 100. A logistic regression sees the features of {N_LABELLED:,} "
+        "labelled ones, drawn with the seed and stratified, which choose its C as well, "
+        "by cross-validation. The support of a filter is the participation ratio "
+        "(Σu²)² / Σu⁴ of u, its weights times the standard deviations of the pixels. "
+        "Activations are means over the training rows. Near the target: between half "
+        "of it and twice, or of 0.05 for BernoulliRBM, which has none; dead: below a "
+        "tenth; constant: a standard deviation below 0.01 over the rows, left out of "
+        "the support. Settings are chosen on the last 10,000 training digits, after "
+        "learning from the others, by the mean accuracy over three draws of the "
+        "labelled rows."
+    )
+    figures = table(["features", *runs[0]], rows)
+    picture = "![a hundred filters of each model](features-strokes.png)"
+    return "Pen strokes of digits", text, "\n\n".join([figures, picture, *notes])
+
+
+def frey(folder):
+    """Frames to learn from, validation frames and test frames, in order of time."""
+    with np.load(folder / "frey_faces.npz") as faces:
+        X = faces["X"].astype(np.float32)
+    tenth = len(X) // 10
+    return np.split(X, [-2 * tenth, -tenth])
+
+
+def olivetti(folder):
+    """Faces of 24 people, of 8 others and of the last 8, at half the resolution."""
+    with np.load(folder / "olivetti_faces.npz") as faces:
+        X, person = faces["X"].astype(np.float32), faces["y"]
+    X = X.reshape(-1, 32, 2, 32, 2).mean(axis=(2, 4)).reshape(-1, 1024)
+    return np.split(X, np.searchsorted(person, [24, 32]))
+
+
+FACES = {"Frey": (frey, (28, 20)), "Olivetti": (olivetti, (32, 32))}
+FACE_GRID = list(
+    ParameterGrid(dict(learning_rate=rates(0.01, 0.03, 0.1), n_iter=[100, 300]))
+)
+N_SHOWN = 12
+
+
+def standardised(X, other):
+    """Both by the means and deviations of X, and the way back."""
+    scaler = StandardScaler().fit(X)
+    return scaler.transform(X), scaler.transform(other), scaler.inverse_transform
+
+
+def face_fit(X, variance, settings, seed):
+    rbm = GaussianRBM(
+        200, variance=variance, batch_size=20, random_state=seed, **settings
+    )
+    return rbm.fit(X)
+
+
+def error_share(X, rebuilt):
+    """Squared error in percent of the variance about the training means."""
+    return 100 * float(np.square(X - rebuilt).sum() / np.square(X).sum())
+
+
+def face_score(X, valid, variance, settings):
+    """Validation error, infinite if the rate is so high that the fit diverges."""
+    try:
+        rbm = face_fit(X, variance, settings, 0)
+    except ValueError:
+        return [np.inf]
+    return [error_share(valid, rbm.reconstruct(valid))]
+
+
+def spaced(X):
+    """A few rows, evenly spaced."""
+    return X[:: len(X) // N_SHOWN][:N_SHOWN]
+
+
+def continued(rbm, X, n_steps):
+    """The ends of Gibbs chains that begin at these rows."""
+    for _ in range(n_steps):
+        X = rbm.gibbs(X)
+    return X
+
+
+def face_run(X, test, variance, settings, seed):
+    """Figures, filters in the space of the data, and rows of faces."""
+    rbm = face_fit(X, variance, settings, seed)
+    samples = rbm.sample(200, n_steps=1000, random_state=seed)
+    learned = np.broadcast_to(rbm.variance_, X.shape[1])
+    figures = {
+        "test error, %": error_share(test, rbm.reconstruct(test)),
+        "training error, %": error_share(X, rbm.reconstruct(X)),
+        "mean σ²": learned.mean(),
+        "variance of samples": samples.var(axis=0).mean(),
+    }
+    # Reconstructions show samples without the noise of their last step.
+    faces = {
+        "test": spaced(test),
+        "rebuilt": rbm.reconstruct(spaced(test)),
+        "from data": rbm.reconstruct(continued(rbm, spaced(X), n_steps=1000)),
+        "from noise": rbm.reconstruct(samples[:N_SHOWN]),
+    }
+    return figures, learned * rbm.components_[:49], faces
+
+
+def pca_error(X, test, n_components):
+    pca = PCA(n_components, random_state=0).fit(X)
+    return error_share(test, pca.inverse_transform(pca.transform(test)))
+
+
+def face_sheet(faces, shape, path):
+    """Strips of faces, each under its name."""
+    height, width = shape
+    figure = Figure(figsize=(N_SHOWN, 5 * height / width), layout="constrained")
+    axes = figure.subplots(len(faces))
+    for axis, (name, rows) in zip(axes, faces.items(), strict=True):
+        strip = rows.reshape(-1, height, width).swapaxes(0, 1).reshape(height, -1)
+        axis.imshow(strip, cmap="gray", vmin=0, vmax=255)
+        axis.set_title(name)
+        axis.axis("off")
+    figure.savefig(path, dpi=70)
+
+
+def faces(args, pool):
+    rows, panels, tried = [], {}, {}
+    for name, (load, shape) in FACES.items():
+        learn, valid, test = load(args.data)
+        X, test, restore = standardised(np.concatenate([learn, valid]), test)
+        learn, valid, _ = standardised(learn, valid)
+        for n in (10, 30, 100):
+            rows.append([name, f"PCA, {n}", f"{pca_error(X, test, n):.2f}", *[""] * 4])
+        for variance in (1.0, "column"):
+            scores = scored(pool, FACE_GRID, face_score, learn, valid, variance)
+            best = FACE_GRID[scores[:, 0].argmin()]
+            runs, filters, drawn = seeded(
+                pool, args.seeds, face_run, X, test, variance, best
+            )
+            model = f"{name}, {variance=}"
+            rows.append([name, f"{variance=}", *spreads(runs), described(best)])
+            announce(*rows[-1])
+            panels[model] = filters[0].reshape(-1, *shape)
+            tried[model] = scores[:, 0]
+            if args.pictures:
+                face_sheet(
+                    {title: restore(strip) for title, strip in drawn[0].items()},
+                    shape,
+                    args.pictures / f"{name.lower()}-{variance}.png",
+                )
+    if args.pictures:
+        filter_picture(panels, args.pictures / "filters.png")
+    text = (
+        "GaussianRBM with 200 units on standardised columns, batches of 20. Frey: one "
+        "person, 28 × 20 pixels, the last tenth of the frames is the test. Olivetti: "
+        "32 × 32 pixels, the last 8 of 40 people are the test. Errors are squared "
+        "differences of rows and their reconstructions as a share of the variance "
+        "about the training means. A component of PCA is a real number, a hidden unit "
+        "little more than a bit. Samples are the ends of 200 chains of 1,000 sweeps "
+        "that begin without data; their variance, a mean over the columns, is 1 in the "
+        "training rows. Settings are chosen by the reconstruction error of the tenth, "
+        "or of the 8 people, before the test, after learning from the rows before."
+    )
+    figures = table(["faces", "model", *runs[0], "settings"], rows)
+    scores = grid_table(FACE_GRID, np.column_stack(list(tried.values())), tried)
+    return "Faces", text, f"{figures}\n\nValidation errors, %:\n\n{scores}"
+
+
+N_DRAWN = 20_000
+VARIANCES = np.geomspace(0.1, 2, 20)
+VARIANCE_RUNS = {"defaults": {}} | {
+    f"{gradient}, {n_iter} epochs": dict(
+        gradient=gradient, learning_rate=Linear(0.1), batch_size=100, n_iter=n_iter
+    )
+    for gradient, n_iter in product(("cd", "pcd", "score-matching"), (30, 100))
+}
+
+
+def known_rows(rng, n_hidden=4):
+    """Rows drawn exactly from a known model, and the noise in them.
+
+    With s = h − 1/2 it is v = μ + Ws + noise and p(s) ∝ exp(½ Σ (Ws)² / σ²), where
+    each unit is active half of the time.
+    """
+    deviation = np.sqrt(VARIANCES)
+    weights = 0.7 * deviation * rng.normal(size=(n_hidden, len(deviation)))
+    shifts = np.array(list(product((-0.5, 0.5), repeat=n_hidden))) @ weights
+    probabilities = softmax(np.square(shifts / deviation).sum(axis=1) / 2)
+    mean = deviation * rng.normal(size=len(deviation))
+    noise = deviation * rng.normal(size=(N_DRAWN, len(deviation)))
+    return mean + rng.choice(shifts, N_DRAWN, p=probabilities) + noise, noise
+
+
+def in_standard_errors(found):
+    return (found - VARIANCES) / (VARIANCES * np.sqrt(2 / N_DRAWN))
+
+
+def variance_run(seed):
+    """The errors of the variances of the noise itself, and of those that are learned."""
+    X, noise = known_rows(np.random.default_rng(seed))
+    errors = {"the noise itself": in_standard_errors(np.square(noise).mean(axis=0))}
+    for name, settings in VARIANCE_RUNS.items():
+        rbm = GaussianRBM(4, random_state=seed, **settings).fit(X)
+        errors[name] = in_standard_errors(rbm.variance_)
+    return errors
+
+
+def variances(args, pool):
+    runs = pool(delayed(variance_run)(seed) for seed in range(args.seeds))
+    rows = [
+        [
+            name,
+            mean_and_spread([np.sqrt(np.square(run[name]).mean()) for run in runs]),
+            f"{max(np.abs(run[name]).max() for run in runs):.1f}",
+        ]
+        for name in runs[0]
+    ]
+    columns = [
+        [f"{variance:.3f}", *(f"{errors:+.1f}" for errors in column)]
+        for variance, *column in zip(VARIANCES, *runs[0].values(), strict=True)
+    ]
+    text = (
+        f"{N_DRAWN:,} rows of {len(VARIANCES)} columns, drawn from a model with 4 hidden "
+        "units by enumerating their 16 states; GaussianRBM with 4 units learns from "
+        "them. Errors of the variances are in units of σ²√(2/n), the standard error of "
+        "a variance of noise that is seen; hidden states are not seen, so that the best "
+        "estimate errs by somewhat more. The defaults apart, batches of 100 and a rate "
+        "falling to zero from 0.1."
+    )
+    figures = table(["variances from", "root mean square error", "largest"], rows)
+    single = table(["true variance", *runs[0]], columns)
+    return "Learned variances", text, f"{figures}\n\nSeed 0:\n\n{single}"
+
+
+TOPIC_GRIDS = {
+    BernoulliRBM: [
+        dict(learning_rate=rates(0.03, 0.1, 0.3), n_iter=[50, 150]),
+        dict(learning_rate=rates(0.1), n_iter=[50], weight_decay=[1e-3, 3e-3, 1e-2]),
+    ],
+    SparseRBM: dict(
+        gradient=["fpcd"],
+        learning_rate=rates(0.1, 0.3),
+        n_iter=[50],
+        target=[0.1, 0.2],
+        cost=[0.01, 0.1],
+        weight_decay=[0.0, 1e-3],
+    ),
+}
+
+
+def independent(X, test):
+    """Mean log-likelihood of independent words, as if seen and missed once more."""
+    p = (X.sum(axis=0) + 1) / (len(X) + 2)
+    return float((test * np.log(p) + (1 - test) * np.log1p(-p)).sum(axis=1).mean())
+
+
+def rarer_states(rbm, X):
+    """Activations, and the ten words with the largest weights, of each unit.
+
+    Units may as well be turned round, h → 1 − h with the weights negative; those that
+    are active in most rows are.
+    """
+    H = rbm.transform(X)
+    often = H.mean(axis=0) > 0.5
+    weights = np.where(often, -1, 1)[:, None] * rbm.components_
+    return np.where(often, 1 - H, H), np.argsort(-weights, axis=1)[:, :10]
+
+
+def coherence(X, words):
+    """Normalised pointwise mutual information, the mean over pairs of words.
+
+    It is 1 for words that occur only together, 0 if they are independent and −1 if
+    they never meet.
+    """
+    rows = X[:, words].astype(float)
+    joint = rows.T @ rows / len(rows)
+    apart = np.outer(joint.diagonal(), joint.diagonal())
+    pairs = np.triu_indices(len(words), 1)
+    joint, apart = joint[pairs], apart[pairs]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(joint > 0, np.log(joint / apart) / -np.log(joint), -1).mean()
+
+
+def topic_run(model, X, test, settings, seed):
+    """Figures, and the model."""
+    rbm = model(20, batch_size=20, random_state=seed, **settings).fit(X)
+    log_z = log_partition(rbm, method="exact")
+    lists = rarer_states(rbm, test)[1]
+    figures = {
+        "log-likelihood": float(log_likelihood(rbm, test, log_z).mean()),
+        "coherence": np.mean([coherence(test, words) for words in lists]),
+        "different words": len(np.unique(lists)),
+    }
+    return figures, rbm
+
+
+def topic_score(model, X, valid, settings):
+    return list(topic_run(model, X, valid, settings, 0)[0].values())
+
+
+def topic_table(rbm, X, group, group_names, words):
+    """The units by coherence, with the group of articles that activates each most."""
+    H, lists = rarer_states(rbm, X)
+    by_group = np.array([H[group == i].mean(axis=0) for i in range(len(group_names))])
+    coherences = [coherence(X, columns) for columns in lists]
+    rows = [
+        [
+            f"{coherences[j]:.2f}",
+            f"{H[:, j].mean():.2f}",
+            f"{by_group[:, j].max():.2f} in {group_names[by_group[:, j].argmax()]}",
+            ", ".join(words[lists[j]]),
+        ]
+        for j in np.argsort(coherences)[::-1]
+    ]
+    return table(["coherence", "activation", "most active", "words"], rows)
+
+
+def topics(args, pool):
+    with np.load(args.data / "newsgroups_w100.npz") as news:
+        X, group, words = news["X"].astype(np.float32), news["y"] - 1, news["words"]
+        group_names = [name.removesuffix(".*") for name in news["group_names"]]
+    train, test = X[::2], X[1::2]
+    fifth = np.arange(len(train)) % 5 == 0
+    rows = [["independent words", "", f"{independent(train, test):.2f}", *[""] * 3]]
+    notes = []
+    for model, grid in TOPIC_GRIDS.items():
+        name, grid = model.__name__, list(ParameterGrid(grid))
+        scores = scored(pool, grid, topic_score, model, train[~fifth], train[fifth])
+        likelihood, clear, different = scores.T
+        for criterion, score in (
+            ("likelihood", likelihood),
+            ("topics", clear * different),
+        ):
+            best = grid[score.argmax()]
+            runs, fitted = seeded(pool, args.seeds, topic_run, model, train, test, best)
+            rows.append([name, criterion, *spreads(runs), described(best)])
+            announce(*rows[-1])
+        # The choice by topics is the last one.
+        listed = topic_table(fitted[0], test, group[1::2], group_names, words)
+        tried = grid_table(grid, scores, list(runs[0]))
+        notes.append(
+            f"## {name}, chosen by topics, seed 0\n\n{listed}\n\n"
+            f"Tried, on validation rows:\n\n{tried}"
+        )
+    text = (
+        "100 words in 16,242 articles of four groups of newsgroups, every other row for "
+        "testing; 20 hidden units, batches of 20. The log-likelihood of a test row is "
+        "exact, in nats. A topic is the ten words with the largest weights of a unit, "
+        "or the smallest if it is active in most rows; coherence is the mean normalised "
+        "pointwise mutual information of pairs of them in the test rows. Settings are "
+        "chosen on every fifth training row by likelihood, or for topics by coherence "
+        "times the number of different words, since units that repeat a topic are "
+        "coherent, too."
+    )
+    header = ["model", "chosen by", *runs[0], "settings"]
+    return "Topics", text, "\n\n".join([table(header, rows), *notes])
+
+
+PARTS = {f.__name__: f for f in (strokes, faces, variances, topics)}
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--pictures", type=Path, help="folder for pictures of faces")
+    args = parser.parse_args()
+    if args.pictures:
+        args.pictures.mkdir(parents=True, exist_ok=True)
+    for name in args.parts:
+        with Parallel(args.jobs) as pool:
+            title, text, figures = PARTS[name](args, pool)
+        report(
+            f"features-{name}",
+            title,
+            f"{text}\n\n{figures}",
+            f"python benchmarks/features.py DATA --parts {name} --seeds {args.seeds}",
+        )
+
+
+if __name__ == "__main__":
+    main()
