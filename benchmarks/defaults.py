@@ -363,6 +363,11 @@ def gradient(pool, folder, seeds):
     return "Gradients at the same rate", text, ["data", *gradients], rows
 
 
+def single(X):
+    """Standardised columns in single precision."""
+    return scale(X.astype(float)).astype(np.float32)
+
+
 def real_valued_sets(folder):
     """Yield name and training and held-out rows, the latter a quarter."""
     rng = np.random.default_rng(0)
@@ -380,12 +385,12 @@ def real_valued_sets(folder):
         X = load().data
         sets[load.__name__[5:]] = scale(X[:, X.std(axis=0) > 0])
     with np.load(folder / "spoken_digits.npz") as data:
-        sets["speech, frames"] = scale(data["logmel"][:20000].astype(np.float32))
+        sets["speech, frames"] = single(data["logmel"][:20000])
     with np.load(folder / "frey_faces.npz") as data:
-        sets["frey faces"] = scale(data["X"].astype(np.float32))
+        sets["frey faces"] = single(data["X"])
     with np.load(folder / "olivetti_faces.npz") as data:
         faces = data["X"].reshape(-1, 32, 2, 32, 2).mean(axis=(2, 4))
-        sets["olivetti faces"] = scale(faces.reshape(-1, 1024).astype(np.float32))
+        sets["olivetti faces"] = single(faces.reshape(-1, 1024))
     for name, X in sets.items():
         yield name, *train_test_split(X, random_state=0)
 

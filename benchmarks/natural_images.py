@@ -1,0 +1,365 @@
+#!/usr/bin/env python
+"""Filters and likelihood of GaussianRBM on patches of natural images.
+
+    python benchmarks/natural_images.py DATA [--jobs 2]
+    python benchmarks/natural_images.py DATA --quick
+
+DATA is a folder with ``natural_images_bsds.npz`` (images_train, images_test, grey
+pictures as bytes). Contrastive divergence and score matching are compared with Gaussians
+and with independent components, by the likelihood of patches from other pictures and by
+how many of their filters are Gabor functions. Settings are chosen on validation rows,
+from pictures of their own. --quick is a small run that prints its page and keeps nothing.
+"""
+
+import argparse
+import time
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from _common import RESULTS, report, table
+from features import described, rates, tiles
+from joblib import Parallel, delayed
+from likelihood import BRACKET, announce, ends
+from matplotlib import colormaps
+from matplotlib.image import imsave
+from scipy.optimize import least_squares, minimize
+from scipy.stats import multivariate_normal
+from sklearn.decomposition import PCA
+from sklearn.model_selection import ParameterGrid
+
+from skdbn import GaussianRBM
+from skdbn.gradients import CD, ScoreMatching
+
+SIZE = 14
+N_HIDDEN = SIZE**2
+# Every tenth training picture is for validation.
+VALIDATION = slice(9, None, 10)
+
+
+class Scale(NamedTuple):
+    """How much of everything."""
+
+    per_picture: int
+    n_epochs: int
+    n_betas: int
+    ica_steps: int
+
+
+FULL = Scale(per_picture=1250, n_epochs=60, n_betas=10_000, ica_steps=200)
+QUICK = Scale(per_picture=100, n_epochs=3, n_betas=200, ica_steps=20)
+
+
+def patches(pictures, per_picture, rng):
+    """Patches from random places of each picture, without their means."""
+    windows = np.lib.stride_tricks.sliding_window_view(pictures, (SIZE, SIZE), (1, 2))
+    n_pictures, height, width = windows.shape[:3]
+    picture = np.repeat(np.arange(n_pictures), per_picture)
+    row, column = (rng.integers(end, size=len(picture)) for end in (height, width))
+    rows = windows[picture, row, column].reshape(len(picture), -1).astype(float)
+    return rows - rows.mean(axis=1, keepdims=True)
+
+
+def whitened(folder, per_picture):
+    """The fitted whitening, and training, validation and test rows."""
+    rng = np.random.default_rng(0)
+    with np.load(folder / "natural_images_bsds.npz") as data:
+        learn, test = data["images_train"], data["images_test"]
+    valid, train = learn[VALIDATION], np.delete(learn, VALIDATION, axis=0)
+    counts = per_picture, per_picture, (2 * per_picture) // 5
+    sets = [
+        patches(pictures, count, rng)
+        for pictures, count in zip((train, valid, test), counts, strict=True)
+    ]
+    # The mean that is taken away leaves a dimension fewer.
+    pca = PCA(SIZE**2 - 1, whiten=True, svd_solver="full").fit(sets[0])
+    return pca, [pca.transform(rows).astype(np.float32) for rows in sets]
+
+
+def gaussian(covariance, *sets):
+    """Mean log-likelihood of each set in a Gaussian."""
+    density = multivariate_normal(cov=covariance)
+    return [density.logpdf(rows).mean() for rows in sets]
+
+
+def pixel_covariance(pca):
+    """Covariance of the whitened rows if the pixels were independent."""
+    deviation = np.sqrt(pca.explained_variance_)[:, None]
+    variance = np.square(pca.components_ * deviation).sum(axis=0)
+    whitening = pca.components_ / deviation
+    return whitening * variance @ whitening.T
+
+
+def ica_log_likelihood(unmixing, sources):
+    """Mean log-likelihood of rows with these sources, which are logistic."""
+    size = np.abs(sources)
+    log_density = -(size + 2 * np.log1p(np.exp(-size))).sum(axis=1)
+    return np.linalg.slogdet(unmixing)[1] + log_density.mean(dtype=float)
+
+
+def fit_ica(train, valid, n_steps):
+    """The unmixing matrix of largest likelihood, of the step best on validation rows."""
+    n, d = train.shape
+    tried = []
+
+    def loss(flat):
+        unmixing = flat.reshape(d, d)
+        sources = train @ unmixing.T.astype(train.dtype)
+        slope = np.tanh(sources / 2).T @ train / n - np.linalg.inv(unmixing).T
+        return -ica_log_likelihood(unmixing, sources), slope.ravel()
+
+    def keep(flat):
+        unmixing = flat.reshape(d, d).copy()
+        tried.append((ica_log_likelihood(unmixing, valid @ unmixing.T), unmixing))
+
+    # A logistic source has the variance π²/3.
+    start = np.pi / np.sqrt(3) * np.eye(d)
+    options = dict(maxiter=n_steps)
+    minimize(
+        loss, start.ravel(), jac=True, callback=keep, options=options, method="L-BFGS-B"
+    )
+    return max(tried, key=lambda step: step[0])[1]
+
+
+def gabor_pair(x, y, angle, frequency, log_along, log_across):
+    """Orthonormal basis of the Gabor functions that differ in phase and amplitude.
+
+    Centre and widths are in pixels, the frequency in cycles per pixel; x and y count
+    from the first pixel. Of shape (..., pixels, 2).
+    """
+    rows, columns = np.indices((SIZE, SIZE)).reshape(2, -1)
+    dx, dy = columns - x, rows - y
+    along = dx * np.cos(angle) + dy * np.sin(angle)
+    across = dy * np.cos(angle) - dx * np.sin(angle)
+    widths = np.exp(log_along), np.exp(log_across)
+    envelope = np.exp(-0.5 * ((along / widths[0]) ** 2 + (across / widths[1]) ** 2))
+    phase = 2 * np.pi * frequency * along
+    pair = np.stack([envelope * np.cos(phase), envelope * np.sin(phase)], axis=-1)
+    return np.linalg.qr(pair).Q
+
+
+# Centres a little outside, waves up to the diagonal ones of a chessboard, and no
+# envelope so narrow that it stands for a single pixel's noise or wider than the patch.
+LOWEST = np.array([-1, -1, -np.inf, 0, np.log(0.5), np.log(0.5)])
+HIGHEST = np.array([SIZE, SIZE, np.inf, 0.5**0.5, np.log(SIZE), np.log(SIZE)])
+
+FREQUENCIES = (0.05, 0.1, 0.18, 0.28, 0.4)
+CENTRES = np.arange(0.5, SIZE, 2)
+ANGLES = np.arange(8) * np.pi / 8
+LOG_WIDTHS = np.log([0.7, 1.5, 3])
+
+
+def gabor_starts(filters):
+    """For each filter the best one of a lattice of Gabors at each frequency."""
+    for frequency in FREQUENCIES:
+        axes = CENTRES, CENTRES, ANGLES, [frequency], LOG_WIDTHS, LOG_WIDTHS
+        lattice = np.array(list(product(*axes)))
+        basis = gabor_pair(*lattice.T[..., None])
+        even, odd = (np.square(filters @ basis[..., i].T) for i in range(2))
+        yield lattice[(even + odd).argmax(axis=1)]
+
+
+def unexplained(params, image):
+    """What the nearest Gabor with these parameters leaves of an image."""
+    basis = gabor_pair(*params.clip(LOWEST, HIGHEST))
+    return image - basis @ (basis.T @ image)
+
+
+def gabor_energy(filters):
+    """The share of each filter's energy that a Gabor function explains."""
+    filters = filters / np.linalg.norm(filters, axis=1, keepdims=True)
+    left = [
+        min(
+            2 * least_squares(unexplained, start, method="lm", args=(image,)).cost
+            for start in starts
+        )
+        for image, *starts in zip(filters, *gabor_starts(filters), strict=True)
+    ]
+    return 1 - np.array(left)
+
+
+def gabor_cells(filters):
+    """Share of filters that are Gabors, and the median explained energy."""
+    explained = gabor_energy(filters)
+    return [f"{(explained >= 0.8).mean():.0%}", f"{np.median(explained):.2f}"]
+
+
+def known_filters(rng):
+    """Gabors of which a tenth of the energy is noise, and noise alone."""
+    noise = rng.normal(size=(N_HIDDEN, SIZE**2)) / SIZE
+    low, high = [1, 1, 0, 0.05, 0, 0], [12, 12, np.pi, 0.4, 1.2, 1.2]
+    params = rng.uniform(low, high, size=(N_HIDDEN, 6))
+    phases = rng.uniform(0, 2 * np.pi, N_HIDDEN)
+    weights = np.stack([np.cos(phases), np.sin(phases)], axis=-1)
+    gabors = np.einsum("fpi,fi->fp", gabor_pair(*params.T[..., None]), weights)
+    noisy = np.sqrt(0.9) * gabors + np.sqrt(0.1) * noise
+    return {"known Gabors": noisy, "noise": noise}
+
+
+def sheet(filters, path):
+    """A picture of the filters, those with most energy first."""
+    order = np.argsort(-np.square(filters).sum(axis=1))
+    square = tiles(filters[order].reshape(-1, SIZE, SIZE), gap=1)
+    # A few levels of grey, for small files.
+    cmap = colormaps["gray"].resampled(17)
+    imsave(path, square.repeat(3, 0).repeat(3, 1), cmap=cmap, vmin=-1, vmax=1)
+
+
+GRIDS = {
+    "CD-1": dict(
+        gradient=[CD()],
+        variance=["column", 1.0],
+        learning_rate=rates(0.1, 0.3, 0.5),
+        momentum=[0.0, 0.9],
+    ),
+    "score matching": dict(
+        gradient=[ScoreMatching(noise) for noise in (0.0, 0.3, 0.5, 0.7)],
+        variance=["column", 1.0],
+        learning_rate=rates(0.03, 0.06, 0.1),
+        momentum=[0.9],
+    ),
+}
+QUICK_GRIDS = {
+    name: {key: values[:1] for key, values in grid.items()}
+    for name, grid in GRIDS.items()
+}
+
+
+class Run(NamedTuple):
+    """A fitted model, its seconds and its validation likelihood, at the lower end."""
+
+    rbm: GaussianRBM | None
+    seconds: float
+    valid: float
+
+
+def run(train, valid, scale, settings):
+    rbm = GaussianRBM(
+        N_HIDDEN, batch_size=100, n_iter=scale.n_epochs, random_state=0, **settings
+    )
+    start = time.perf_counter()
+    try:
+        rbm.fit(train)
+    except ValueError:
+        # It diverged.
+        return Run(None, np.nan, -np.inf)
+    spent = time.perf_counter() - start
+    # A quarter of the temperatures will do to rank settings.
+    ((_, lower),) = ends(rbm, train, valid, n_betas=scale.n_betas // 4)
+    return Run(rbm, spent, lower)
+
+
+def best_run(pool, train, valid, scale, grid):
+    """The best run of a grid, and what was tried in Markdown."""
+    grid = list(ParameterGrid(grid))
+    runs = pool(delayed(run)(train, valid, scale, settings) for settings in grid)
+    best = int(np.argmax([tried.valid for tried in runs]))
+    rows = [
+        [described(settings), f"{tried.valid:.2f}", f"{tried.seconds:.0f}"]
+        for settings, tried in zip(grid, runs, strict=True)
+    ]
+    tried = table(["settings", "validation, lower end", "seconds"], rows)
+    return runs[best], f"Chosen: {described(grid[best])}.\n\n{tried}"
+
+
+def reference_rows(pca, train, valid, test, n_steps):
+    """Table rows of the models with an exact likelihood, and the filters of ICA."""
+    covariances = {
+        "Gaussian, independent pixels": pixel_covariance(pca),
+        "Gaussian": np.cov(train.T),
+    }
+    rows = [
+        exact_cells(name, *gaussian(covariance, test, train)) + [""] * 3
+        for name, covariance in covariances.items()
+    ]
+    start = time.perf_counter()
+    unmixing = fit_ica(train, valid, n_steps)
+    spent = time.perf_counter() - start
+    scores = (ica_log_likelihood(unmixing, X @ unmixing.T) for X in (test, train))
+    filters = np.linalg.inv(unmixing).T @ pca.components_
+    cells = [*gabor_cells(filters), f"{spent:.0f}"]
+    return [*rows, exact_cells("ICA", *scores) + cells], filters
+
+
+def exact_cells(name, test, train):
+    return [name, f"{test:.2f}", "exact", f"{train:.2f}"]
+
+
+def model_row(name, best, filters, train, test, n_betas):
+    (forward, lower), (_, learned) = ends(best.rbm, train, test, train, n_betas=n_betas)
+    scores = [f"{score:.2f}" for score in (forward, lower, learned)]
+    return [name, *scores, *gabor_cells(filters), f"{best.seconds:.0f}"]
+
+
+def benchmark(pool, folder, scale, grids):
+    """The text of the page, and the filters of each model."""
+    pca, (train, valid, test) = whitened(folder, scale.per_picture)
+    rows, ica = reference_rows(pca, train, valid, test, scale.ica_steps)
+    filters, notes = {"ICA": ica}, []
+    for name, grid in grids.items():
+        best, tried = best_run(pool, train, valid, scale, grid)
+        # What a hidden unit adds to a row, in pixels of the whitened image.
+        filters[name] = best.rbm.variance_ * best.rbm.components_ @ pca.components_
+        rows.append(model_row(name, best, filters[name], train, test, scale.n_betas))
+        announce(*rows[-1])
+        notes.append(f"## {name}\n\n{tried}")
+    for name, known in known_filters(np.random.default_rng(0)).items():
+        rows.append([name, *[""] * 3, *gabor_cells(known), ""])
+    header = [
+        "model",
+        "test",
+        "test, lower end",
+        "training, lower end",
+        "Gabor share",
+        "median explained",
+        "seconds",
+    ]
+    text = (
+        f"{len(train):,} patches of {SIZE} × {SIZE} pixels, {len(valid):,} validation "
+        f"and {len(test):,} test patches from other pictures. Grey values are as "
+        "stored; the mean of a patch is taken away, and what is left is whitened in "
+        f"{train.shape[1]} dimensions. {N_HIDDEN} hidden units, batches of 100, "
+        f"{scale.n_epochs} epochs, one seed."
+        "\n\n"
+        "Log-likelihoods are means in nats a patch, of the whitened values. "
+        f"{BRACKET} In whitened coordinates the Gaussian of full covariance is that of "
+        "independent coordinates. ICA is complete, with logistic sources, of the "
+        "largest likelihood."
+        "\n\n"
+        "A filter is what a unit adds to the whitened image. It counts as a Gabor "
+        "function if one explains at least 80 % of its energy. The last two rows are "
+        "the same fits to Gabor functions of which a tenth of the energy is noise, and "
+        "to noise. Seconds are those of one fit with one thread."
+    )
+    return "\n\n".join([text, table(header, rows), *notes]), filters
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--quick", action="store_true")
+    args = parser.parse_args()
+    scale, grids = (QUICK, QUICK_GRIDS) if args.quick else (FULL, GRIDS)
+    with Parallel(args.jobs) as pool:
+        text, filters = benchmark(pool, args.data, scale, grids)
+    if args.quick:
+        print(text)
+        return
+    for name, shown in filters.items():
+        picture = f"natural-images-{name.lower().replace(' ', '-')}.png"
+        sheet(shown, RESULTS / picture)
+        text += f"\n\n## Filters of {name}\n\n![filters of {name}]({picture})"
+    report(
+        "natural-images",
+        "Patches of natural images",
+        text,
+        "python benchmarks/natural_images.py DATA",
+    )
+
+
+if __name__ == "__main__":
+    main()
