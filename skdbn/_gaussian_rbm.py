@@ -21,9 +21,9 @@ class GaussianRBM(RBM):
     familiar form, with v/σ² in the energy, they are σ² W, and
     ``rbm.variance_ * rbm.components_`` are the filters in units of the data.
 
-    Fits stay finite whatever the scale of a column: steps are divided by the variance,
-    the variances follow the second moments of all rows, and no step is longer than the
-    largest variance in any direction allows. Standardised columns are still the best to
+    Fits stay finite whatever the scale of a column: steps are divided by its variance,
+    the learned variances follow the second moments of all rows, and no step is longer
+    than the largest variance in any direction allows. Standardised columns are still the best to
     give it, with :class:`sklearn.preprocessing.StandardScaler`.
 
     Parameters

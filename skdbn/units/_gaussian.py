@@ -14,6 +14,7 @@ SMALLEST = 1e-4
 # Quadrature: the nodes are a standard deviation apart, which for Gaussians errs by
 # 2 exp(-2π²), and reach this many beyond the outermost mean.
 REACH = 7
+MOST_NODES = 10_000
 
 
 class Gaussian(Units):
@@ -23,8 +24,8 @@ class Gaussian(Units):
 
     The field couples to raw values; in the familiar form, with v/σ² in the energy, the
     weights are σ² times as large. Learned variances move through their logarithm. The
-    steps of weights and biases are divided by the variance, so that learning is the
-    same on every scale of the data. On the hidden side the variance is 1, unless it is
+    steps of weights and biases are divided by the variance of the data, so that
+    learning is the same on every scale. On the hidden side the variance is 1, unless it is
     a number: the weights have the scale. Beside hidden units without bounds nothing is
     learned: the variances are half of those of the data.
 
@@ -82,6 +83,7 @@ class Gaussian(Units):
             start = np.log(moments[2])
         self.log_variance_ = start.astype(dtype)
         self._lowest = self.log_variance_ + np.log(SMALLEST)
+        self._step_scale = np.exp(-self.log_variance_)
         self._learns = not fixed and moments is not None
         self._moments = moments
         self._n_units = n_units
@@ -113,7 +115,9 @@ class Gaussian(Units):
 
     @property
     def step_scale(self):
-        scale = self.precision
+        # By the variance from which it starts: that given the hidden units can become so
+        # small that steps in its unit go too far.
+        scale = self._step_scale
         return None if len(scale) == 1 and scale[0] == 1 else scale
 
     def base_energy(self, x):
@@ -228,7 +232,9 @@ class Gaussian(Units):
         precision = self._precision_of(coordinate)
         deviation = precision**-0.5
         low, high = (field / precision for field in felt.range(lambda f: f / precision))
-        n_nodes = 2 * REACH + 1 + int(np.ceil(((high - low) / deviation).max()))
+        n_steps = ((high - low) / deviation).max()
+        # So many only where a fit diverges, which is for others to say.
+        n_nodes = 2 * REACH + 1 + int(np.ceil(min(n_steps, MOST_NODES)))
         nodes = np.arange(-REACH, n_nodes - REACH)[:, None] * deviation + low
         log_weights = np.log(deviation) - 0.5 * precision * np.square(nodes)
         nodes, log_weights = (x.astype(own.dtype) for x in (nodes, log_weights))
