@@ -453,9 +453,9 @@ class RBM(
             reach = _largest_variance(some - visible_mean, machine.visible.step_scale)
             limit = LONGEST_STEP * np.sqrt(self.n_components / reach)
             auto_rate = min(auto_rate, LARGEST_RATE / reach)
-            if machine.hidden.tail is not None:
-                # Next to a norm of 1 all fluctuations are ten times as large.
-                auto_rate /= 10
+        if machine.hidden.tail is not None:
+            # Hidden units without bounds answer a step in proportion, or even more.
+            auto_rate /= 10
         sparsity = self._new_sparsity(machine, 0.1 / auto_rate)
         direction = Direction(gradient, centering, weight_decay, sparsity, limit)
         learning_rate = self.learning_rate

@@ -100,7 +100,8 @@ def log_partition(
     .. math:: p_\beta(v, h) \propto \exp\big((1 - \beta)\, v \cdot b^0
               + \beta\,(v \cdot b + h \cdot c + v W h)\big)
 
-    (Gaussian units move their precisions in the same way) and weighs them by the ratios of probability that they have passed. The mean of
+    (Gaussian units move their precisions in the same way) and weighs them by the ratios
+    of probability that they have passed. The mean of
     the weights is Z / Z₀; where chains miss a mode its logarithm is too small. The
     same walk backwards from states of the model gives Z₀ / Z, and so an estimate that
     tends to be too large [2]_: the two bracket log Z.

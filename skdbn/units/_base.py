@@ -22,9 +22,10 @@ class Units(BaseEstimator):
     All arrays are of shape (n_samples, n_units). To add a unit type, subclass and
     define :meth:`log_partition`, :meth:`mean`, :meth:`sample` and :meth:`link`, and
     :meth:`base_energy` where it is not zero; an instance can be given to
-    :class:`~skdbn.RBM` as it is. The other methods have defaults: types with finitely
-    many values define :meth:`n_states` and :meth:`states`, all others
-    :meth:`alternatives`, or there is no pseudo-likelihood. A type that learns arrays
+    :class:`~skdbn.RBM` as it is. Visible units also need :meth:`alternatives`, for the
+    pseudo-likelihood, and where values have no bounds :meth:`coordinate_base`. The other
+    methods have defaults: :meth:`n_states` and :meth:`states` give an exact normaliser
+    to types with finitely many values. A type that learns arrays
     of its own, such as variances, makes them in :meth:`start` and returns them as
     :attr:`params`.
 
