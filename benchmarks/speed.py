@@ -427,7 +427,7 @@ def unit_types(n_rows, repeats, batch=100, hidden=500):
                 mixed,
             ),
         }
-        ratios, times = paired_ratios(
+        ratios, _ = paired_ratios(
             {
                 name: lambda kind=kind, own=own, X=X: epoch_seconds(
                     lambda n: kind(n_iter=n, **(common | own)), X

@@ -40,7 +40,8 @@ class GaussianRBM(RBM):
         How the gradient of the likelihood is estimated: "cd", "pcd", "fpcd", "pt" or
         an object such as ``CD(n_steps=3)``; or "score-matching", which needs no
         samples. On nine sets of real and synthetic data "pcd" gave the best held-out
-        likelihood or one close to it, and "cd" lost up to 90 nats a row.
+        likelihood or one within 1.3 nats of it, "cd" lost up to 15, and all were better
+        than an independent Gaussian.
 
     learning_rate : float, Schedule or "auto", default="auto"
         Length of the steps, for gradients that are means over a batch and columns in
