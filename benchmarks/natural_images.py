@@ -47,7 +47,7 @@ class Scale(NamedTuple):
     ica_steps: int
 
 
-FULL = Scale(per_picture=1250, n_epochs=300, n_betas=10_000, ica_steps=200)
+FULL = Scale(per_picture=5000, n_epochs=30, n_betas=10_000, ica_steps=100)
 QUICK = Scale(per_picture=200, n_epochs=20, n_betas=400, ica_steps=20)
 
 
@@ -217,7 +217,7 @@ def sheet(filters, path):
 GRIDS = {
     "CD-1": dict(
         gradient=[CD()],
-        learning_rate=rates(0.05, 0.1),
+        learning_rate=rates(0.3, 0.5),
     ),
     "score matching": dict(
         gradient=[ScoreMatching(noise) for noise in (0.5, 0.7)],
