@@ -12,29 +12,37 @@ class Probe:
 
     They are drawn once, by a generator of their own. Their number follows the size of
     an epoch, of which a measurement may cost a few percent: a row costs three
-    products, and a pair of row and column about as much as half of one.
+    products, and a pair of row and column about as much as half of one, or twenty times
+    that where a value is integrated out. Units of several kinds are measured at the
+    same coordinates in all rows.
     """
 
     max_rows = 100
 
-    def __init__(self, X, rows, n_epoch_rows, rng, n_coordinates):
+    def __init__(self, X, rows, n_epoch_rows, rng, units):
         self.X = X
-        self.n_coordinates = n_coordinates
+        self.n_coordinates = n_coordinates = units.n_coordinates(X.shape[1])
         n_rows = min(len(rows), self.max_rows, max(10, n_epoch_rows // 50))
         self.rows = np.sort(rng.choice(rows, n_rows, replace=False))
         n_features = X.shape[1]
         n_columns = n_epoch_rows * n_features // (4000 * n_rows)
+        if units.n_states(n_features) == np.inf:
+            n_columns //= 20
         n_columns = min(max(1, n_columns), n_coordinates)
-        order = rng.random((n_rows, n_coordinates)).argsort(axis=1)
-        self.coordinates = order[:, :n_columns]
+        if units.one_kind:
+            order = rng.random((n_rows, n_coordinates)).argsort(axis=1)
+            self.coordinates = order[:, :n_columns].T
+        else:
+            self.coordinates = rng.permutation(n_coordinates)[:n_columns].tolist()
 
     def measure(self, machine):
         """Pseudo-log-likelihood and free energy of a row, squared error of a value."""
         v = as_float(self.X[self.rows], machine.weights.dtype)
         field = machine.hidden_field(v)
-        columns = self.coordinates.T
-        pseudo = sum(machine.log_conditional(v, field, i).mean() for i in columns)
-        pseudo *= self.n_coordinates / len(columns)
+        pseudo = sum(
+            machine.log_conditional(v, field, i).mean() for i in self.coordinates
+        )
+        pseudo *= self.n_coordinates / len(self.coordinates)
         free_energy = machine.free_energy(v, field).mean()
         error = machine.visible_mean(machine.hidden.mean(field, out=field))
         error -= v

@@ -324,13 +324,12 @@ class RBM(
             probe_rng = rng.spawn(1)[0]
             rows, held_out = self._split(X.shape[0], rng)
             training = self._start_training(X, rows, rng)
-            n_coordinates = training.machine.visible.n_coordinates(X.shape[1])
             probe = partial(
                 Probe,
                 X,
                 n_epoch_rows=len(rows),
                 rng=probe_rng,
-                n_coordinates=n_coordinates,
+                units=training.machine.visible,
             )
             context = self._init_callback_context(max_subtasks=self.n_iter)
             monitor = Monitor(
