@@ -119,6 +119,21 @@ def test_mean_is_derivative_of_log_partition(name, make_units):
 
 
 @every_type
+def test_pull_back_is_the_derivative_of_the_mean(name, make_units, rng):
+    field, step = spread_fields(name), 1e-4
+    units = make_units(name, width(name))
+    mean = units.mean(field)
+    weights = rng.normal(size=field.shape)
+    found = units.pull_back(weights.copy(), mean)
+    for i in range(width(name)):
+        shift = step * np.eye(width(name))[i]
+        upper, lower = (units.mean(field + s) for s in (shift, -shift))
+        expected = (weights * (upper - lower)).sum(axis=1) / (2 * step)
+        # As above; a rectified unit's field is found from its mean.
+        np.testing.assert_allclose(found[:, i], expected, rtol=1e-6, atol=1e-6)
+
+
+@every_type
 @both_dtypes
 def test_log_partition_change_is_the_difference(name, dtype, make_units, rng):
     n_units = 4 * width(name)

@@ -167,6 +167,27 @@ class Units(BaseEstimator):
         """
         raise NotImplementedError
 
+    def pull_back(self, error, mean):
+        """Turn derivatives by the means into derivatives by the fields, in place.
+
+        Each is multiplied by the derivative of the mean, which is the variance of the
+        unit. Back-propagation needs it of hidden units.
+
+        Parameters
+        ----------
+        error : ndarray of shape (n_samples, n_units)
+            Derivatives of a function of the means; overwritten.
+
+        mean : ndarray of shape (n_samples, n_units)
+            The means.
+
+        Returns
+        -------
+        error : ndarray of shape (n_samples, n_units)
+            The same array.
+        """
+        raise NotImplementedError
+
     # A layer of some width
 
     def start(self, n_units, moments=None, dtype=np.float64):

@@ -70,6 +70,11 @@ class Bernoulli(Units):
         np.tanh(out, out=out)
         return np.less(uniform(rng, out.shape, out.dtype, low=-1), out, out=out)
 
+    def pull_back(self, error, mean):
+        error *= mean
+        error *= 1 - mean
+        return error
+
     def link(self, mean):
         return logit(mean)
 

@@ -100,6 +100,11 @@ class Concatenated(Units):
             units.sample(own, rng, out=room, mean=known and known[i][1])
         return out
 
+    def pull_back(self, error, mean):
+        for units, own, of_units in self._split(error, mean):
+            units.pull_back(own, of_units)
+        return error
+
     def link(self, mean):
         fields = [units.link(own) for units, own in self._split(mean)]
         return np.concatenate(fields, axis=-1)

@@ -149,6 +149,10 @@ class Gaussian(Units):
         mean = self.mean(field, out) if mean is None else mean
         return np.add(mean, noise, out=noise if out is None else out)
 
+    def pull_back(self, error, mean):
+        error /= self.precision
+        return error
+
     def link(self, mean):
         return mean * self.precision
 

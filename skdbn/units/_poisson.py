@@ -82,6 +82,10 @@ class Poisson(Units):
         out[...] = rng.poisson(self.mean(field.astype(np.float64)))
         return out
 
+    def pull_back(self, error, mean):
+        error *= mean
+        return error
+
     def link(self, mean):
         return np.log(mean)
 

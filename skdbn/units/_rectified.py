@@ -97,20 +97,24 @@ class Rectified(Units):
         out = np.empty_like(field) if out is None else out
         return np.maximum(draws, 0, out=out, casting="same_kind")
 
+    def pull_back(self, error, mean):
+        error *= self._variance(self.link(mean), mean)
+        return error
+
     def link(self, mean):
         wide = np.asarray(mean, np.float64)
         field = wide - 1 / wide
         for _ in range(8):
             found = self.mean(field)
-            # The variance; far below 0 the distribution is an exponential one.
-            slope = np.where(
-                field < -100, np.square(found), 1 - found * (found - field)
-            )
-            field -= (found - wide) / slope
+            field -= (found - wide) / self._variance(field, found)
         return field.astype(mean.dtype, copy=False)
 
     def spread(self, n_units):
         return 1.0
+
+    def _variance(self, field, mean):
+        """The derivative of the mean; far below 0 units are exponential ones."""
+        return np.where(field < -100, np.square(mean), 1 - mean * (mean - field))
 
     def check_data(self, X, names):
         smallest, _ = column_range(X)

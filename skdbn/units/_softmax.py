@@ -96,6 +96,12 @@ class Softmax(Units):
         np.greater(passed[1:], passed[:-1], out=values[1:])
         return out
 
+    def pull_back(self, error, mean):
+        error *= mean
+        by_value = self._by_value(error)
+        by_value -= self._by_value(mean) * by_value.sum(axis=0)
+        return error
+
     def link(self, mean):
         return np.log(mean)
 

@@ -67,6 +67,10 @@ class Spin(Units):
         out -= 1
         return out
 
+    def pull_back(self, error, mean):
+        error *= 1 - np.square(mean)
+        return error
+
     def link(self, mean):
         return np.arctanh(mean)
 
