@@ -6,7 +6,8 @@
 DATA is a folder with ``mnist.npz`` (X_train, y_train, X_test, y_test, pixels as bytes),
 ``uci_binary.npz`` (<set>_train, <set>_valid, <set>_test of bits) and
 ``caltech101_silhouettes.npz`` (X_train, X_val of bits); the last part takes
-``spoken_digits.npz`` (logmel). Each part writes a page:
+``spoken_digits.npz`` (logmel), ``frey_faces.npz`` and ``olivetti_faces.npz`` (X, pixels).
+Each part writes a page:
 
 centered     the centered gradient against the plain one
 enhanced     the enhanced gradient against the centered one
@@ -385,6 +386,11 @@ def real_valued_sets(folder):
         sets[load.__name__[5:]] = scale(X[:, X.std(axis=0) > 0])
     with np.load(folder / "spoken_digits.npz") as data:
         sets["speech, frames"] = single(data["logmel"][:20000])
+    with np.load(folder / "frey_faces.npz") as data:
+        sets["Frey faces"] = single(data["X"])
+    with np.load(folder / "olivetti_faces.npz") as data:
+        faces = data["X"].reshape(-1, 32, 2, 32, 2).mean(axis=(2, 4))
+        sets["Olivetti faces"] = single(faces.reshape(-1, 1024))
     for name, X in sets.items():
         yield name, *train_test_split(X, random_state=0)
 

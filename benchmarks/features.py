@@ -239,7 +239,10 @@ def olivetti(folder):
     return np.split(X, np.searchsorted(person, [24, 32]))
 
 
-FACES = {"Frey": (frey, (28, 20)), "Olivetti": (olivetti, (32, 32))}
+FACES = {
+    "Frey": (frey, (28, 20), (1.0, "shared", "column")),
+    "Olivetti": (olivetti, (32, 32), (1.0, "column")),
+}
 FACE_GRID = list(
     ParameterGrid(dict(learning_rate=rates(0.01, 0.03, 0.1), n_iter=[100, 300]))
 )
@@ -326,13 +329,13 @@ def face_sheet(faces, shape, path):
 
 def faces(args, pool):
     rows, panels, tried = [], {}, {}
-    for name, (load, shape) in FACES.items():
+    for name, (load, shape, kinds) in FACES.items():
         learn, valid, test = load(args.data)
         X, test, restore = standardised(np.concatenate([learn, valid]), test)
         learn, valid, _ = standardised(learn, valid)
         for n in (10, 30, 100):
             rows.append([name, f"PCA, {n}", f"{pca_error(X, test, n):.2f}", *[""] * 4])
-        for variance in (1.0, "column"):
+        for variance in kinds:
             scores = scored(pool, FACE_GRID, face_score, learn, valid, variance)
             best = FACE_GRID[scores[:, 0].argmin()]
             runs, filters, drawn = seeded(
