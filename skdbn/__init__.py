@@ -3,6 +3,7 @@
 from . import evaluation, exceptions, gradients, schedules, units
 from ._bernoulli_rbm import BernoulliRBM
 from ._gaussian_rbm import GaussianRBM
+from ._imputer import BoltzmannImputer
 from ._mixed_rbm import MixedRBM
 from ._rbm import RBM
 from ._sparse_rbm import SparseRBM
@@ -12,6 +13,7 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "RBM",
     "BernoulliRBM",
+    "BoltzmannImputer",
     "GaussianRBM",
     "MixedRBM",
     "SparseRBM",

@@ -1,47 +1,17 @@
 """The RBM for tables whose columns are of different kinds."""
 
-import copy
-import sys
-import warnings
 from contextlib import contextmanager
-from itertools import groupby, pairwise
-from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.utils.validation import check_array, validate_data
 
-from ._numerics import column_mean, working_dtype
-from ._rbm import DTYPES, RBM, listed
+from ._encoding import Encoding, is_frame, joined, with_index_of
+from ._incomplete import nan_places
+from ._numerics import DTYPES, column_mean
+from ._rbm import RBM
 from ._sklearn import StrOptions
-from .exceptions import DataRangeWarning
-from .units import REGISTRY, Bernoulli, Concatenated, Softmax
-
-# Units whose values are whole numbers, so that samples keep the type of a column.
-WHOLE = ("bernoulli", "spin", "poisson", "softmax")
-
-
-class Variable(NamedTuple):
-    """What the units stand for: a column, or a group of one-hot columns."""
-
-    columns: tuple
-    kind: str
-    categories: tuple | None = None
-
-    @property
-    def width(self):
-        """The number of units; a single category says nothing and has none."""
-        if self.categories is None:
-            return len(self.columns)
-        return len(self.categories) if len(self.categories) > 1 else 0
-
-    @property
-    def names(self):
-        """What to call the units."""
-        if self.categories is None:
-            return list(self.columns)
-        names = [f"{self.columns[0]}={category}" for category in self.categories]
-        return names[: self.width]
+from ._start import check_scale
+from .units import Bernoulli, Concatenated
 
 
 class MixedRBM(RBM):
@@ -67,7 +37,8 @@ class MixedRBM(RBM):
 
     A category that was not there in :meth:`fit`, or a group that is 0 in all of its
     columns, is no error later on: a warning tells of it, and the frequencies of the
-    categories in the training data take its place. Missing values are an error.
+    categories in the training data take its place. Missing values, NaN or None, are
+    learned around, and :meth:`impute` fills them in.
 
     A model of a DataFrame returns DataFrames from :meth:`sample`, :meth:`gibbs`,
     :meth:`inverse_transform` and :meth:`reconstruct`. In place of a DataFrame with
@@ -299,11 +270,14 @@ class MixedRBM(RBM):
         Raises
         ------
         ValueError
-            If values are missing or do not fit the units, or if the fit diverges. The
+            If values do not fit the units, or if the fit diverges. The
             estimator is then left as it was.
         """
+        return self._fit(X, y)
+
+    def _fit(self, X, y=None, machine=None, keeps_interrupted=True):
         with _restoring_encoding(self):
-            return super().fit(X, y)
+            return super()._fit(X, y, machine, keeps_interrupted)
 
     def partial_fit(self, X, y=None):
         """Go on learning: one sweep over the rows of X, in minibatches.
@@ -327,7 +301,7 @@ class MixedRBM(RBM):
         Raises
         ------
         ValueError
-            If values are missing or do not fit the units, if X has not the columns of
+            If values do not fit the units, if X has not the columns of
             the first call, or if the fit diverges. The model is then left as it was.
         """
         with _restoring_encoding(self):
@@ -363,7 +337,7 @@ class MixedRBM(RBM):
         X : {DataFrame, ndarray} of shape (n_samples, n_features)
             ``inverse_transform(transform(X))``, with the index of X.
         """
-        return _with_index_of(X, super().reconstruct(X))
+        return with_index_of(X, super().reconstruct(X))
 
     def gibbs(self, v):
         """One sweep of Gibbs sampling: h from v, then v from h.
@@ -381,9 +355,11 @@ class MixedRBM(RBM):
             The rows after the sweep, with the index of `v`.
         """
         rows = super().gibbs(v)
-        return _with_index_of(v, self._encoding.decode(rows))
+        return with_index_of(v, self._encoding.decode(rows))
 
-    def sample(self, n_samples=1, *, n_steps=1000, random_state=None):
+    def sample(
+        self, n_samples=1, *, n_steps=1000, tempering=1, trace=None, random_state=None
+    ):
         """Draw rows from the model, each at the end of a Gibbs chain of its own.
 
         The chains start from units that feel only their biases, and take time to
@@ -397,6 +373,15 @@ class MixedRBM(RBM):
         n_steps : int, default=1000
             Number of Gibbs sweeps.
 
+        tempering : int, default=1
+            Number of temperatures. With more than one each chain changes places with
+            companions at higher temperatures, where it is free to move to another
+            mode: for models whose chains stay where they are. It takes so many times as
+            long.
+
+        trace : int, default=None
+            Return each state after so many sweeps; None returns the last one only.
+
         random_state : int, RandomState instance or None, default=None
             None goes on in the estimator's own stream of random numbers, so that the
             next call draws other rows.
@@ -404,381 +389,184 @@ class MixedRBM(RBM):
         Returns
         -------
         X : {DataFrame, ndarray} of shape (n_samples, n_features)
-            The rows, with the columns of the training data.
+            The rows, with the columns of the training data. With `trace` there are
+            n_steps // trace of such tables, in a list or an array.
+
+        Raises
+        ------
+        ValueError
+            If a number is not an int of at least 1, or `trace` is above `n_steps`.
         """
-        rows = super().sample(n_samples, n_steps=n_steps, random_state=random_state)
-        return self._encoding.decode(rows)
+        rows = super().sample(
+            n_samples,
+            n_steps=n_steps,
+            tempering=tempering,
+            trace=trace,
+            random_state=random_state,
+        )
+        if trace is None:
+            return self._encoding.decode(rows)
+        tables = [self._encoding.decode(state) for state in rows]
+        return tables if is_frame(tables[0]) else np.stack(tables)
 
-    def _validate_training_data(self, X, reset):
-        X = self._validate(X, reset=reset, order="C")
-        visible, _ = self._new_units()
-        visible.start(X.shape[1]).check_data(X, self._encoding.unit_names)
-        return X
+    def conditional_sample(
+        self, X, mask=None, *, n_steps=100, tempering=1, random_state=None
+    ):
+        """Draw the missing values of each row, given the others.
 
-    def _validate(self, X, reset=False, order=None):
+        By a Gibbs chain for each row, in which the known values are clamped.
+
+        Parameters
+        ----------
+        X : {DataFrame, array-like} of shape (n_samples, n_features)
+            Rows of data. Of a group of columns of which one is 1, everything is known if
+            the 1 is; otherwise nothing may be.
+
+        mask : array-like of bool of shape (n_samples, n_features), default=None
+            True where a value is unknown; NaN and None are unknown, too.
+
+        n_steps : int, default=100
+            Number of Gibbs sweeps.
+
+        tempering : int, default=1
+            Number of temperatures. With more than one each chain changes places with
+            companions at higher temperatures, where it is free to move to another
+            mode. It takes so many times as long.
+
+        random_state : int, RandomState instance or None, default=None
+            None goes on in the estimator's own stream of random numbers, so that the
+            next call draws other values.
+
+        Returns
+        -------
+        X : {DataFrame, ndarray} of shape (n_samples, n_features)
+            The rows with the missing values drawn, and the known ones as they are.
+
+        Raises
+        ------
+        ValueError
+            If `mask` is not boolean or not of the shape of X, or if the known values of
+            a group are impossible or leave open which of them is 1.
+
+        Warns
+        -----
+        EstimateWarning
+            If nothing is known of a row: it follows the model's own distribution.
+        """
+        return super().conditional_sample(
+            X, mask, n_steps=n_steps, tempering=tempering, random_state=random_state
+        )
+
+    def impute(self, X, *, n_samples=100, n_steps=100, tempering=1, random_state=None):
+        """Fill in the missing values of each row, given the others.
+
+        Numbers are means over the states of a Gibbs chain with the known values clamped,
+        and those of binary columns probabilities; categories are the most probable ones.
+
+        Parameters
+        ----------
+        X : {DataFrame, array-like} of shape (n_samples, n_features)
+            Rows of data, with NaN or None for missing values. Of a group of columns of
+            which one is 1, everything is known if the 1 is; otherwise nothing may be.
+
+        n_samples : int, default=100
+            Number of states of the chain of a row, over which the mean is taken. 1
+            returns a draw in place of a mean, as :meth:`conditional_sample` does.
+
+        n_steps : int, default=100
+            Number of Gibbs sweeps before the first of these states; one is between two
+            of them.
+
+        tempering : int, default=1
+            Number of temperatures. With more than one each chain changes places with
+            companions at higher temperatures, where it is free to move to another
+            mode. It takes so many times as long.
+
+        random_state : int, RandomState instance or None, default=None
+            None goes on in the estimator's own stream of random numbers, so that the
+            next call draws other states.
+
+        Returns
+        -------
+        X : {DataFrame, ndarray} of shape (n_samples, n_features)
+            The rows without missing values, and the known values as they are.
+
+        Raises
+        ------
+        ValueError
+            If the known values of a group are impossible or leave open which of them is
+            1.
+
+        Warns
+        -----
+        EstimateWarning
+            If nothing is known of a row: its means are those of the model.
+        """
+        return super().impute(
+            X,
+            n_samples=n_samples,
+            n_steps=n_steps,
+            tempering=tempering,
+            random_state=random_state,
+        )
+
+    def _validate(self, X, reset=False, order=None, allow_nan=False):
         """The values of the visible units for each row."""
+        X = self._validate_table(X, reset, order)
+        return X if allow_nan else self._refuse_nan(X)
+
+    def _validate_table(self, X, reset, order):
         if not reset and self._encoding.is_encoded(X):
-            X = check_array(X, accept_sparse="csr", dtype=DTYPES)
+            X = check_array(
+                X, accept_sparse="csr", dtype=DTYPES, ensure_all_finite="allow-nan"
+            )
             return self._encoding.fill(X)
-        if _is_frame(X):
+        if is_frame(X):
             validate_data(self, X, skip_check_array=True, reset=reset)
             if not len(X):
                 raise ValueError(f"X has 0 samples (shape {X.shape}): give rows.")
         elif not reset and self._encoding.needs_frame:
             raise ValueError(
                 f"X is no DataFrame, and {type(self).__name__} was fitted to one with "
-                f"the columns {_joined(self._encoding.names)}. Give a DataFrame, or an "
+                f"the columns {joined(self._encoding.names)}. Give a DataFrame, or an "
                 f"array of what its {self._encoding.width} units see."
             )
         else:
-            X = super()._validate(X, reset, order)
+            X = super()._validate(X, reset, order, allow_nan=True)
         if not reset:
             return self._encoding.fill(self._encoding.encode(X))
-        self._encoding = _Encoding(X, self.units)
+        self._encoding = Encoding(X, self.units)
         self.units_ = self._encoding.variables
         X = self._encoding.encode(X)
-        self._encoding.frequencies = column_mean(X)
+        self._encoding.frequencies = column_mean(X, unknown=nan_places(X))
         return X
+
+    def _unit_names(self, n_units):
+        return self._encoding.unit_names
+
+    def _as_data(self, rows, means=False):
+        return self._encoding.decode(rows, means)
+
+    def _merged(self, X, rows, means):
+        if self._encoding.is_encoded(X):
+            return self._encoding.decode(rows, means)
+        return with_index_of(X, self._encoding.merge(X, rows, means))
 
     def _new_units(self):
         return self._encoding.new_units(), Bernoulli()
 
     def _check_scale(self, mean, variance, constant):
         """Hint at real-valued columns that are constant or not standardised."""
-        names = self._encoding.unit_names
         kinds = [v.kind for v in self._encoding.variables for _ in range(v.width)]
-        real = np.array([kind == "gaussian" for kind in kinds])
-        constant = constant & real
-        if constant.any():
-            _warn(
-                f"Columns of X are constant: {listed(names, constant)}. They are given "
-                "the variance of an average column; better leave them out."
-            )
-        deviation = np.sqrt(variance)
-        far = (deviation < 0.1) | (deviation > 10) | (np.abs(mean) > 3 * deviation)
-        far &= real & ~constant
-        if far.any():
-            first = np.flatnonzero(far)[0]
-            _warn(
-                f"{far.sum()} columns of X are not standardised: column {names[first]} "
-                f"has mean {mean[first]:.3g} and standard deviation "
-                f"{deviation[first]:.3g}. Real-valued units learn best from mean 0 and "
-                "standard deviation 1: put sklearn.preprocessing.StandardScaler "
-                "before, in a ColumnTransformer with remainder='passthrough' and, to "
-                "keep categories, set_output(transform='pandas')."
-            )
-
-
-class _Encoding:
-    """How the columns of a table become the values of units, and back.
-
-    Columns keep their order. An array of which no column is encoded is what the units
-    see as it is.
-    """
-
-    def __init__(self, X, units):
-        frame = _is_frame(X)
-        self.names = list(X.columns) if frame else list(range(X.shape[1]))
-        if len(set(self.names)) < len(self.names):
-            raise ValueError(f"X has several columns of one name: {self.names}.")
-        # Without rows it keeps the names and types of the columns only.
-        self.template = copy.deepcopy(X[:0]) if frame else None
-        self.parts = None
-        if isinstance(units, dict | str):
-            chosen = {} if isinstance(units, str) else units
-            self.variables = _find_variables(X, self.names, chosen)
-        else:
-            self.parts = units.parts if isinstance(units, Concatenated) else list(units)
-            self.variables = _described_variables(self.names, self.parts)
-        ends = np.cumsum([0, *(variable.width for variable in self.variables)])
-        self.places = [slice(*place) for place in pairwise(ends.tolist())]
-        self.width = int(ends[-1])
-        if self.width == 0:
-            raise ValueError(
-                "X has nothing to learn: each column has a single category only."
-            )
-        self.unit_names = [name for v in self.variables for name in v.names]
-        self.has_categories = any(v.categories is not None for v in self.variables)
-        # Of each unit in the training data, of which those of groups are used.
-        self.frequencies = None
-
-    @property
-    def needs_frame(self):
-        return self.has_categories and self.template is not None
-
-    def new_units(self):
-        """Fresh units for all variables; neighbours of one kind are one part."""
-        if self.parts is not None:
-            return Concatenated(self.parts)
-        parts = []
-        for (kind, n_values), same in groupby(
-            (v for v in self.variables if v.width),
-            lambda v: (v.kind, v.width if v.kind == "softmax" else None),
-        ):
-            width = sum(variable.width for variable in same)
-            parts.append((kind if n_values is None else Softmax(n_values), width))
-        return Concatenated(parts)
-
-    def is_encoded(self, X):
-        """Whether X is an array of what the units see, as from an earlier call."""
-        shape = getattr(X, "shape", ())
-        return (
-            self.has_categories
-            and not _is_frame(X)
-            and shape[1:] == (self.width,)
-            and (self.needs_frame or self.width != len(self.names))
+        check_scale(
+            self._encoding.unit_names,
+            np.array([kind == "gaussian" for kind in kinds]),
+            mean,
+            variance,
+            constant,
+            "before, in a ColumnTransformer with remainder='passthrough' and, to keep "
+            "categories, set_output(transform='pandas')",
         )
-
-    def encode(self, X):
-        """What the units see, but with zeros for categories that are unknown."""
-        if not _is_frame(X) and not self.has_categories:
-            return X
-        names = list(X.columns) if _is_frame(X) else self.names
-        X = X.tocsc() if issparse(X) else X
-        blocks, i = [], 0
-        for variable in self.variables:
-            for name in variable.columns:
-                values = _values(X, i, names[i])
-                if variable.categories is None:
-                    blocks.append(_numbers(values, variable.kind, name)[:, None])
-                else:
-                    blocks.append(_one_hot(values, variable))
-                i += 1
-        encoded = np.hstack(blocks)
-        return encoded if encoded.dtype in DTYPES else encoded.astype(np.float64)
-
-    def fill(self, X):
-        """X with the frequencies of the training data where a group is all zero."""
-        for variable, place in zip(self.variables, self.places, strict=True):
-            if variable.kind != "softmax" or not variable.width:
-                continue
-            own = X[:, place]
-            empty = np.flatnonzero(np.asarray((own != 0).sum(axis=1)).ravel() == 0)
-            if len(empty):
-                if variable.categories is None:
-                    _warn(
-                        f"Columns {_joined(variable.columns)} of X are a group of "
-                        f"which one is 1, and in {len(empty)} rows all are 0, as for a "
-                        "category that is unknown. The frequencies of the training "
-                        "data take its place."
-                    )
-                # A copy, since X can be the caller's own.
-                X = X.astype(working_dtype(X))
-                X = X.tolil() if issparse(X) else X
-                columns = range(place.start, place.stop)
-                X[np.ix_(empty, columns)] = self.frequencies[place]
-                X = X.tocsr() if issparse(X) else X
-            Softmax(variable.width).check_data(X[:, place], self.unit_names[place])
-        return X
-
-    def decode(self, X, means=False):
-        """Rows of the table that was fitted, from values or means of the units."""
-        if self.template is None and not self.has_categories:
-            return X
-        # Means and real values are floats, whatever the type of the column was.
-        columns, as_before = {}, set()
-        for variable, place in zip(self.variables, self.places, strict=True):
-            own = X[:, place]
-            if variable.categories is None:
-                columns |= zip(variable.columns, own.T, strict=True)
-                if not means and variable.kind in WHOLE:
-                    as_before.update(variable.columns)
-            else:
-                best = own.argmax(axis=1) if variable.width else np.zeros(len(X), int)
-                (name,) = variable.columns
-                columns[name] = [variable.categories[i] for i in best.tolist()]
-                as_before.add(name)
-        if self.template is None:
-            return np.column_stack(list(columns.values())).astype(X.dtype)
-        frame = type(self.template)(columns)
-        types = zip(self.names, self.template.dtypes, strict=True)
-        types = {name: dtype for name, dtype in types if name in as_before}
-        return (frame.astype if hasattr(frame, "astype") else frame.cast)(types)
-
-
-def _find_variables(X, names, chosen):
-    """The kind of each column of X, as chosen or as its values look."""
-    kinds = sorted(REGISTRY)
-    for name, kind in chosen.items():
-        if name not in names:
-            raise ValueError(
-                f"units has {name!r}, which is no column of X. Its columns are "
-                f"{_joined(names)}."
-            )
-        if kind not in kinds:
-            raise ValueError(
-                f"units={{{name!r}: {kind!r}}}: take one of {', '.join(kinds)}."
-            )
-    X = X.tocsc() if issparse(X) else X
-    n_rows, found, ones = X.shape[0], [], []
-    for i, name in enumerate(names):
-        values = _values(X, i, name)
-        kind = chosen.get(name) or _guess(X, values, name)
-        categories = None
-        if kind == "softmax":
-            categories = _categories(X, values, name)
-        else:
-            values = _numbers(values, kind, name)
-        found.append(Variable((name,), kind, categories))
-        guessed = kind == "bernoulli" and name not in chosen
-        ones.append(int(values.sum()) if guessed else None)
-    variables, start = [], 0
-    while start < len(names):
-        end = _group_end(ones, start, n_rows)
-        if end and _adds_up(_values(X, i, names[i]) for i in range(start, end)):
-            variables.append(Variable(tuple(names[start:end]), "softmax"))
-            start = end
-        else:
-            variables.append(found[start])
-            start += 1
-    return variables
-
-
-def _group_end(ones, start, n_rows):
-    """Where columns from the first on have a 1 for each row, if they do.
-
-    `ones` has the number of ones of each column, None where it is no candidate.
-    """
-    total = 0
-    for end in range(start, len(ones)):
-        # A column of ones is a group by itself, and not random.
-        if ones[end] is None or ones[end] == n_rows:
-            return None
-        total += ones[end]
-        if total >= n_rows:
-            return end + 1 if total == n_rows else None
-    return None
-
-
-def _adds_up(columns):
-    return (sum(values.astype(np.float64) for values in columns) == 1).all()
-
-
-def _described_variables(names, parts):
-    """The variables of which the parts of Concatenated units tell."""
-    resolved = Concatenated(parts)._resolved()
-    n_described = sum(width for _, width in resolved)
-    if n_described != len(names):
-        raise ValueError(
-            f"units describes {n_described} columns, but X has {len(names)}. Give each "
-            "column a unit, in their order."
-        )
-    variables, start = [], 0
-    for units, width in resolved:
-        units.start(width)
-        n_values = units.n_values if isinstance(units, Softmax) else 1
-        kind = type(units).__name__.lower()
-        for first in range(start, start + width, n_values):
-            variables.append(Variable(tuple(names[first : first + n_values]), kind))
-        start += width
-    return variables
-
-
-def _guess(X, values, name):
-    if values.dtype == object or _dtype_categories(X, name) is not None:
-        return "softmax"
-    return "bernoulli" if ((values == 0) | (values == 1)).all() else "gaussian"
-
-
-def _dtype_categories(X, name):
-    """The categories that the type of a column knows of, or None."""
-    categories = getattr(X[name].dtype, "categories", None) if _is_frame(X) else None
-    # Some types of polars have an object in place of the categories.
-    return list(categories) if hasattr(categories, "__len__") else None
-
-
-def _categories(X, values, name):
-    known = _dtype_categories(X, name)
-    if known is not None:
-        return tuple(known)
-    try:
-        return tuple(sorted(set(values.tolist())))
-    except TypeError as error:
-        raise ValueError(
-            f"Column {name} of X has values that are no categories: {error}. Take "
-            "strings."
-        ) from error
-
-
-def _values(X, i, name):
-    """The values of a column, as an array of numbers or of objects."""
-    if not _is_frame(X):
-        return X[:, [i]].toarray().ravel() if issparse(X) else X[:, i]
-    column = X[name]
-    missing = np.asarray(column.isna() if hasattr(column, "isna") else column.is_null())
-    if missing.any():
-        raise ValueError(
-            f"Column {name} of X has {missing.sum()} missing values. Fill them, with "
-            "sklearn.impute.SimpleImputer for example, or make them a category."
-        )
-    values = np.asarray(column, dtype=getattr(column.dtype, "numpy_dtype", None))
-    if values.dtype.kind in "mMc":
-        raise ValueError(
-            f"Column {name} of X has values of type {values.dtype}, for which there "
-            "are no units. Make it numbers or categories."
-        )
-    return values if values.dtype.kind in "biuf" else values.astype(object)
-
-
-def _numbers(values, kind, name):
-    if values.dtype == object:
-        try:
-            values = values.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"Column {name} of X is for {kind} units, which take numbers: {error}. "
-                f"Make it numbers, or take units={{{name!r}: 'softmax'}} for "
-                "categories."
-            ) from error
-    finite = np.isfinite(values)
-    if not finite.all():
-        raise ValueError(
-            f"Column {name} of X has {values[~finite][0]}: give finite numbers, of "
-            "at most 1.8e308 in size."
-        )
-    return values
-
-
-def _one_hot(values, variable):
-    """A column for each category; rows of an unknown one are zero, with a warning."""
-    place = {category: i for i, category in enumerate(variable.categories)}
-    values = values.tolist()
-    codes = np.array([place.get(value, -1) for value in values])
-    if (codes < 0).any():
-        unknown = dict.fromkeys(v for v in values if v not in place)
-        _warn(
-            f"Column {variable.columns[0]} of X has categories that the fit has not "
-            f"seen: {_joined(map(repr, unknown))}, in {(codes < 0).sum()} rows. The "
-            "frequencies of the training data take their place. To give them units, "
-            "fit to a column whose dtype has all categories."
-        )
-    return codes[:, None] == np.arange(variable.width)
-
-
-def _is_frame(X):
-    """Whether X is a DataFrame, of pandas or polars, neither of which is imported."""
-    return hasattr(X, "columns") and hasattr(X, "dtypes")
-
-
-def _with_index_of(X, rows):
-    """The rows with the index of X, where both have one."""
-    if _is_frame(X) and hasattr(X, "index") and hasattr(rows, "index"):
-        rows.index = X.index
-    return rows
-
-
-def _joined(names, most=10):
-    names = [str(name) for name in names]
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def _warn(message):
-    """A DataRangeWarning at the line from which the package was called."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back and frame.f_globals["__name__"].startswith(("skdbn", "sklearn")):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, DataRangeWarning, stacklevel=level)
 
 
 @contextmanager

@@ -14,13 +14,15 @@ class Probe:
     an epoch, of which a measurement may cost a few percent: a row costs three
     products, and a pair of row and column about as much as half of one, or twenty times
     that where a value is integrated out. Units of several kinds are measured at the
-    same coordinates in all rows.
+    same coordinates in all rows. What is `unknown` is not measured, and has its mean
+    field where other values are.
     """
 
     max_rows = 100
 
-    def __init__(self, X, rows, n_epoch_rows, rng, units):
+    def __init__(self, X, rows, n_epoch_rows, rng, units, unknown=None):
         self.X = X
+        self.unknown = unknown
         self.n_coordinates = n_coordinates = units.n_coordinates(X.shape[1])
         n_rows = min(len(rows), self.max_rows, max(10, n_epoch_rows // 50))
         self.rows = np.sort(rng.choice(rows, n_rows, replace=False))
@@ -38,19 +40,33 @@ class Probe:
     def measure(self, machine):
         """Pseudo-log-likelihood and free energy of a row, squared error of a value."""
         v = as_float(self.X[self.rows], machine.weights.dtype)
+        unknown = None
+        if self.unknown is not None:
+            unknown = self.unknown[self.rows]
+            v = machine.mean_field(v, unknown)
         field = machine.hidden_field(v)
-        pseudo = sum(
-            machine.log_conditional(v, field, i).mean() for i in self.coordinates
-        )
-        pseudo *= self.n_coordinates / len(self.coordinates)
+        logs = [machine.log_conditional(v, field, i) for i in self.coordinates]
+        if unknown is not None:
+            known = [~_at(unknown, machine.visible, i) for i in self.coordinates]
+            logs = [log[own] for log, own in zip(logs, known, strict=True) if own.any()]
+        pseudo = sum(log.mean() for log in logs)
+        pseudo *= self.n_coordinates / max(1, len(logs))
         free_energy = machine.free_energy(v, field).mean()
         error = machine.visible_mean(machine.hidden.mean(field, out=field))
         error -= v
+        if unknown is not None:
+            error = error[~unknown]
         return {
             "pseudo_likelihood": float(pseudo),
             "reconstruction_error": float(np.square(error, out=error).mean()),
             "free_energy": float(free_energy),
         }
+
+
+def _at(unknown, units, coordinate):
+    """Whether a coordinate, one for all rows or one for each, is unknown."""
+    first = units.columns(coordinate)[..., 0]
+    return unknown[np.arange(len(unknown)), first]
 
 
 class Guard:
@@ -68,7 +84,8 @@ class Guard:
         """Raise a ValueError if a parameter is not finite."""
         # The sum of an array is finite only if all of it is, and needs no mask.
         if not all(np.isfinite(array.sum()) for array in machine.params):
-            learning_rate, _ = self.optimizer.rates(epoch)
+            optimizer = self.optimizer
+            learning_rate = optimizer.learning_rate(epoch, optimizer.n_iter)
             raise ValueError(
                 f"The fit diverged in epoch {epoch + 1} at learning_rate="
                 f"{learning_rate:.3g}: a parameter is no longer finite. Take a smaller "

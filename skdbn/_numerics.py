@@ -5,6 +5,9 @@ from numbers import Integral
 import numpy as np
 from scipy.sparse import issparse
 
+# These stay as they are; all other data become float64.
+DTYPES = [np.float64, np.float32, np.bool_, np.uint8, np.int8]
+
 # Size of a block that is read once, and of one that is multiplied with the weights,
 # which BLAS packs anew for each.
 READ_ELEMENTS = 2**17
@@ -53,19 +56,34 @@ def blocks(X, width, dtype, rows=None, size=PRODUCT_ELEMENTS):
         yield part, block.astype(dtype) if thin else as_float(block, dtype)
 
 
-def column_mean(X, rows=None):
-    """Mean of each column as a float64 array, X dense or sparse."""
+def column_mean(X, rows=None, unknown=None):
+    """Mean of each column as a float64 array, X dense or sparse.
+
+    Of a dense X, `unknown` says which values do not count. Where none counts the mean is
+    the first value of the column.
+    """
     total = np.zeros(X.shape[1])
     dtype = working_dtype(X)
-    for _, block in blocks(X, X.shape[1], dtype, rows, READ_ELEMENTS):
+    for part, block in blocks(X, X.shape[1], dtype, rows, READ_ELEMENTS):
+        if unknown is not None:
+            block = np.where(unknown[_index(rows, part)], 0, block)
         total += np.asarray(block.sum(axis=0)).ravel()
-    return total / (X.shape[0] if rows is None else len(rows))
+    if unknown is None:
+        return total / _n_rows(X, rows)
+    count = _n_known(unknown, rows)
+    return np.where(count, total / np.maximum(count, 1), X[0])
 
 
 def check_count(name, value):
     """Raise a ValueError unless the value is an int of at least 1."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name}={value!r}: take an int of at least 1.")
+
+
+def check_counts(**values):
+    """Raise a ValueError unless all values are ints of at least 1."""
+    for name, value in values.items():
+        check_count(name, value)
 
 
 def takes_only(X, values):
@@ -83,13 +101,33 @@ def column_range(X):
     return tuple(end(axis=0).toarray().ravel() for end in (X.min, X.max))
 
 
-def column_variance(X, mean, rows=None):
-    """Mean squared distance of each column from its mean, as a float64 array."""
+def column_variance(X, mean, rows=None, unknown=None):
+    """Mean squared distance of each column from its mean, as a float64 array.
+
+    `unknown` is as for :func:`column_mean`.
+    """
     total = np.zeros(X.shape[1])
-    for _, block in blocks(X, X.shape[1], np.float64, rows, READ_ELEMENTS):
+    for part, block in blocks(X, X.shape[1], np.float64, rows, READ_ELEMENTS):
         block = block.toarray() if issparse(block) else block
+        if unknown is not None:
+            block = np.where(unknown[_index(rows, part)], mean, block)
         total += np.square(block - mean).sum(axis=0)
-    return total / (X.shape[0] if rows is None else len(rows))
+    if unknown is None:
+        return total / _n_rows(X, rows)
+    return total / np.maximum(_n_known(unknown, rows), 1)
+
+
+def _index(rows, part):
+    """The rows of a block."""
+    return part if rows is None else rows[part]
+
+
+def _n_rows(X, rows):
+    return X.shape[0] if rows is None else len(rows)
+
+
+def _n_known(unknown, rows):
+    return (~(unknown if rows is None else unknown[rows])).sum(axis=0)
 
 
 def positive_variance(variance, mean):

@@ -1,8 +1,11 @@
-"""Gradient ascent with momentum: the only code that writes to parameters."""
+"""Steps along a direction: the only code that writes to parameters."""
 
 import numpy as np
 
 from . import schedules
+
+# Elements that are worked on at a time, so that they stay in the processor's cache.
+PIECE = 2**15
 
 
 class SGD:
@@ -35,12 +38,86 @@ class SGD:
 
     def step(self, params, direction, momentum=0.0):
         """Move the parameters; `direction` includes the learning rate."""
-        if self._keeps_velocity:
-            if self._velocity is None:
-                self._velocity = [np.zeros_like(array) for array in params]
-            for velocity, change in zip(self._velocity, direction, strict=True):
-                velocity *= momentum
-                velocity += change
-            direction = self._velocity
-        for array, change in zip(params, direction, strict=True):
+        if not self._keeps_velocity:
+            for array, change in zip(params, direction, strict=True):
+                array += change
+            return
+        if self._velocity is None:
+            self._velocity = [np.zeros_like(array) for array in params]
+        for array, velocity, change in pieces(params, self._velocity, direction):
+            velocity *= momentum
+            velocity += change
+            array += velocity
+
+
+class Adam:
+    """Steps whose length does not depend on the scale of the gradient.
+
+    Parameters
+    ----------
+    learning_rate : float or Schedule
+        Length of the steps: a number, or a function of the epochs done and planned.
+
+    beta_1, beta_2 : float
+        What the running means of the gradient and of its square keep in a step.
+
+    epsilon : float
+        Added to the root of the mean square.
+
+    n_iter : int
+        The number of epochs planned.
+
+    References
+    ----------
+    .. [1] Kingma, D. P. and Ba, J. (2015). Adam: a method for stochastic optimization.
+       ICLR.
+    """
+
+    def __init__(self, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8, n_iter=1):
+        self.learning_rate = schedules.resolve("learning_rate", learning_rate, n_iter)
+        self.beta_1 = float(beta_1)
+        self.beta_2 = float(beta_2)
+        self.epsilon = float(epsilon)
+        self.n_iter = n_iter
+        self._n_steps = 0
+        self._mean = self._square = None
+
+    def rates(self, epoch):
+        """The factor of the direction, 1, and the learning rate, which comes later."""
+        return 1.0, self.learning_rate(epoch, self.n_iter)
+
+    def step(self, params, direction, rate):
+        """Move the parameters."""
+        if self._mean is None:
+            self._mean = [np.zeros_like(array) for array in params]
+            self._square = [np.zeros_like(array) for array in params]
+        self._n_steps += 1
+        correction = (1 - self.beta_2**self._n_steps) ** 0.5
+        factor = rate * correction / (1 - self.beta_1**self._n_steps)
+        epsilon = self.epsilon * correction
+        for array, mean, square, change in pieces(
+            params, self._mean, self._square, direction
+        ):
+            # The running sums lack the factors (1 − β), which come with the step.
+            mean *= self.beta_1
+            mean += change
+            square *= self.beta_2
+            np.square(change, out=change)
+            square += change
+            np.sqrt(square, out=change)
+            change *= (1 - self.beta_2) ** 0.5
+            change += epsilon
+            np.divide(mean, change, out=change)
+            change *= factor * (1 - self.beta_1)
             array += change
+
+
+def pieces(*groups):
+    """Matching pieces of matching arrays, one group of arrays for each result."""
+    for arrays in zip(*groups, strict=True):
+        if not all(array.flags.c_contiguous for array in arrays):
+            yield arrays
+            continue
+        flat = [array.reshape(-1) for array in arrays]
+        for start in range(0, flat[0].size, PIECE):
+            yield [array[start : start + PIECE] for array in flat]

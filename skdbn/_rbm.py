@@ -3,7 +3,6 @@
 import copy
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from numbers import Integral, Real
 
@@ -16,45 +15,33 @@ from sklearn.base import (
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from . import gradients, schedules, units
+from ._incomplete import (
+    Fills,
+    check_columns,
+    drawn,
+    hidden_by,
+    mean_field_blocks,
+    nan_places,
+    warn_of_empty_rows,
+    with_neutral_values,
+)
 from ._monitoring import Guard, Monitor, Probe
 from ._numerics import (
+    DTYPES,
     as_float,
     blocks,
-    check_count,
+    check_counts,
     column_mean,
     column_variance,
-    positive_variance,
-    working_dtype,
 )
-from ._optimizer import SGD
 from ._random import make_rng
 from ._sklearn import CallbackSupportMixin, Interval, StrOptions, fit_context
+from ._start import check_scale, start_training
 from ._training import train
-from .exceptions import DataRangeWarning
-from .gradients._centering import Centering
-from .gradients._decay import WeightDecay
-from .gradients._direction import Direction
-from .machines import RestrictedMachine
+from .machines import Chains, RestrictedMachine
 
-# Where values have no bounds, steps are as long as the directions in which the data vary
-# allow: the largest rate of "auto", and the longest step of a hidden unit's weights.
-LARGEST_RATE = 2.0
-LONGEST_STEP = 0.3
-
-# These stay as they are; all other data become float64.
-DTYPES = [np.float64, np.float32, np.bool_, np.uint8, np.int8]
-
-
-@dataclass
-class _Training:
-    """All that a training carries from one epoch to the next."""
-
-    machine: RestrictedMachine
-    direction: Direction
-    optimizer: SGD
-    rng: np.random.Generator
-    auto_rate: float
-    epoch: int = 0
+# Gibbs sweeps for unknown values of rows that a trained machine has not met.
+FIRST_FILLS = 20
 
 
 class RBM(
@@ -290,7 +277,6 @@ class RBM(
         self.verbose = verbose
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Fit the model to X.
 
@@ -302,7 +288,8 @@ class RBM(
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data, for binary units within [0, 1]. float32, boolean and 8-bit
             data are computed in float32, all other data in float64; a sparse matrix
-            is made dense a batch at a time.
+            is made dense a batch at a time. NaN in an array is unknown: the model learns
+            from what else is known of the row [1]_.
 
         y : array-like, default=None
             Ignored.
@@ -315,21 +302,34 @@ class RBM(
         Raises
         ------
         ValueError
-            If X is not a table of finite numbers, or if the fit diverges. The
-            estimator is then left as it was.
+            If X is not a table of numbers, if it has infinity or a column without a
+            known value, or if the fit diverges. The estimator is then left as it was.
+
+        References
+        ----------
+        .. [1] Younes, L. (1989). Parametric inference for imperfectly observed
+           Gibbsian fields. Probability Theory and Related Fields 82, 625-645.
         """
-        with _restoring_features(self):
-            X = self._validate_training_data(X, reset=True)
+        return self._fit(X, y)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def _fit(self, X, y=None, machine=None, keeps_interrupted=True):
+        """Fit the model, from a given machine if there is one."""
+        with restoring_features(self):
+            given = X
+            X, unknown = self._validate_training_data(X, reset=True)
             rng = make_rng(self.random_state)
             probe_rng = rng.spawn(1)[0]
             rows, held_out = self._split(X.shape[0], rng)
-            training = self._start_training(X, rows, rng)
+            training = start_training(self, X, rows, rng, machine, unknown)
+            fills = self._new_fills(training, X, unknown, whole=True)
             probe = partial(
                 Probe,
                 X,
                 n_epoch_rows=len(rows),
                 rng=probe_rng,
                 units=training.machine.visible,
+                unknown=unknown,
             )
             context = self._init_callback_context(max_subtasks=self.n_iter)
             monitor = Monitor(
@@ -342,17 +342,19 @@ class RBM(
                 patience=self.n_iter_no_change,
                 tol=self.tol,
                 verbose=self.verbose,
-                X=X,
+                X=X if unknown is None else given,
                 y=y,
             )
             context.call_on_fit_task_begin(estimator=self, **monitor.data)
-            self._train(training, X, rows, monitor, self.n_iter)
+            self._train(
+                training, X, rows, monitor, self.n_iter, keeps_interrupted, fills
+            )
             context.call_on_fit_task_end(
                 estimator=self,
                 reconstruction_attributes=lambda: {"machine_": training.machine.copy()},
                 **monitor.data,
             )
-            self._adopt(training, X)
+            self._adopt(training, X if fills is None else fills.X)
             self.history_ = monitor.history
             self.n_iter_ = len(monitor.history)
         return self
@@ -367,7 +369,7 @@ class RBM(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data, of the same dtype in all calls.
+            Training data, of the same dtype in all calls; NaN is unknown, as in `fit`.
 
         y : array-like, default=None
             Ignored.
@@ -380,41 +382,94 @@ class RBM(
         Raises
         ------
         ValueError
-            If X is not a table of finite numbers with the columns of the first call,
-            or if the fit diverges. The model is then left as it was.
+            If X is not a table of numbers with the columns of the first call, if it
+            has infinity or a column without a known value, or if the fit diverges. The
+            model is then left as it was.
         """
         first = not hasattr(self, "machine_")
-        with _restoring_features(self):
-            X = self._validate_training_data(X, reset=first)
+        with restoring_features(self):
+            X, unknown = self._validate_training_data(X, reset=first)
             rows = np.arange(X.shape[0])
             # Learning goes on in a copy, so that an error leaves the model alone.
             training = copy.deepcopy(getattr(self, "_training", None))
             if training is None:
                 machine = None if first else self.machine_.copy()
                 rng = make_rng(self.random_state)
-                training = self._start_training(X, rows, rng, machine)
-            elif training.machine.visible.params:
-                mean = column_mean(X)
-                moments = mean, column_variance(X, mean)
-                training.machine.visible.observe(len(rows), *moments)
+                training = start_training(self, X, rows, rng, machine, unknown)
+                fills = self._new_fills(training, X, unknown)
+            else:
+                fills = self._new_fills(training, X, unknown)
+                if training.machine.visible.params:
+                    seen = X if fills is None else fills.X
+                    mean = column_mean(seen)
+                    moments = mean, column_variance(seen, mean)
+                    training.machine.visible.observe(len(rows), *moments)
             if self.learning_rate == "auto":
                 schedule = schedules.InverseTime(training.auto_rate)
                 training.optimizer.learning_rate = schedule
-            self._train(training, X, rows, Guard(training.optimizer), 1)
-            self._adopt(training, X)
+            self._train(training, X, rows, Guard(training.optimizer), 1, fills=fills)
+            self._adopt(training, X if fills is None else fills.X)
         return self
 
     def _validate_training_data(self, X, reset):
-        X = self._validate(X, reset=reset, order="C")
-        names = getattr(self, "feature_names_in_", range(X.shape[1]))
-        visible, _ = self._new_units()
-        visible.start(X.shape[1]).check_data(X, names)
+        """The data, and where they have something in place of unknown values."""
+        X, unknown = self._validate_incomplete(X, reset, order="C")
+        if unknown is not None:
+            check_columns(unknown, self._unit_names(X.shape[1]))
+        self._check_data(X)
+        return X, unknown
+
+    def _validate_incomplete(self, X, reset=False, order=None):
+        """Rows for the units with neutral values for NaN, and where that was."""
+        X = self._validate(X, reset, order, allow_nan=True)
+        unknown = nan_places(X)
+        if unknown is not None:
+            visible = self._new_units()[0].start(X.shape[1])
+            names = self._unit_names(X.shape[1])
+            X = with_neutral_values(X, unknown, visible, names)
+        return X, unknown
+
+    def _check_data(self, X):
+        """Complain of values that the visible units cannot have."""
+        visible = self._new_units()[0].start(X.shape[1])
+        visible.check_data(X, self._unit_names(X.shape[1]))
+
+    def _unit_names(self, n_units):
+        return getattr(self, "feature_names_in_", range(n_units))
+
+    def _validate(self, X, reset=False, order=None, allow_nan=False):
+        X = validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=DTYPES,
+            order=order,
+            reset=reset,
+            ensure_all_finite="allow-nan",
+        )
+        return X if allow_nan else self._refuse_nan(X)
+
+    def _refuse_nan(self, X):
+        unknown = nan_places(X)
+        if unknown is not None:
+            raise ValueError(
+                f"X has NaN in {unknown.sum()} values, the first of them in column "
+                f"{self._unit_names(X.shape[1])[unknown.any(axis=0).argmax()]}, and this "
+                f"method of {type(self).__name__} needs all of them. Fill in what is "
+                "unknown before, by impute() or in a pipeline by skdbn.BoltzmannImputer."
+            )
         return X
 
-    def _validate(self, X, reset=False, order=None):
-        return validate_data(
-            self, X, accept_sparse="csr", dtype=DTYPES, order=order, reset=reset
-        )
+    def _new_fills(self, training, X, unknown, whole=False):
+        """What stands for unknown values in a training, or None."""
+        if unknown is None:
+            return None
+        machine, rng = training.machine, training.rng.spawn(1)[0]
+        # Units of a new machine are next to independent.
+        n_steps = FIRST_FILLS if training.epoch else 1
+        fills = Fills(machine, X, unknown, rng, n_steps, whole=whole)
+        fills.sample_data = self.sample_data and not machine.visible.holds(fills.X)
+        return fills
 
     def _split(self, n_samples, rng):
         """The rows to learn from and, for early stopping, those held out."""
@@ -429,77 +484,6 @@ class RBM(
             )
         rows = rng.permutation(n_samples)
         return rows[n_held_out:], rows[:n_held_out]
-
-    def _start_training(self, X, rows, rng, machine=None):
-        """A new training, of a new machine unless one is given."""
-        visible_mean = column_mean(X, rows)
-        if machine is None:
-            machine = self._new_machine(visible_mean, X, rows, rng)
-        centering = weight_decay = None
-        if self.centered:
-            dtype = machine.weights.dtype
-            field = machine.hidden_bias[None]
-            if machine.visible.tail is not None:
-                field = machine.hidden_field(visible_mean.astype(dtype)[None])
-            hidden_mean = machine.hidden.mean(field)[0]
-            centering = Centering(visible_mean.astype(dtype), hidden_mean)
-        if self.weight_decay:
-            weight_decay = WeightDecay(self.weight_decay, self.l1_ratio)
-        gradient = gradients.resolve(self._gradient())
-        limit, auto_rate = None, 0.1
-        if machine.visible.tail is not None:
-            some = as_float(X[rows[:: 1 + len(rows) // 1000]], np.float64)
-            reach = _largest_variance(some - visible_mean, machine.visible.step_scale)
-            limit = LONGEST_STEP * np.sqrt(self.n_components / reach)
-            auto_rate = min(auto_rate, LARGEST_RATE / reach)
-        if machine.hidden.tail is not None:
-            # Hidden units without bounds answer a step in proportion, or even more.
-            auto_rate /= 10
-        sparsity = self._new_sparsity(machine, 0.1 / auto_rate)
-        direction = Direction(gradient, centering, weight_decay, sparsity, limit)
-        learning_rate = self.learning_rate
-        if self.learning_rate == "auto":
-            learning_rate = schedules.Linear(auto_rate)
-        optimizer = SGD(learning_rate, self.momentum, self.n_iter)
-        return _Training(machine, direction, optimizer, rng, auto_rate)
-
-    def _new_machine(self, visible_mean, X, rows, rng):
-        """Random weights, and biases with which the units are as in the data."""
-        dtype = working_dtype(X)
-        visible, hidden = self._new_units()
-        units.check_pair(visible, hidden)
-        n_visible, n_hidden = X.shape[1], self.n_components
-        moments = None
-        if visible.tail is not None:
-            variance = column_variance(X, visible_mean, rows)
-            variance, constant = positive_variance(variance, visible_mean)
-            moments = len(rows), visible_mean, variance
-            self._check_scale(visible_mean, variance, constant)
-        visible.start(n_visible, moments, dtype)
-        hidden.start(n_hidden, dtype=dtype)
-        if hidden.tail is not None:
-            visible.freeze()
-        scale = visible.step_scale
-        # Enough that units differ from the start, not so much that they saturate.
-        spread = min(0.1 if visible.tail is None else 0.01, 3 / np.sqrt(n_visible))
-        weights = rng.normal(0, spread, (n_visible, n_hidden))
-        if scale is not None:
-            weights *= scale.reshape(-1, 1) ** 0.5
-        # One more row without a field keeps constant columns finite.
-        mean = visible.shrink(visible_mean, 1 / (len(rows) + 1))
-        hidden_bias = self._initial_hidden_bias(hidden)
-        if visible.tail is not None:
-            # Fields would depend on where the zero of a column is.
-            hidden_bias = hidden_bias - visible_mean @ weights
-        machine = RestrictedMachine(
-            weights.astype(dtype),
-            visible.link(mean).astype(dtype),
-            hidden_bias.astype(dtype),
-            visible,
-            hidden,
-        )
-        machine.project()
-        return machine
 
     def _new_units(self):
         """Fresh units of the visible and of the hidden type."""
@@ -518,33 +502,16 @@ class RBM(
 
     def _check_scale(self, mean, variance, constant):
         """Hint at columns that are constant or not standardised."""
-        if not isinstance(self._new_units()[0], units.Gaussian):
-            return
-        names = getattr(self, "feature_names_in_", range(len(mean)))
-        if constant.any():
-            warnings.warn(
-                f"Columns of X are constant: {listed(names, constant)}. They are given "
-                "the variance of an average column; better leave them out, with "
-                "sklearn.feature_selection.VarianceThreshold for example.",
-                DataRangeWarning,
-                stacklevel=6,
-            )
-        deviation = np.sqrt(variance)
-        far = (deviation < 0.1) | (deviation > 10) | (np.abs(mean) > 3 * deviation)
-        if far.any():
-            first = np.flatnonzero(far)[0]
-            warnings.warn(
-                f"{far.sum()} columns of X are not standardised: column {names[first]} "
-                f"has mean {mean[first]:.3g} and standard deviation "
-                f"{deviation[first]:.3g}. Real-valued units learn best from mean 0 and "
-                "standard deviation 1: put sklearn.preprocessing.StandardScaler before.",
-                DataRangeWarning,
-                stacklevel=6,
-            )
+        if isinstance(self._new_units()[0], units.Gaussian):
+            names = self._unit_names(len(mean))
+            check_scale(names, np.ones(len(mean), bool), mean, variance, constant)
 
-    def _train(self, training, X, rows, monitor, epochs):
+    def _train(
+        self, training, X, rows, monitor, epochs, keeps_interrupted=True, fills=None
+    ):
         """Learn for some epochs; `training` ends with the machine to be kept."""
         visible = training.machine.visible
+        X = X if fills is None else fills.X
         training.direction.sample_data = self.sample_data and not visible.holds(X)
         first = training.epoch
         try:
@@ -559,9 +526,10 @@ class RBM(
                     epochs=range(first, first + epochs),
                     batch_size=self.batch_size,
                     rng=training.rng,
+                    fills=fills,
                 )
         except KeyboardInterrupt:
-            if monitor.last is None:
+            if monitor.last is None or not keeps_interrupted:
                 raise
             done = len(monitor.history)
             warnings.warn(
@@ -675,7 +643,8 @@ class RBM(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data.
+            Rows of data. In place of NaN in an array is its mean field, E[v | h] at
+            h = E[h | v]: an estimate without sampling, so that features do not vary.
 
         Returns
         -------
@@ -683,10 +652,10 @@ class RBM(
             The features, in the dtype of the fitted model.
         """
         check_is_fitted(self, "machine_")
-        X = self._validate(X)
+        X, unknown = self._validate_incomplete(X)
         machine = self.machine_
         H = np.empty((X.shape[0], self._n_features_out), machine.weights.dtype)
-        for part, block in blocks(X, H.shape[1], H.dtype):
+        for part, block in mean_field_blocks(machine, X, unknown, H.shape[1]):
             machine.hidden_mean(block, out=H[part])
         return H
 
@@ -742,7 +711,9 @@ class RBM(
         h = machine.hidden_sample(self._rows(self._validate(v)), rng)
         return machine.visible_sample(h, rng)
 
-    def sample(self, n_samples=1, *, n_steps=1000, random_state=None):
+    def sample(
+        self, n_samples=1, *, n_steps=1000, tempering=1, trace=None, random_state=None
+    ):
         """Draw rows from the model, each at the end of a Gibbs chain of its own.
 
         The chains start from units that feel only their biases, and take time to
@@ -756,6 +727,16 @@ class RBM(
         n_steps : int, default=1000
             Number of Gibbs sweeps.
 
+        tempering : int, default=1
+            Number of temperatures. With more than one each chain changes places with
+            companions at higher temperatures, where it is free to move to another
+            mode: for models whose chains stay where they are. It takes so many times as
+            long.
+
+        trace : int, default=None
+            Return each state after so many sweeps, as for a film; None returns the last
+            one only.
+
         random_state : int, RandomState instance or None, default=None
             None goes on in the estimator's own stream of random numbers, so that the
             next call draws other rows.
@@ -763,17 +744,157 @@ class RBM(
         Returns
         -------
         X : ndarray of shape (n_samples, n_features)
-            The rows.
+            The rows; with `trace` of shape (n_steps // trace, n_samples, n_features),
+            the states from the first to the last.
+
+        Raises
+        ------
+        ValueError
+            If a number is not an int of at least 1, or `trace` is above `n_steps`.
         """
         check_is_fitted(self, "machine_")
-        check_count("n_samples", n_samples)
-        check_count("n_steps", n_steps)
-        rng = self._sampling_rng() if random_state is None else make_rng(random_state)
-        machine = self.machine_
-        state = machine.initial_state(n_samples, rng)
-        for _ in range(n_steps):
-            machine.transition(state, rng, out=state)
-        return state.visible
+        check_trace(n_samples, n_steps, tempering, trace)
+        rng = self._generator(random_state)
+        chains = Chains(self.machine_, n_samples, rng, tempering)
+        if trace is None:
+            return chains.sweep(n_steps).visible
+        return np.stack(
+            [chains.sweep(trace).visible.copy() for _ in range(n_steps // trace)]
+        )
+
+    def conditional_sample(
+        self, X, mask=None, *, n_steps=100, tempering=1, random_state=None
+    ):
+        r"""Draw the unknown values of each row, given the known ones.
+
+        .. math:: v_{\text{unknown}} \sim p(v_{\text{unknown}} \mid v_{\text{known}})
+
+        by a Gibbs chain for each row, in which the known values are clamped.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of data. Of a group of softmax units, of which one is 1, everything is
+            known if the 1 is; otherwise nothing may be.
+
+        mask : array-like of bool of shape (n_samples, n_features), default=None
+            True where a value is unknown; NaN is unknown, too.
+
+        n_steps : int, default=100
+            Number of Gibbs sweeps.
+
+        tempering : int, default=1
+            Number of temperatures. With more than one each chain changes places with
+            companions at higher temperatures, where it is free to move to another
+            mode. It takes so many times as long.
+
+        random_state : int, RandomState instance or None, default=None
+            None goes on in the estimator's own stream of random numbers, so that the
+            next call draws other values.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The rows with the unknown values drawn, and the known ones as they are.
+
+        Raises
+        ------
+        ValueError
+            If `mask` is not boolean or not of the shape of X, or if known values of
+            softmax units are impossible or leave open which of them is 1.
+
+        Warns
+        -----
+        EstimateWarning
+            If nothing is known of a row: it follows the model's own distribution.
+        """
+        check_counts(n_steps=n_steps, tempering=tempering)
+        return self._filled_in(X, mask, n_steps, tempering, random_state)
+
+    def impute(self, X, *, n_samples=100, n_steps=100, tempering=1, random_state=None):
+        r"""Fill in what is unknown of each row by its mean, given what is known.
+
+        .. math:: E[v_{\text{unknown}} \mid v_{\text{known}}] \approx
+                  \big\langle E[v_{\text{unknown}} \mid h] \big\rangle
+
+        where the mean is over states of a Gibbs chain with the known values clamped.
+        Means of binary units are probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of data, NaN where a value is unknown. Of a group of softmax units, of
+            which one is 1, everything is known if the 1 is; otherwise nothing may be.
+
+        n_samples : int, default=100
+            Number of states of the chain of a row, over which the mean is taken. 1
+            returns a draw in place of a mean, as :meth:`conditional_sample` does.
+
+        n_steps : int, default=100
+            Number of Gibbs sweeps before the first of these states; one is between two
+            of them.
+
+        tempering : int, default=1
+            Number of temperatures. With more than one each chain changes places with
+            companions at higher temperatures, where it is free to move to another
+            mode. It takes so many times as long.
+
+        random_state : int, RandomState instance or None, default=None
+            None goes on in the estimator's own stream of random numbers, so that the
+            next call draws other states.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The rows without NaN, and the known values as they are.
+
+        Raises
+        ------
+        ValueError
+            If known values of softmax units are impossible or leave open which of them
+            is 1.
+
+        Warns
+        -----
+        EstimateWarning
+            If nothing is known of a row: its means are those of the model.
+
+        References
+        ----------
+        .. [1] Gelfand, A. E. and Smith, A. F. M. (1990). Sampling-based approaches to
+           calculating marginal densities. JASA 85, 398-409.
+        """
+        check_counts(n_samples=n_samples, n_steps=n_steps, tempering=tempering)
+        n_means = None if n_samples == 1 else n_samples
+        return self._filled_in(X, None, n_steps, tempering, random_state, n_means)
+
+    def _filled_in(self, X, mask, n_steps, tempering, random_state, n_means=None):
+        check_is_fitted(self, "machine_")
+        if mask is not None:
+            X = hidden_by(mask, X)
+        rows, unknown = self._validate_incomplete(X)
+        self._check_data(rows)
+        if unknown is None:
+            rows = rows.copy()
+        else:
+            warn_of_empty_rows(unknown)
+            rng = self._generator(random_state)
+            found = drawn(
+                self.machine_, rows, unknown, rng, n_steps, tempering, n_means
+            )
+            np.copyto(rows, found, where=unknown, casting="same_kind")
+        return self._merged(X, rows, n_means is not None)
+
+    def _as_data(self, rows, means=False):
+        """Values of the visible units, or their means, as data."""
+        return rows
+
+    def _merged(self, X, rows, means):
+        """The rows that were given, with what was found out about them."""
+        return rows
+
+    def _generator(self, random_state):
+        return self._sampling_rng() if random_state is None else make_rng(random_state)
 
     def _sampling_rng(self):
         if not hasattr(self, "_rng"):
@@ -856,6 +977,7 @@ class RBM(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         visible = units.resolve(self.visible)
         positive = visible.tail is not None and visible.bounds[0] == 0
         tags.input_tags.positive_only = positive
@@ -863,26 +985,8 @@ class RBM(
         return tags
 
 
-def _largest_variance(x, scale):
-    """The largest variance in any direction of rows x, in units of the columns' own."""
-    if scale is not None:
-        x = x * np.sqrt(scale)
-    direction = x[0] + 1e-3
-    for _ in range(20):
-        direction = x.T @ (x @ direction)
-        direction /= np.linalg.norm(direction) + 1e-300
-    return max(1.0, float(np.square(x @ direction).mean()))
-
-
-def listed(names, chosen, most=5):
-    """The names of the columns that are chosen, the first few of many."""
-    columns = np.flatnonzero(chosen)
-    text = ", ".join(str(names[i]) for i in columns[:most])
-    return text + (f" and {len(columns) - most} more" if len(columns) > most else "")
-
-
 @contextmanager
-def _restoring_features(estimator):
+def restoring_features(estimator):
     """On an error, forget the columns that validation has noted."""
     names = ("n_features_in_", "feature_names_in_")
     before = {name: vars(estimator)[name] for name in names if name in vars(estimator)}
@@ -893,3 +997,15 @@ def _restoring_features(estimator):
             vars(estimator).pop(name, None)
         vars(estimator).update(before)
         raise
+
+
+def check_trace(n_samples, n_steps, tempering, trace):
+    """Raise a ValueError unless chains of so many steps have a state to return."""
+    check_counts(n_samples=n_samples, n_steps=n_steps, tempering=tempering)
+    if trace is not None:
+        check_counts(trace=trace)
+        if trace > n_steps:
+            raise ValueError(
+                f"trace={trace} is above n_steps={n_steps}, so that there is no state "
+                "to return: take fewer, or more steps."
+            )

@@ -1,9 +1,18 @@
 """The only imports of private or experimental names of scikit-learn."""
 
+from contextlib import contextmanager
+
 from sklearn.base import _fit_context as fit_context
+from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions
 
-__all__ = ["CallbackSupportMixin", "Interval", "StrOptions", "fit_context"]
+__all__ = [
+    "CallbackSupportMixin",
+    "Interval",
+    "StrOptions",
+    "fit_context",
+    "safe_indexing",
+]
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -14,6 +23,10 @@ except ImportError:  # scikit-learn < 1.9
 
         def subcontext(self, **kwargs):
             return self
+
+        @contextmanager
+        def propagate_callback_context(self, sub_estimator):
+            yield
 
         def call_on_fit_task_begin(self, **kwargs):
             return self

@@ -1,19 +1,19 @@
 """The training loop, for every model in the package."""
 
 import numpy as np
-from scipy.sparse import issparse
 
 
 def minibatches(X, rows, batch_size, rng, room=None):
     """The given rows of X in random order, a batch at a time.
 
-    A dense batch is written into `room`, if that has the dtype of X, and is
-    overwritten by the next one. `rows` is shuffled in place, from sorted order, so
-    that an epoch depends on the generator alone.
+    X may be anything that an index of rows cuts into batches. Of an array, a batch is
+    written into `room`, if that has the dtype of X, and is overwritten by the next one.
+    `rows` is shuffled in place, from sorted order, so that an epoch depends on the
+    generator alone.
     """
     rows.sort()
     rng.shuffle(rows)
-    if issparse(X):
+    if not isinstance(X, np.ndarray):
         room = None
     elif room is None or room.dtype != X.dtype:
         room = np.empty((min(batch_size, len(rows)), X.shape[1]), X.dtype)
@@ -27,7 +27,19 @@ def minibatches(X, rows, batch_size, rng, room=None):
             yield X.take(chosen, axis=0, out=batch, mode="clip")
 
 
-def train(machine, X, rows, direction, optimizer, monitor, *, epochs, batch_size, rng):
+def train(
+    machine,
+    X,
+    rows,
+    direction,
+    optimizer,
+    monitor,
+    *,
+    epochs,
+    batch_size,
+    rng,
+    fills=None,
+):
     """Move `machine` along `direction` for some epochs.
 
     Parameters
@@ -59,6 +71,9 @@ def train(machine, X, rows, direction, optimizer, monitor, *, epochs, batch_size
     rng : numpy.random.Generator
         Source of random numbers.
 
+    fills : Fills, default=None
+        What stands in X for unknown values, and moves before a row is learned from.
+
     Returns
     -------
     n_epochs : int
@@ -70,7 +85,13 @@ def train(machine, X, rows, direction, optimizer, monitor, *, epochs, batch_size
         n_epochs = 0
         for epoch in epochs:
             monitor.epoch_begins(epoch)
+            if fills is not None:
+                fills.epoch_begins(machine, rows)
             for i, batch in enumerate(minibatches(X, rows, batch_size, rng, room)):
+                if fills is not None:
+                    # The rows are in the order of the batches now.
+                    own = rows[i * batch_size : (i + 1) * batch_size]
+                    fills.move(machine, batch, own, rng)
                 rate, momentum = optimizer.rates(epoch + i * share)
                 step = direction(machine, batch, rng, rate)
                 optimizer.step(machine.params, step, momentum)

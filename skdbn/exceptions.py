@@ -1,5 +1,8 @@
 """Warnings that skdbn raises."""
 
+import sys
+import warnings
+
 __all__ = ["DataRangeWarning", "EstimateWarning"]
 
 
@@ -29,3 +32,11 @@ class EstimateWarning(UserWarning):
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", EstimateWarning)
     """
+
+
+def warn(message, category=DataRangeWarning):
+    """A warning at the line from which the package was called."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals["__name__"].startswith(("skdbn", "sklearn")):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

@@ -427,9 +427,10 @@ def test_tempered_chains_reach_both_modes(swap, machine, rng):
     """Each temperature has its own distribution, and β = 1 gets to the other mode."""
     n = 4000
     gradient, tables = tempered_chains(swap, two_modes(machine), n, 200, rng)
-    assert np.unique(gradient._places).size == 6 * n
-    for rows, oracle in zip(gradient._places, tables, strict=True):
-        states = gradient._all_chains.visible[rows] @ [8, 4, 2, 1]
+    chains = gradient._tempered_chains
+    assert np.unique(chains.places).size == 6 * n
+    for rows, oracle in zip(chains.places, tables, strict=True):
+        states = chains.state.visible[rows] @ [8, 4, 2, 1]
         found = np.bincount(states.astype(int), minlength=16) / n
         error = 5 * np.sqrt(oracle.p_v * (1 - oracle.p_v) / n) + 1e-3
         assert (np.abs(found - oracle.p_v) < error).all()

@@ -12,22 +12,23 @@ ROOT = Path(skdbn.__file__).parent
 
 # Modules of each floor, and the highest other floor that they may import.
 FLOORS = [
-    ("_random _numerics _sklearn exceptions schedules", 0),
+    ("_random _numerics _sklearn _show_versions exceptions schedules", 0),
     ("units", 0),
     ("machines", 1),
     ("gradients _optimizer _network", 1),
     ("_training", 1),
-    ("evaluation", 1),
+    ("evaluation _start _encoding _incomplete", 3),
     ("_monitoring", 0),
     ("_rbm", 6),
-    ("_bernoulli_rbm _gaussian_rbm _mixed_rbm _sparse_rbm", 7),
-    ("_dbn", 8),
-    ("plotting", 0),
+    ("_bernoulli_rbm _gaussian_rbm _mixed_rbm _sparse_rbm _rbm_classifier", 7),
+    ("_dbn _fine_tuning _imputer", 8),
+    ("_dbn_supervised _dbn_classifier _dbn_regressor", 10),
+    ("plotting __main__", 0),
 ]
 FLOOR = {
     name: floor for floor, (names, _) in enumerate(FLOORS) for name in names.split()
 }
-SKLEARN_FLOORS = {0, 5, 6, 7, 8, 9}
+SKLEARN_FLOORS = {0, 5, 6, 7, 8, 9, 10, 11}
 # What these files of the floors without scikit-learn may take from sklearn.base.
 ALLOWED = {
     "units/_base.py": "BaseEstimator",
@@ -35,7 +36,8 @@ ALLOWED = {
     "units/__init__.py": "clone",
     "gradients/__init__.py": "clone",
 }
-OUTSIDE = sys.stdlib_module_names | {"numpy", "scipy", "joblib"}
+# threadpoolctl comes with scikit-learn.
+OUTSIDE = sys.stdlib_module_names | {"numpy", "scipy", "joblib", "threadpoolctl"}
 
 
 def imports(path, tree):

@@ -7,7 +7,7 @@ import pytest
 from sklearn.base import clone
 
 from skdbn import schedules
-from skdbn._optimizer import SGD
+from skdbn._optimizer import SGD, Adam
 from skdbn.schedules import Constant, InverseTime, Linear, Step
 
 
@@ -122,3 +122,53 @@ def test_resolve():
 def test_contract_is_abstract():
     with pytest.raises(NotImplementedError):
         schedules.Schedule()(0, 1)
+
+
+# Adam
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_adam_recursion(dtype, rng):
+    arrays = params(rng, dtype)
+    expected = [array.astype(np.float64) for array in arrays]
+    mean = [np.zeros(array.shape) for array in arrays]
+    square = [np.zeros(array.shape) for array in arrays]
+    optimizer = Adam(0.01, beta_1=0.8, beta_2=0.95, epsilon=1e-3)
+    for t in range(1, 8):
+        direction = params(rng, dtype)
+        for i in range(3):
+            g = direction[i].astype(np.float64)
+            mean[i] = 0.8 * mean[i] + 0.2 * g
+            square[i] = 0.95 * square[i] + 0.05 * g**2
+            m, v = mean[i] / (1 - 0.8**t), square[i] / (1 - 0.95**t)
+            expected[i] = expected[i] + 0.01 * m / (np.sqrt(v) + 1e-3)
+        factor, rate = optimizer.rates(0)
+        assert (factor, rate) == (1.0, 0.01)
+        optimizer.step(arrays, direction, rate)
+    for found, wanted in zip(arrays, expected, strict=True):
+        assert found.dtype == dtype
+        atol = 20 * np.finfo(dtype).eps
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=atol)
+
+
+def test_adam_follows_its_schedule():
+    array, optimizer, lengths = np.zeros(1), Adam(Linear(0.4), n_iter=4), []
+    for epoch in range(4):
+        before = array.copy()
+        optimizer.step([array], [np.ones(1)], optimizer.rates(epoch)[1])
+        lengths.append((array - before)[0])
+    # A direction that is always the same gives steps of the learning rate.
+    np.testing.assert_allclose(lengths, [0.4, 0.3, 0.2, 0.1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("make", [lambda: SGD(0.1, 0.9), lambda: Adam(0.1)])
+def test_arrays_of_many_pieces(make, rng):
+    whole = rng.normal(size=(3, 50_001))
+    columns = [whole[:, :7].copy(order="F"), whole[:, 7:].copy()]
+    one, two = make(), make()
+    for _ in range(3):
+        direction = rng.normal(size=whole.shape)
+        parts = [direction[:, :7].copy(order="F"), direction[:, 7:].copy()]
+        one.step([whole], [direction], 0.5)
+        two.step(columns, parts, 0.5)
+    np.testing.assert_allclose(np.hstack(columns), whole, rtol=1e-13)

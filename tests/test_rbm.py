@@ -693,7 +693,6 @@ def test_bad_parameter_of_a_gradient(method, name, setting, value, X, seed):
 
 BAD_DATA = {
     "inf": (lambda X: np.where(X == X.max(), np.inf, X), "infinity"),
-    "nan": (lambda X: np.where(X == X.max(), np.nan, X), "NaN"),
     "sparse nan": (
         lambda X: sparse.csr_array(np.where(X == X.max(), np.nan, X)),
         "NaN",

@@ -86,74 +86,34 @@ class PT(PCD):
             self._base = machine.visible_bias.copy(), machine.visible.copy()
             n_hot = (self.n_temperatures - 1) * self._n_chains
             hot = machine.initial_state(n_hot, rng)
-            self._all_chains = type(hot)(
+            state = type(hot)(
                 *(np.concatenate(pair) for pair in zip(self.chains_, hot, strict=True))
             )
-            # Chains stay where they are, and temperatures change places: row r has
-            # the chains at temperature r.
-            self._places = np.arange(n_hot + self._n_chains)
-            self._places.shape = self.n_temperatures, -1
-            self._odd = False
-        self._betas = np.linspace(1, 0, self.n_temperatures)
-        self._swaps = np.zeros((2, self.n_temperatures - 1))
-        self._field = np.empty_like(self._all_chains.hidden)
+            self._tempered_chains = machine.tempered_chains(state, self.n_temperatures)
         return room
 
     def stop(self):
         self.diagnostics()
         super().stop()
-        self.chains_ = type(self.chains_)(
-            *(array[self._places[0]] for array in self._all_chains)
-        )
-        del self._field
+        self.chains_ = self._tempered_chains.coldest()
+        self._tempered_chains.rest()
 
     def sample(self, machine, phases, rng):
-        tempered = machine.tempered(*self._base)
-        (v, h), field = self._all_chains, self._field
+        tempered, chains = machine.tempered(*self._base), self._tempered_chains
         for _ in range(self.n_steps):
-            betas = self._row_betas(self._betas)
-            tempered.visible_sample(h, betas, rng, out=v)
-            machine.hidden_field(v, out=field)
-            if self.swap == "energy":
-                tempered.hidden_sample(field, betas, rng, out=h)
-            self._exchange(tempered, rng)
-            if self.swap == "free-energy":
-                betas = self._row_betas(self._betas)
-                tempered.hidden_sample(field, betas, rng, out=h)
-        v.take(self._places[0], axis=0, out=phases.model.visible, mode="clip")
+            chains.sweep(tempered, rng, self.swap)
+        coldest = chains.places[0]
+        chains.state.visible.take(
+            coldest, axis=0, out=phases.model.visible, mode="clip"
+        )
         self.hidden_means(machine, phases)
 
     def diagnostics(self):
-        tried, accepted = self._swaps
+        swaps = self._tempered_chains.swaps
+        tried, accepted = swaps
         if not tried.any():
             return {}
         self.swap_acceptance_ = accepted / np.maximum(tried, 1)
         mean = float(accepted.sum() / tried.sum())
-        self._swaps[:] = 0
+        swaps[:] = 0
         return {"swap_acceptance": mean}
-
-    def _row_betas(self, betas):
-        """Of values for each temperature, that of each chain."""
-        rows = np.empty(self._places.size)
-        rows[self._places] = betas[:, None]
-        return rows
-
-    def _exchange(self, tempered, rng):
-        """Let every other pair of neighbours change places, in turn."""
-        first = np.arange(self._odd, self.n_temperatures - 1, 2)
-        self._odd = not self._odd
-        others = self._betas.copy()
-        others[first], others[first + 1] = self._betas[first + 1], self._betas[first]
-        own, other = self._row_betas(self._betas), self._row_betas(others)
-        (v, h), field = self._all_chains, self._field
-        if self.swap == "energy":
-            change = (other - own) * tempered.slope(v, h, field)
-        else:
-            change = tempered.log_weight_change(v, field, own, other)
-        cold, hot = self._places[first], self._places[first + 1]
-        log_ratio = change[cold] + change[hot]
-        accepted = np.log(rng.random(log_ratio.shape)) < log_ratio
-        self._places[first] = np.where(accepted, hot, cold)
-        self._places[first + 1] = np.where(accepted, cold, hot)
-        self._swaps[0, first] += log_ratio.shape[1]
-        self._swaps[1, first] += accepted.sum(axis=1)

@@ -4,12 +4,29 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._chains import TemperedChains
+
 
 class State(NamedTuple):
     """Values of the visible and of the hidden units, a row a chain."""
 
     visible: np.ndarray
     hidden: np.ndarray
+
+
+class Clamp(NamedTuple):
+    """Known values of the visible units, which stay; a row a chain."""
+
+    values: np.ndarray
+    known: np.ndarray
+
+    def __call__(self, v):
+        """Put the known values into `v`, in place."""
+        np.copyto(v, self.values, where=self.known)
+
+    def repeated(self, n):
+        """The same for n times as many chains."""
+        return Clamp(*(np.tile(array, (n, 1)) for array in self))
 
 
 class Phase(NamedTuple):
@@ -129,17 +146,24 @@ class Machine:
         """The :class:`State` of these visible values, the hidden ones drawn."""
         raise NotImplementedError
 
-    def initial_state(self, n, rng):
+    def initial_state(self, n, rng, clamp=None):
         """The :class:`State` from which n chains start."""
         raise NotImplementedError
 
-    def transition(self, state, rng, out=None):
-        """One Markov step that keeps the model's distribution."""
+    def transition(self, state, rng, out=None, clamp=None):
+        """One Markov step that keeps the model's distribution.
+
+        With `clamp`, a :class:`Clamp`, it keeps that of the values that are not known.
+        """
         raise NotImplementedError
 
     def tempered(self, base_bias, base_units=None):
         """The :class:`Tempered` distributions between independent units and these."""
         raise NotImplementedError
+
+    def tempered_chains(self, state, n_temperatures):
+        """:class:`TemperedChains` from these states on, those at β = 1 first."""
+        return TemperedChains(state, n_temperatures)
 
     def phases(self, n_model, n_data):
         """Room for the two phases of a gradient."""

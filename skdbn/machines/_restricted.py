@@ -15,6 +15,9 @@ from ._tempered import Tempered
 # the weights, in units of their standard deviations, is below 1.
 LARGEST_NORM = 0.95
 
+# After so many steps the mean field of unknown values is taken to have settled.
+MEAN_FIELD_STEPS = 30
+
 
 class Felt(NamedTuple):
     """The field of one visible coordinate, the other ones being as they are.
@@ -93,17 +96,35 @@ class RestrictedMachine(Machine):
         """v with a draw of h"""
         return State(v, self.hidden_sample(v, rng))
 
-    def initial_state(self, n, rng):
+    def initial_state(self, n, rng, clamp=None):
         """Where n chains start: visible units that feel only their biases."""
         fields = np.repeat(self.visible_bias[None], n, axis=0)
-        return self.state(self.visible.sample(fields, rng, out=fields), rng)
+        v = self.visible.sample(fields, rng, out=fields)
+        if clamp is not None:
+            clamp(v)
+        return self.state(v, rng)
 
-    def transition(self, state, rng, out=None):
-        """One Gibbs sweep, v and then h; it keeps p(v, h). `out` may be `state`."""
+    def transition(self, state, rng, out=None, clamp=None):
+        """One Gibbs sweep, v and then h; it keeps p(v, h). `out` may be `state`.
+
+        With `clamp` it keeps p(unknown v, h | known v).
+        """
         v, h = (None, None) if out is None else (out.visible, out.hidden)
         v = self.visible_sample(state.hidden, rng, out=v)
+        if clamp is not None:
+            clamp(v)
         h = self.hidden_sample(v, rng, out=h)
         return State(v, h) if out is None else out
+
+    def mean_field(self, v, unknown, n_steps=MEAN_FIELD_STEPS):
+        """v with E[v | h] at h = E[h | v], in the end, for its unknown values.
+
+        No sampling, so that a row has a single answer, which depends on no other row.
+        """
+        v = np.where(unknown, self.visible.mean(self.visible_bias[None].copy()), v)
+        for _ in range(n_steps):
+            np.copyto(v, self.visible_mean(self.hidden_mean(v)), where=unknown)
+        return v
 
     def tempered(self, base_bias, base_units=None):
         """The way to these distributions from units that feel only `base_bias`."""

@@ -1,12 +1,10 @@
 """The contract of a unit type."""
 
-import warnings
-
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._numerics import column_range
-from ..exceptions import DataRangeWarning
+from ..exceptions import warn
 
 
 class Units(BaseEstimator):
@@ -277,6 +275,18 @@ class Units(BaseEstimator):
             Their moments.
         """
 
+    def remember(self, n_rows, mean, variance):
+        """Take these moments of the data in place of all earlier ones.
+
+        Parameters
+        ----------
+        n_rows : int
+            The number of rows.
+
+        mean, variance : ndarray of shape (n_units,)
+            Their moments.
+        """
+
     def counter_step(self, steps, about):
         """The step of the bias that keeps the units about this point.
 
@@ -476,14 +486,32 @@ class Units(BaseEstimator):
         smallest, largest = column_range(X)
         outside = np.flatnonzero((smallest < low - slack) | (largest > high + slack))
         if len(outside):
-            warnings.warn(
+            warn(
                 f"X has values from {smallest.min():.4g} to {largest.max():.4g} (first "
                 f"in column {names[outside[0]]}), and {type(self).__name__} units take "
                 f"values from {low} to {high}. Scale the columns, with "
-                "sklearn.preprocessing.MinMaxScaler for example, or binarize them.",
-                DataRangeWarning,
-                stacklevel=6,
+                "sklearn.preprocessing.MinMaxScaler for example, or binarize them."
             )
+
+    def settle(self, x, unknown, names):
+        """Note, in place, what follows from known values where units vary together.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_samples, n_units)
+            Rows of data.
+
+        unknown : ndarray of bool of shape (n_samples, n_units)
+            Where values are unknown.
+
+        names : sequence of str
+            What to call the columns.
+
+        Raises
+        ------
+        ValueError
+            If units that vary together are known in part, and do not follow from that.
+        """
 
     # Coordinates, of which the pseudo-likelihood takes one at a time
 

@@ -158,6 +158,10 @@ class Concatenated(Units):
         for units, own_mean, own_variance in self._split(mean, variance):
             units.observe(n_rows, own_mean, own_variance)
 
+    def remember(self, n_rows, mean, variance):
+        for units, own_mean, own_variance in self._split(mean, variance):
+            units.remember(n_rows, own_mean, own_variance)
+
     def counter_step(self, steps, about):
         if not steps:
             return 0.0
@@ -226,6 +230,11 @@ class Concatenated(Units):
     def check_data(self, X, names):
         for (units, own), place in zip(self._split(X), self._places, strict=True):
             units.check_data(own, names[place])
+
+    def settle(self, x, unknown, names):
+        parts = self._split(x, unknown)
+        for (units, own, holes), place in zip(parts, self._places, strict=True):
+            units.settle(own, holes, names[place])
 
     def n_coordinates(self, n_units):
         return sum(units.n_coordinates(width) for units, width in self._widths())

@@ -200,6 +200,10 @@ class Gaussian(Units):
                 + share * (variance - old_variance + (1 - share) * np.square(gap)),
             )
 
+    def remember(self, n_rows, mean, variance):
+        if self._learns:
+            self._moments = n_rows, mean, variance
+
     def counter_step(self, steps, about):
         return -about * self.precision * steps[0] if steps else 0.0
 

@@ -1,13 +1,11 @@
 """Counts."""
 
-import warnings
-
 import numpy as np
 from scipy.sparse import issparse
 from scipy.special import gammaln
 
 from .._numerics import READ_ELEMENTS, as_float, blocks, column_range, working_dtype
-from ..exceptions import DataRangeWarning
+from ..exceptions import warn
 from ._base import Units
 
 # From this field on the mean stays: at e^15, 3.3 million.
@@ -105,12 +103,10 @@ class Poisson(Units):
             block = as_float(block, block.dtype)
             broken |= (block != np.rint(block)).any(axis=0)
         if broken.any():
-            warnings.warn(
+            warn(
                 f"Column {names[np.flatnonzero(broken)[0]]} of X has values that are "
                 "not whole, and Poisson units take counts. The likelihood is that of "
-                "a sum over whole values.",
-                DataRangeWarning,
-                stacklevel=6,
+                "a sum over whole values."
             )
 
     def alternatives(self, coordinate, own, felt):

@@ -137,6 +137,26 @@ class Softmax(Units):
                 "sklearn.preprocessing.OneHotEncoder makes such groups."
             )
 
+    def settle(self, x, unknown, names):
+        # A group of which the one is known is known.
+        holes = self._by_value(unknown)
+        values = np.where(holes, 0, self._by_value(x))
+        in_part = holes.any(axis=0) & ~holes.all(axis=0)
+        total = values.sum(axis=0)
+        bad = in_part & (np.abs(total - 1) > SLACK)
+        if bad.any():
+            row, group = np.argwhere(bad)[0]
+            columns = ", ".join(str(names[i]) for i in self.columns(group))
+            raise ValueError(
+                f"Columns {columns} are a group of Softmax units, of which one is 1. "
+                f"Those that are known in row {row} add up to {total[row, group]:.4g}, "
+                "which leaves open what the others are: give the 1, or leave the whole "
+                "group unknown."
+            )
+        settled = unknown & np.repeat(in_part, self.n_values, axis=1)
+        x[settled] = 0
+        unknown[settled] = False
+
     def n_coordinates(self, n_units):
         return n_units // self.n_values
 

@@ -1,0 +1,399 @@
+"""How the columns of a table become the values of units, and back."""
+
+import copy
+from itertools import groupby, pairwise
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import issparse
+
+from ._numerics import DTYPES, working_dtype
+from .exceptions import warn
+from .units import REGISTRY, Concatenated, Softmax
+
+# Units whose values are whole numbers, so that samples keep the type of a column.
+WHOLE = ("bernoulli", "spin", "poisson", "softmax")
+
+
+class Variable(NamedTuple):
+    """What the units stand for: a column, or a group of one-hot columns."""
+
+    columns: tuple
+    kind: str
+    categories: tuple | None = None
+
+    @property
+    def width(self):
+        """The number of units; a single category says nothing and has none."""
+        if self.categories is None:
+            return len(self.columns)
+        return len(self.categories) if len(self.categories) > 1 else 0
+
+    @property
+    def names(self):
+        """What to call the units."""
+        if self.categories is None:
+            return list(self.columns)
+        names = [f"{self.columns[0]}={category}" for category in self.categories]
+        return names[: self.width]
+
+
+class Encoding:
+    """How the columns of a table become the values of units, and back.
+
+    Columns keep their order. An array of which no column is encoded is what the units
+    see as it is.
+    """
+
+    def __init__(self, X, units):
+        frame = is_frame(X)
+        self.names = list(X.columns) if frame else list(range(X.shape[1]))
+        if len(set(self.names)) < len(self.names):
+            raise ValueError(f"X has several columns of one name: {self.names}.")
+        # Without rows it keeps the names and types of the columns only.
+        self.template = copy.deepcopy(X[:0]) if frame else None
+        self.parts = None
+        if isinstance(units, dict | str):
+            chosen = {} if isinstance(units, str) else units
+            self.variables = _find_variables(X, self.names, chosen)
+        else:
+            self.parts = units.parts if isinstance(units, Concatenated) else list(units)
+            self.variables = _described_variables(self.names, self.parts)
+        ends = np.cumsum([0, *(variable.width for variable in self.variables)])
+        self.places = [slice(*place) for place in pairwise(ends.tolist())]
+        self.width = int(ends[-1])
+        if self.width == 0:
+            raise ValueError(
+                "X has nothing to learn: each column has a single category only."
+            )
+        self.unit_names = [name for v in self.variables for name in v.names]
+        self.has_categories = any(v.categories is not None for v in self.variables)
+        # Of each unit in the training data, of which those of groups are used.
+        self.frequencies = None
+
+    @property
+    def needs_frame(self):
+        return self.has_categories and self.template is not None
+
+    def new_units(self):
+        """Fresh units for all variables; neighbours of one kind are one part."""
+        if self.parts is not None:
+            return Concatenated(self.parts)
+        parts = []
+        for (kind, n_values), same in groupby(
+            (v for v in self.variables if v.width),
+            lambda v: (v.kind, v.width if v.kind == "softmax" else None),
+        ):
+            width = sum(variable.width for variable in same)
+            parts.append((kind if n_values is None else Softmax(n_values), width))
+        return Concatenated(parts)
+
+    def is_encoded(self, X):
+        """Whether X is an array of what the units see, as from an earlier call."""
+        shape = getattr(X, "shape", ())
+        return (
+            self.has_categories
+            and not is_frame(X)
+            and shape[1:] == (self.width,)
+            and (self.needs_frame or self.width != len(self.names))
+        )
+
+    def encode(self, X):
+        """What the units see, but with zeros for categories that are unknown."""
+        if not is_frame(X) and not self.has_categories:
+            return X
+        names = list(X.columns) if is_frame(X) else self.names
+        X = X.tocsc() if issparse(X) else X
+        blocks, i = [], 0
+        for variable in self.variables:
+            for name in variable.columns:
+                values = _values(X, i, names[i])
+                if variable.categories is None:
+                    blocks.append(_numbers(values, variable.kind, name)[:, None])
+                else:
+                    blocks.append(_one_hot(values, variable))
+                i += 1
+        encoded = np.hstack(blocks)
+        return encoded if encoded.dtype in DTYPES else encoded.astype(np.float64)
+
+    def fill(self, X):
+        """X with the frequencies of the training data where a group is all zero."""
+        for variable, place in zip(self.variables, self.places, strict=True):
+            if variable.kind != "softmax" or not variable.width:
+                continue
+            own = X[:, place]
+            empty = np.flatnonzero(np.asarray((own != 0).sum(axis=1)).ravel() == 0)
+            if len(empty):
+                if variable.categories is None:
+                    warn(
+                        f"Columns {joined(variable.columns)} of X are a group of "
+                        f"which one is 1, and in {len(empty)} rows all are 0, as for a "
+                        "category that is unknown. The frequencies of the training "
+                        "data take its place."
+                    )
+                # A copy, since X can be the caller's own.
+                X = X.astype(working_dtype(X))
+                X = X.tolil() if issparse(X) else X
+                columns = range(place.start, place.stop)
+                X[np.ix_(empty, columns)] = self.frequencies[place]
+                X = X.tocsr() if issparse(X) else X
+            Softmax(variable.width).check_data(X[:, place], self.unit_names[place])
+        return X
+
+    def decode(self, X, means=False):
+        """Rows of the table that was fitted, from values or means of the units."""
+        if self.template is None and not self.has_categories:
+            return X
+        # Means and real values are floats, whatever the type of the column was.
+        columns, as_before = {}, set()
+        for variable, place in zip(self.variables, self.places, strict=True):
+            own = X[:, place]
+            if variable.categories is None:
+                columns |= zip(variable.columns, own.T, strict=True)
+                if not means and variable.kind in WHOLE:
+                    as_before.update(variable.columns)
+            else:
+                best = own.argmax(axis=1) if variable.width else np.zeros(len(X), int)
+                (name,) = variable.columns
+                columns[name] = [variable.categories[i] for i in best.tolist()]
+                as_before.add(name)
+        if self.template is None:
+            return np.column_stack(list(columns.values())).astype(X.dtype)
+        frame = type(self.template)(columns)
+        types = zip(self.names, self.template.dtypes, strict=True)
+        types = {name: dtype for name, dtype in types if name in as_before}
+        return (frame.astype if hasattr(frame, "astype") else frame.cast)(types)
+
+    def merge(self, X, rows, means=False):
+        """X with values from rows of the units where it has none."""
+        decoded = self.decode(rows, means)
+        if not is_frame(X):
+            X = np.array(X, dtype=rows.dtype)
+            np.copyto(X, decoded, where=np.isnan(X))
+            return X
+        columns, types = {}, {}
+        kinds = {name: v for v in self.variables for name in v.columns}
+        for i, name in enumerate(self.names):
+            column, variable = X[name], kinds[name]
+            missing = _missing(column)
+            columns[name] = column
+            if not missing.any():
+                continue
+            values, found = _values(X, i, name), np.asarray(decoded[name])
+            if variable.categories is not None:
+                values = np.where(missing, found.astype(object), values).tolist()
+                types[name] = column.dtype
+            else:
+                values = _numbers(values, variable.kind, name)
+                values = np.where(missing, found.astype(values.dtype), values)
+                if not means and variable.kind in WHOLE:
+                    types[name] = column.dtype
+            columns[name] = values
+        frame = type(X)(columns)
+        return (frame.astype if hasattr(frame, "astype") else frame.cast)(types)
+
+
+def _find_variables(X, names, chosen):
+    """The kind of each column of X, as chosen or as its values look."""
+    kinds = sorted(REGISTRY)
+    for name, kind in chosen.items():
+        if name not in names:
+            raise ValueError(
+                f"units has {name!r}, which is no column of X. Its columns are "
+                f"{joined(names)}."
+            )
+        if kind not in kinds:
+            raise ValueError(
+                f"units={{{name!r}: {kind!r}}}: take one of {', '.join(kinds)}."
+            )
+    X = X.tocsc() if issparse(X) else X
+    found, ones, n_known = [], [], []
+    for i, name in enumerate(names):
+        values = _values(X, i, name)
+        values = values[~_is_nan(values)]
+        if not len(values):
+            raise ValueError(f"No value of column {name} of X is known: leave it out.")
+        kind = chosen.get(name) or _guess(X, values, name)
+        categories = None
+        if kind == "softmax":
+            categories = _categories(X, values, name)
+        else:
+            values = _numbers(values, kind, name)
+        found.append(Variable((name,), kind, categories))
+        guessed = kind == "bernoulli" and name not in chosen
+        ones.append(int(values.sum()) if guessed else None)
+        n_known.append(len(values))
+    variables, start = [], 0
+    while start < len(names):
+        end = _group_end(ones, start, n_known)
+        if end and _adds_up(_values(X, i, names[i]) for i in range(start, end)):
+            variables.append(Variable(tuple(names[start:end]), "softmax"))
+            start = end
+        else:
+            variables.append(found[start])
+            start += 1
+    return variables
+
+
+def _group_end(ones, start, n_known):
+    """Where columns from the first on have a 1 for each row, if they do.
+
+    `ones` has the number of ones of each column, None where it is no candidate, and
+    `n_known` that of its values that are not missing: in a group they miss together.
+    """
+    total, n_rows = 0, n_known[start]
+    for end in range(start, len(ones)):
+        # A column of ones is a group by itself, and not random.
+        if ones[end] is None or ones[end] == n_rows or n_known[end] != n_rows:
+            return None
+        total += ones[end]
+        if total >= n_rows:
+            return end + 1 if total == n_rows else None
+    return None
+
+
+def _adds_up(columns):
+    columns = [values.astype(np.float64) for values in columns]
+    total = sum(columns)
+    return ((total == 1) | (np.isnan(columns).all(axis=0))).all()
+
+
+def _described_variables(names, parts):
+    """The variables of which the parts of Concatenated units tell."""
+    resolved = Concatenated(parts)._resolved()
+    n_described = sum(width for _, width in resolved)
+    if n_described != len(names):
+        raise ValueError(
+            f"units describes {n_described} columns, but X has {len(names)}. Give each "
+            "column a unit, in their order."
+        )
+    variables, start = [], 0
+    for units, width in resolved:
+        units.start(width)
+        n_values = units.n_values if isinstance(units, Softmax) else 1
+        kind = type(units).__name__.lower()
+        for first in range(start, start + width, n_values):
+            variables.append(Variable(tuple(names[first : first + n_values]), kind))
+        start += width
+    return variables
+
+
+def _guess(X, values, name):
+    if values.dtype == object or _dtype_categories(X, name) is not None:
+        return "softmax"
+    return "bernoulli" if ((values == 0) | (values == 1)).all() else "gaussian"
+
+
+def _dtype_categories(X, name):
+    """The categories that the type of a column knows of, or None."""
+    categories = getattr(X[name].dtype, "categories", None) if is_frame(X) else None
+    # Some types of polars have an object in place of the categories.
+    return list(categories) if hasattr(categories, "__len__") else None
+
+
+def _categories(X, values, name):
+    known = _dtype_categories(X, name)
+    if known is not None:
+        return tuple(known)
+    try:
+        return tuple(sorted(set(values.tolist())))
+    except TypeError as error:
+        raise ValueError(
+            f"Column {name} of X has values that are no categories: {error}. Take "
+            "strings."
+        ) from error
+
+
+def _values(X, i, name):
+    """The values of a column, as an array of numbers or of objects, NaN if missing."""
+    if not is_frame(X):
+        return X[:, [i]].toarray().ravel() if issparse(X) else X[:, i]
+    column = X[name]
+    missing, dtype = _missing(column), getattr(column.dtype, "numpy_dtype", None)
+    if missing.any() and getattr(dtype, "kind", "O") in "biuf":
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        values = np.asarray(column, dtype=dtype)
+    if values.dtype.kind in "mMc":
+        raise ValueError(
+            f"Column {name} of X has values of type {values.dtype}, for which there "
+            "are no units. Make it numbers or categories."
+        )
+    if values.dtype.kind in "biuf":
+        return values
+    values = values.astype(object)
+    values[missing] = np.nan
+    return values
+
+
+def _missing(column):
+    """Where a column of a DataFrame has no value."""
+    return np.asarray(column.isna() if hasattr(column, "isna") else column.is_null())
+
+
+def _is_nan(values):
+    if values.dtype != object:
+        return np.isnan(values)
+    nan = (isinstance(value, float) and np.isnan(value) for value in values)
+    return np.fromiter(nan, bool, len(values))
+
+
+def _numbers(values, kind, name):
+    if values.dtype == object:
+        try:
+            values = values.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"Column {name} of X is for {kind} units, which take numbers: {error}. "
+                f"Make it numbers, or take units={{{name!r}: 'softmax'}} for "
+                "categories."
+            ) from error
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise ValueError(
+            f"Column {name} of X has {values[infinite][0]}: give finite numbers, of "
+            "at most 1.8e308 in size."
+        )
+    return values
+
+
+def _one_hot(values, variable):
+    """A column for each category, NaN where the value is missing.
+
+    Rows of a category that is unknown are zero, with a warning.
+    """
+    place = {category: i for i, category in enumerate(variable.categories)}
+    missing = _is_nan(values)
+    values = values.tolist()
+    codes = np.array([place.get(value, -1) for value in values])
+    strange = (codes < 0) & ~missing
+    if strange.any():
+        unknown = dict.fromkeys(
+            v for v, new in zip(values, strange, strict=True) if new
+        )
+        warn(
+            f"Column {variable.columns[0]} of X has categories that the fit has not "
+            f"seen: {joined(map(repr, unknown))}, in {strange.sum()} rows. The "
+            "frequencies of the training data take their place. To give them units, "
+            "fit to a column whose dtype has all categories."
+        )
+    one_hot = codes[:, None] == np.arange(variable.width)
+    return np.where(missing[:, None], np.nan, one_hot) if missing.any() else one_hot
+
+
+def is_frame(X):
+    """Whether X is a DataFrame, of pandas or polars, neither of which is imported."""
+    return hasattr(X, "columns") and hasattr(X, "dtypes")
+
+
+def with_index_of(X, rows):
+    """The rows with the index of X, where both have one."""
+    if is_frame(X) and hasattr(X, "index") and hasattr(rows, "index"):
+        rows.index = X.index
+    return rows
+
+
+def joined(names, most=10):
+    names = [str(name) for name in names]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

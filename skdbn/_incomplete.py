@@ -1,0 +1,202 @@
+"""Data of which some values are unknown: NaN, or hidden by a mask."""
+
+import numpy as np
+from scipy.sparse import issparse
+
+from ._numerics import blocks, column_mean, column_variance, working_dtype
+from .exceptions import EstimateWarning, warn
+from .machines import Chains, Clamp
+
+# How many values of visible units are drawn at a time.
+CHAIN_ELEMENTS = 2**21
+
+
+def nan_places(X):
+    """Where X, dense or sparse, is NaN; None if it is nowhere."""
+    stored = X.data if issparse(X) else X
+    if stored.dtype.kind != "f":
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        # A sum is quick, and NaN if a value is.
+        if not np.isnan(stored.sum()):
+            return None
+    places = np.isnan(stored)
+    if not places.any():
+        return None
+    if issparse(X):
+        raise ValueError(
+            f"X is sparse and has NaN in {places.sum()} values: for unknown values take "
+            "a dense array, X.toarray()."
+        )
+    return places
+
+
+def hidden_by(mask, X):
+    """A copy of X, an array or a DataFrame, without the values under a mask.
+
+    A ValueError unless the mask is boolean and of X's shape.
+    """
+    if issparse(X):
+        raise ValueError("X is sparse: for unknown values take an array, X.toarray().")
+    mask = np.asarray(mask)
+    if mask.dtype != bool:
+        raise ValueError(
+            f"mask has values of type {mask.dtype}: take booleans, True where a value "
+            "of X is unknown."
+        )
+    if mask.shape != np.shape(X):
+        raise ValueError(
+            f"mask is of shape {mask.shape}, and X of shape {np.shape(X)}: take a mask "
+            "of the shape of X, True where a value is unknown."
+        )
+    if hasattr(X, "mask"):
+        return X.mask(mask)
+    if hasattr(X, "schema"):
+        columns = {
+            name: [
+                None if hidden else value for value, hidden in zip(*pair, strict=True)
+            ]
+            for name, *pair in zip(X.columns, X.get_columns(), mask.T, strict=True)
+        }
+        return type(X)(columns, schema=X.schema)
+    X = np.asarray(X)
+    if X.dtype.kind != "f":
+        X = X.astype(working_dtype(X) if X.dtype.itemsize == 1 else np.float64)
+    return np.where(mask, X.dtype.type(np.nan), X)
+
+
+def with_neutral_values(X, unknown, visible, names):
+    """A copy of X with something that units can be for what is unknown.
+
+    `unknown` changes where units vary together and values follow from each other.
+    """
+    X = X.copy()
+    visible.settle(X, unknown, names)
+    neutral = visible.mean(np.zeros((1, X.shape[1])))
+    np.copyto(X, neutral, where=unknown, casting="same_kind")
+    return X
+
+
+def check_columns(unknown, names):
+    """Raise a ValueError if nothing is known of a column."""
+    empty = np.flatnonzero(unknown.all(axis=0))
+    if len(empty):
+        raise ValueError(
+            f"No value of column {names[empty[0]]} of X is known, as of {len(empty)} "
+            "columns in all: leave them out."
+        )
+
+
+def warn_of_empty_rows(unknown):
+    """Hint at rows of which nothing is known."""
+    empty = np.flatnonzero(unknown.all(axis=1))
+    if len(empty):
+        warn(
+            f"Nothing is known of {len(empty)} rows of X, the first of them row "
+            f"{empty[0]}: they follow the model's own distribution.",
+            EstimateWarning,
+        )
+
+
+def drawn(machine, X, unknown, rng, n_steps, n_temperatures=1, n_means=None):
+    """A copy of X with draws of p(unknown v | known v), from clamped chains.
+
+    With `n_means` it has in their place the mean of E[v | h] over so many more states
+    of each chain.
+    """
+    result = X.astype(machine.weights.dtype)
+    rows = np.flatnonzero(unknown.any(axis=1))
+    step = max(1, CHAIN_ELEMENTS // (X.shape[1] * n_temperatures))
+    for start in range(0, len(rows), step):
+        some = rows[start : start + step]
+        known = ~unknown[some]
+        own = result[some]
+        chains = Chains(machine, len(some), rng, n_temperatures, Clamp(own, known))
+        state = chains.sweep(n_steps)
+        if n_means is None:
+            result[some] = state.visible
+            continue
+        total = np.zeros(own.shape)
+        for _ in range(n_means):
+            total += machine.visible_mean(chains.sweep().hidden)
+        result[some] = np.where(known, own, total / n_means)
+    return result
+
+
+def mean_field_blocks(machine, X, unknown, width):
+    """X as ``(slice, block)``, with the mean field of what is unknown, if anything."""
+    for part, block in blocks(X, width, machine.weights.dtype):
+        if unknown is None:
+            yield part, block
+            continue
+        holes = unknown[part]
+        some = np.flatnonzero(holes.any(axis=1))
+        if len(some):
+            block = np.array(block)
+            block[some] = machine.mean_field(block[some], holes[some])
+        yield part, block
+
+
+class Fills:
+    """What stands for the unknown values of training data, and follows the model.
+
+    Before a row is learned from, its unknown values move by a Gibbs sweep with the
+    known ones clamped: they are draws of p(unknown v | known v), at which the
+    statistics of the data have the gradient of log p(known v) for a mean [1]_.
+
+    Parameters
+    ----------
+    machine : RestrictedMachine
+        The machine at the start.
+
+    X : ndarray of shape (n_samples, n_features)
+        Data, with something in place of unknown values.
+
+    unknown : ndarray of bool of shape (n_samples, n_features)
+        Where values are unknown.
+
+    rng : numpy.random.Generator
+        Source of random numbers.
+
+    n_steps : int
+        Number of Gibbs sweeps at the start.
+
+    sample_data : bool, default=False
+        Whether values of the data are means, from which states are drawn.
+
+    whole : bool, default=False
+        Whether these rows are all data that the machine learns from.
+
+    References
+    ----------
+    .. [1] Younes, L. (1989). Parametric inference for imperfectly observed Gibbsian
+       fields. Probability Theory and Related Fields 82, 625-645.
+    """
+
+    def __init__(
+        self, machine, X, unknown, rng, n_steps, *, sample_data=False, whole=False
+    ):
+        self.X = drawn(machine, X, unknown, rng, n_steps)
+        self.unknown = unknown
+        self.sample_data = sample_data
+        self.whole = whole
+
+    def epoch_begins(self, machine, rows):
+        """Let the moments of the data be those with the present fills."""
+        if self.whole and machine.visible.params:
+            mean = column_mean(self.X, rows)
+            variance = column_variance(self.X, mean, rows)
+            machine.visible.remember(len(rows), mean, variance)
+
+    def move(self, machine, batch, rows, rng):
+        """Move the unknown values of a batch, in place; `rows` says which rows."""
+        unknown = self.unknown[rows]
+        if not unknown.any():
+            return
+        if self.sample_data:
+            machine.visible.draw(batch, rng)
+        v = machine.visible_sample(machine.hidden_sample(batch, rng), rng)
+        np.copyto(batch, v, where=unknown)
+        own = self.X[rows]
+        np.copyto(own, v, where=unknown)
+        self.X[rows] = own

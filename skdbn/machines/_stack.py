@@ -1,0 +1,85 @@
+"""Machines on top of each other: a deep belief net."""
+
+import numpy as np
+
+from ._chains import Chains
+
+
+class Stack:
+    """p(v, h¹, ..., hᴸ) = p(v | h¹) ... p(hᴸ⁻² | hᴸ⁻¹) p(hᴸ⁻¹, hᴸ)
+
+    The hidden units of each machine are the visible ones of the next; the last one is
+    the undirected top. Upwards, each layer follows its machine: Q(hˡ | hˡ⁻¹).
+    """
+
+    def __init__(self, machines):
+        *self.below, self.top = machines
+
+    def up(self, v, rng):
+        """A draw of the layers between v and the top, down to up: what the top sees."""
+        for machine in self.below:
+            v = machine.hidden_sample(v, rng)
+        return v
+
+    def down(self, h, rng, means=False):
+        """A draw of v, from the units that the top sees; or its mean at the end."""
+        for i, machine in reversed(list(enumerate(self.below))):
+            if means and i == 0:
+                h = machine.visible_mean(h)
+            else:
+                h = machine.visible_sample(h, rng)
+        return h
+
+    def chains(self, n, rng, n_temperatures=1):
+        """Gibbs chains of the top."""
+        return Chains(self.top, n, rng, n_temperatures)
+
+    def from_state(self, state, rng, means=False):
+        """v at the end of a way down from a state of the top."""
+        if self.below:
+            return self.down(state.visible, rng, means)
+        return self.top.visible_mean(state.hidden) if means else state.visible.copy()
+
+    def fill(self, v, known, rng, n_steps, n_means=None):
+        """v with the values that are not known drawn, given the others.
+
+        They go up by Q, one Gibbs step along the top and down again, n_steps times,
+        each time with the known values put back [1]_. Above a single machine this is not
+        the exact conditional distribution, since Q is not the posterior. With `n_means`
+        the mean over so many more rounds takes the place of a draw.
+
+        References
+        ----------
+        .. [1] Ranzato, M., Susskind, J., Mnih, V. and Hinton, G. (2011). On deep
+           generative models with applications to recognition. CVPR.
+        """
+        given, total = v.copy(), np.zeros(v.shape)
+        for i in range(n_steps + (n_means or 0)):
+            state = self.top.state(self.up(v, rng), rng)
+            state = self.top.transition(state, rng)
+            if n_means and i >= n_steps:
+                total += self.from_state(state, rng, means=True)
+            v = np.where(known, given, self.from_state(state, rng))
+        return np.where(known, given, total / n_means) if n_means else v
+
+    def bound(self, v, rng):
+        """One draw of log p(v, h) − log Q(h | v) + log Z; its mean is a lower bound.
+
+        Σₗ (log p(hˡ⁻¹ | hˡ) + H(Q(hˡ | hˡ⁻¹))) − F(hᴸ⁻¹), with h ~ Q
+        """
+        total = np.zeros(len(v))
+        for machine in self.below:
+            field = machine.hidden_field(v)
+            mean = machine.hidden.mean(field)
+            h = machine.hidden.sample(field, rng, mean=mean)
+            total += machine.hidden.log_partition(field) - _dot(mean, field)
+            total += machine.hidden.base_energy(h)
+            back = machine.visible_field(h)
+            total += _dot(v, back) - machine.visible.log_partition(back)
+            total -= machine.visible.base_energy(v)
+            v = h
+        return total - self.top.free_energy(v)
+
+
+def _dot(x, y):
+    return np.einsum("ij,ij->i", x, y)

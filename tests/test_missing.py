@@ -1,0 +1,622 @@
+"""Unknown values: drawn, imputed, and learned around."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from _oracle import Enumeration, bars_and_stripes, base, layer_states, split
+from _oracle import log_sum_exp as log_sum
+from scipy import sparse
+from sklearn.exceptions import NotFittedError
+
+from skdbn import RBM, BernoulliRBM, GaussianRBM, MixedRBM, SparseRBM
+from skdbn._incomplete import Fills, drawn
+from skdbn._monitoring import Probe
+from skdbn.exceptions import EstimateWarning
+from skdbn.gradients import REGISTRY
+from skdbn.machines import Chains, Clamp, RestrictedMachine
+from skdbn.units import Concatenated
+
+PAIRS = [
+    ("bernoulli", "bernoulli"),
+    ("spin", "bernoulli"),
+    ("softmax", "bernoulli"),
+    ([("softmax", 3), ("bernoulli", 2)], "bernoulli"),
+    ("bernoulli", "gaussian"),
+    ("spin", "rectified"),
+    ("gaussian", "bernoulli"),
+    ("rectified", "bernoulli"),
+    ("poisson", "bernoulli"),
+    ([("gaussian", 1), ("bernoulli", 1)], "bernoulli"),
+]
+every_pair = pytest.mark.parametrize("names", PAIRS, ids=str)
+N = 2000
+
+
+class Case:
+    """A machine, a row of which every other unit or group is unknown, and the truth."""
+
+    def __init__(self, machine, names, rng):
+        self.machine, self.names = machine, names
+        self.oracle = Enumeration.of(machine, names)
+        self.v = self.oracle.draw(1, rng)[0]
+        self.unknown = np.concatenate(
+            [
+                np.full(block.values.shape[1], i % 2 == 0)
+                for i, block in enumerate(self.oracle.visible)
+            ]
+        )
+        self.states, self.p = self.completions(self.oracle)
+
+    def completions(self, oracle, total=False):
+        """All rows with these known values, and their probabilities given these.
+
+        With `total` the logarithm of the probability of the known values.
+        """
+        parts = split(oracle.visible, self.unknown)
+        blocks = [block for block, unknown in parts if unknown.any()]
+        values, log_p = layer_states(blocks)
+        rows = np.tile(self.v, (len(values), 1))
+        rows[:, self.unknown] = values
+        log_p = log_p + base(blocks, values) - oracle.free_energy(rows)
+        if total:
+            return log_sum(log_p) - oracle.log_z
+        return rows, np.exp(log_p - log_sum(log_p))
+
+    def draw(self, n, rng):
+        """Rows exactly from the conditional distribution, but on the nodes of integrals."""
+        return self.states[rng.choice(len(self.p), size=n, p=self.p / self.p.sum())]
+
+    def check(self, rows):
+        """Moments of independent rows, within five standard errors."""
+        assert (rows[:, ~self.unknown] == self.v[~self.unknown]).all()
+        mean = self.p @ self.states
+        for power in (1, 2):
+            powers = (self.states - mean) ** power
+            expected = self.p @ powers
+            error = np.sqrt(np.maximum(self.p @ powers**2 - expected**2, 0) / len(rows))
+            found = ((rows - mean) ** power).mean(axis=0)
+            assert (np.abs(found - expected) <= 5 * error + 1e-9).all()
+
+    def repeated(self, n):
+        return np.tile(self.v, (n, 1)), np.tile(self.unknown, (n, 1))
+
+
+@pytest.fixture
+def make_case(make_machine, rng):
+    return lambda names: Case(make_machine(names=names), names, rng)
+
+
+def two_modes():
+    """Units 1 to 3 are mostly all on or all off, as often; unit 0 is independent."""
+    weights = np.array([[0.0], [8.0], [8.0], [8.0]])
+    return RestrictedMachine(weights, np.array([0.0, -4, -4, -4]), np.array([-12.0]))
+
+
+def fitted(machine, kind=RBM):
+    rbm = kind(machine.weights.shape[1], visible=machine.visible)
+    rbm.machine_ = machine
+    rbm.n_features_in_ = machine.weights.shape[0]
+    return rbm
+
+
+# Chains with clamped values
+
+
+@every_pair
+@pytest.mark.parametrize("n_temperatures", [1, 3])
+def test_clamped_chains_draw_from_the_conditional(
+    names, n_temperatures, make_case, rng
+):
+    case = make_case(names)
+    v, unknown = case.repeated(N)
+    case.check(drawn(case.machine, v, unknown, rng, 60, n_temperatures))
+
+
+@every_pair
+def test_means_are_those_of_the_conditional(names, make_case, rng):
+    case = make_case(names)
+    v, unknown = case.repeated(1000)
+    rows = drawn(case.machine, v, unknown, rng, 60, n_means=5)
+    assert (rows[:, ~case.unknown] == case.v[~case.unknown]).all()
+    error = rows.std(axis=0) / np.sqrt(len(rows))
+    assert (np.abs(rows.mean(axis=0) - case.p @ case.states) <= 5 * error + 1e-9).all()
+    # A mean of P(v | h) varies less than one of as many draws.
+    variance = case.p @ (case.states - case.p @ case.states) ** 2
+    assert (rows.var(axis=0) <= variance / 5 * 3 + 1e-9).all()
+
+
+def test_tempered_chains_reach_both_modes(rng):
+    machine = two_modes()
+    oracle = Enumeration.of(machine)
+    known = np.tile([True, False, False, False], (N, 1))
+    on = (oracle.v[:, 1:].sum(axis=1) > 1.5) & (oracle.v[:, 0] == 1)
+    truth = oracle.p_v[on].sum() / oracle.p_v[oracle.v[:, 0] == 1].sum()
+    clamp = Clamp(np.ones((N, 4)), known)
+    plain, tempered = (share_of_ones(machine, rng, n, clamp) for n in (1, 8))
+    error = 5 * np.sqrt(truth * (1 - truth) / N)
+    assert abs(tempered - truth) < error < abs(plain - truth)
+
+
+def share_of_ones(machine, rng, n_temperatures, clamp=None):
+    """The share of chains that end in the mode of ones."""
+    chains = Chains(machine, N, rng, n_temperatures, clamp)
+    return (chains.sweep(300).visible[:, 1:].sum(axis=1) > 1.5).mean()
+
+
+# Estimators
+
+
+@pytest.fixture
+def X():
+    return np.repeat(bars_and_stripes(3), 20, axis=0)
+
+
+@pytest.fixture
+def holes(X, rng):
+    holes = rng.random(X.shape) < 0.25
+    holes[:, 0] &= holes[:, 1:].sum(axis=1) < 8
+    return holes
+
+
+@pytest.fixture
+def rbm(X, seed):
+    return BernoulliRBM(6, n_iter=30, random_state=seed).fit(X)
+
+
+def test_conditional_sample(make_case, seed):
+    case = make_case(("bernoulli", "bernoulli"))
+    v, unknown = case.repeated(N)
+    rbm = fitted(case.machine)
+    hidden = np.where(unknown, np.nan, v)
+    for given in ({"X": hidden}, {"X": v, "mask": unknown}):
+        case.check(rbm.conditional_sample(**given, n_steps=60, random_state=seed))
+    case.check(rbm.impute(hidden, n_samples=1, n_steps=60, random_state=seed))
+    rows = rbm.impute(hidden[:300], n_samples=20, n_steps=30, random_state=seed)
+    error = rows.std(axis=0) / np.sqrt(300)
+    assert (np.abs(rows.mean(axis=0) - case.p @ case.states) <= 5 * error + 1e-9).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_known_values_stay_to_the_bit(dtype, X, holes, rng, seed):
+    X = rng.random(X.shape).astype(np.float32)
+    rbm = BernoulliRBM(4, n_iter=1, random_state=seed).fit(X)
+    given = rng.random(X.shape).astype(dtype)
+    given[holes] = np.nan
+    before = given.copy()
+    for found in (rbm.impute(given, n_samples=2), rbm.conditional_sample(given)):
+        assert found.dtype == dtype
+        assert (found[~holes] == given[~holes]).all()
+        assert not np.isnan(found).any()
+    np.testing.assert_array_equal(given, before)
+
+
+def test_random_states_of_imputation(rbm, X, holes, seed):
+    hidden = np.where(holes, np.nan, X)
+    for method in (rbm.impute, rbm.conditional_sample):
+        one, same, other = (method(hidden, random_state=seed + i) for i in (0, 0, 1))
+        assert (one == same).all()
+        assert (one != other).any()
+        assert (method(hidden) != method(hidden)).any()
+
+
+@pytest.mark.parametrize("container", [np.uint8, bool, int, list, pd.DataFrame])
+def test_masks_of_whole_numbers(container, X, holes, seed):
+    if isinstance(container, type) and container in (list, pd.DataFrame):
+        given = X.tolist() if container is list else pd.DataFrame(X.astype(bool))
+    else:
+        given = X.astype(container)
+    rbm = BernoulliRBM(4, n_iter=2, random_state=seed).fit(X)
+    found = rbm.conditional_sample(given, holes)
+    assert ((found == 0) | (found == 1)).all()
+    assert (found[~holes] == X[~holes]).all()
+
+
+def test_nothing_is_unknown(rbm, X):
+    for found in (rbm.impute(X), rbm.conditional_sample(X, np.zeros(X.shape, bool))):
+        assert (found == X).all()
+        assert not np.shares_memory(found, X)
+
+
+def test_rows_without_a_known_value(rbm, seed):
+    """They have the model's own distribution, with a warning that says so."""
+    oracle = Enumeration.of(rbm.machine_)
+    hidden = np.full((2000, 9), np.nan)
+    with pytest.warns(EstimateWarning, match="2000 rows.* row 0") as caught:
+        rows = rbm.conditional_sample(hidden, n_steps=100, tempering=3)
+    assert caught[0].filename == __file__
+    mean = oracle.p_v @ oracle.v
+    assert (np.abs(rows.mean(axis=0) - mean) < 5 * np.sqrt(0.25 / 2000) + 0.02).all()
+    hidden[1:, 0] = 1.0
+    with pytest.warns(EstimateWarning, match="1 rows.* row 0"):
+        rbm.impute(hidden, n_samples=2)
+
+
+def test_softmax_groups(seed, rng):
+    X = np.eye(3)[rng.integers(0, 3, 200)]
+    X = np.hstack([X, X[:, :1]])
+    units = Concatenated([("softmax", 1, 3), ("bernoulli", 1)])
+    rbm = RBM(4, visible=units, n_iter=100, random_state=seed).fit(X)
+    nan = np.nan
+    found = rbm.conditional_sample(
+        [[nan, 1, 0, nan], [nan, nan, nan, 1], [nan] * 3 + [0]]
+    )
+    assert found[0, :3].tolist() == [0, 1, 0]
+    assert (found[:, :3].sum(axis=1) == 1).all()
+    means = rbm.impute([[nan, nan, nan, 1.0], [nan, nan, nan, 0.0]])
+    np.testing.assert_allclose(means[:, :3].sum(axis=1), 1)
+    assert means[0, 0] > 0.5 + means[1, 0]
+    for row in ([0, nan, nan, 1], [0.5, 0.2, nan, 1], [1, nan, 1, nan]):
+        with pytest.raises(ValueError, match=r"0, 1, 2 are a group.*row 0 add up to"):
+            rbm.impute([row])
+    with pytest.raises(ValueError, match="one of them has to be 1"):
+        rbm.impute([[1, 1, 0, nan]])
+
+
+@pytest.mark.parametrize(
+    "mask, message",
+    [
+        (np.zeros((3, 9), bool), r"mask is of shape \(3, 9\)"),
+        (np.zeros(9, bool), r"mask is of shape \(9,\)"),
+        (np.zeros((180, 9)), "mask has values of type float64"),
+    ],
+)
+def test_bad_masks(mask, message, rbm, X):
+    mask = np.resize(mask, X.shape) if len(mask) == 180 else mask
+    with pytest.raises(ValueError, match=message):
+        rbm.conditional_sample(X, mask)
+
+
+@pytest.mark.parametrize("name", ["n_samples", "n_steps", "tempering"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, "many", None])
+def test_bad_numbers(name, value, rbm, X):
+    with pytest.raises(ValueError, match=f"{name}={value!r}"):
+        rbm.impute(X, **{name: value})
+    with pytest.raises(ValueError, match=f"{name}={value!r}"):
+        rbm.sample(**{name: value})
+
+
+@pytest.mark.parametrize("method", ["impute", "conditional_sample", "transform", "fit"])
+def test_infinity_is_refused(method, rbm, X):
+    with pytest.raises(ValueError, match="infinity"):
+        getattr(rbm, method)(np.where(X == 1, np.inf, np.nan))
+
+
+@pytest.mark.parametrize("method", ["impute", "conditional_sample"])
+def test_not_fitted(method, X):
+    with pytest.raises(NotFittedError):
+        getattr(BernoulliRBM(), method)(X)
+
+
+@pytest.mark.parametrize("method", ["score_samples", "score", "free_energy", "gibbs"])
+@pytest.mark.parametrize("Class", [BernoulliRBM, MixedRBM])
+def test_what_needs_whole_rows(method, Class, X, holes, seed):
+    rbm = Class(4, n_iter=1, random_state=seed).fit(X)
+    with pytest.raises(ValueError, match=r"NaN.* column 0.*BoltzmannImputer"):
+        getattr(rbm, method)(np.where(holes, np.nan, X))
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "impute", "transform"])
+def test_sparse_data(method, rbm, X, holes):
+    with pytest.raises(ValueError, match=r"NaN.*toarray"):
+        getattr(rbm, method)(sparse.csr_array(np.where(holes, np.nan, X)))
+    with pytest.raises(ValueError, match="toarray"):
+        rbm.conditional_sample(sparse.csr_array(X), holes)
+
+
+def test_transform_by_mean_field(rbm, X, holes):
+    hidden = np.where(holes, np.nan, X)
+    H = rbm.transform(hidden)
+    whole = ~holes.any(axis=1)
+    np.testing.assert_allclose(H[whole], rbm.transform(X)[whole])
+    # A row is alone, and where it ends a step more changes little.
+    np.testing.assert_allclose(rbm.transform(hidden[7:8]), H[7:8])
+    filled = np.where(holes, rbm.inverse_transform(H), X)
+    assert np.abs(rbm.transform(filled) - H).max() < 0.02
+
+
+# Chains of sample
+
+
+def test_trace(rbm, seed):
+    states = rbm.sample(4, n_steps=23, trace=5, random_state=seed)
+    assert states.shape == (4, 4, 9)
+    assert (states[-1] == rbm.sample(4, n_steps=20, random_state=seed)).all()
+    assert (states[0] == rbm.sample(4, n_steps=5, random_state=seed)).all()
+    with pytest.raises(ValueError, match="trace=24 is above n_steps=23"):
+        rbm.sample(n_steps=23, trace=24)
+
+
+def test_tempered_samples_reach_both_modes(seed):
+    rbm = fitted(two_modes(), lambda n, visible: RBM(n, random_state=seed))
+    oracle = Enumeration.of(rbm.machine_)
+    truth = oracle.p_v[oracle.v[:, 1:].sum(axis=1) > 1.5].sum()
+    plain, tempered = (
+        (rbm.sample(N, n_steps=300, tempering=n)[:, 1:].sum(axis=1) > 1.5).mean()
+        for n in (1, 8)
+    )
+    error = 5 * np.sqrt(truth * (1 - truth) / N)
+    assert abs(tempered - truth) < error < abs(plain - truth)
+
+
+# Learning
+
+
+@every_pair
+def test_fills_keep_the_conditional(names, make_case, rng):
+    case = make_case(names)
+    _, unknown = case.repeated(N)
+    fills = Fills(case.machine, case.draw(N, rng), unknown, rng, 1)
+    fills.X[:] = batch = case.draw(N, rng)
+    before = batch.copy()
+    fills.move(case.machine, batch, np.arange(N), rng)
+    case.check(batch)
+    assert (batch != before).any()
+    assert (fills.X == batch).all()
+
+
+def directions(case, rows, rng):
+    """The direction of rows against exact draws of the model, and its error."""
+    machine, oracle = case.machine, case.oracle
+    model = oracle.draw(len(rows), rng)
+    phases = machine.phases(len(rows), len(rows))
+    phases.data.visible[:], phases.model.visible[:] = rows, model
+    machine.hidden_mean(phases.both.visible, out=phases.both.hidden_mean)
+    scale, steps = machine.visible.step_scale, machine.visible.param_steps
+    found = [array.copy() for array in machine.difference(phases)]
+    if scale is not None:
+        found[0] /= scale.reshape(-1, 1)
+        found[1] /= scale
+    for array, step in zip(found[3:], steps, strict=True):
+        array /= step
+    errors = []
+    for v in (rows, model):
+        h = oracle.hidden_mean(v)
+        each = [v[:, :, None] * h[:, None, :], v, h]
+        if len(found) > 3:
+            own = np.square(v)[:, [kind == "gaussian" for kind in kinds(case)]]
+            each.append(own / (2 * np.exp(machine.params[3])))
+        errors.append([array.var(axis=0) / len(v) for array in each])
+    return found, [5 * np.sqrt(a + b) + 1e-6 for a, b in zip(*errors, strict=True)]
+
+
+def kinds(case):
+    names = case.names[0]
+    pairs = [(names, len(case.v))] if isinstance(names, str) else names
+    return [name for name, n in pairs for _ in range(n)]
+
+
+def slopes(case):
+    """The finite differences of log p(known values) by each parameter."""
+    result = []
+    for array in case.machine.params:
+        slope = np.empty(array.shape)
+        for i in np.ndindex(array.shape):
+            before, ends = array[i], []
+            for step in (1e-5, -1e-5):
+                array[i] = before + step
+                oracle = Enumeration.of(case.machine, case.names)
+                ends.append(case.completions(oracle, total=True))
+            array[i] = before
+            slope[i] = (ends[0] - ends[1]) / 2e-5
+        result.append(slope)
+    return result
+
+
+@every_pair
+def test_expected_gradient_is_that_of_the_known_values(names, make_case, rng):
+    case = make_case(names)
+    v, unknown = case.repeated(N)
+    fills = Fills(case.machine, v, unknown, rng, 60, whole=True)
+    fills.epoch_begins(case.machine, np.arange(N))
+    expected = slopes(case)
+    found, errors = directions(case, fills.X, rng)
+    for array, slope, error in zip(found, expected, errors, strict=True):
+        assert (np.abs(array - slope) <= error).all()
+    # A constant in place of what is unknown would pull elsewhere.
+    wrong = 0
+    for constant in (0.0, 1.0):
+        found, errors = directions(case, np.where(unknown, constant, v), rng)
+        wrong += (np.abs(found[1] - expected[1]) > errors[1]).any()
+    assert wrong
+
+
+def test_learns_around_unknown_values(seed, rng):
+    """More than from data with the columns' means in place of unknown values."""
+    X = np.repeat(bars_and_stripes(3), 60, axis=0)
+    hidden = np.where(rng.random(X.shape) < 0.3, np.nan, X)
+    hidden[np.isnan(hidden).all(axis=1), 0] = 1
+    filled = np.where(np.isnan(hidden), np.nanmean(hidden, axis=0), hidden)
+    settings = dict(gradient="pcd", n_iter=60, random_state=seed)
+    scores = [
+        Enumeration.of(BernoulliRBM(8, **settings).fit(data).machine_)
+        .log_likelihood(bars_and_stripes(3))
+        .mean()
+        for data in (hidden, filled)
+    ]
+    assert scores[0] > scores[1] + 0.3
+    assert scores[0] > -5
+
+
+FITS = [
+    *(BernoulliRBM(4, gradient=name) for name in REGISTRY if name != "score-matching"),
+    BernoulliRBM(4, early_stopping=True, centered=False, sample_data=False),
+    GaussianRBM(4),
+    GaussianRBM(4, variance="shared", gradient="cd"),
+    GaussianRBM(4, gradient="score-matching"),
+    SparseRBM(4),
+    MixedRBM(4),
+    RBM(4, visible="spin", hidden="spin"),
+    RBM(4, visible="poisson", gradient="pcd"),
+    RBM(4, visible="rectified", hidden="gaussian"),
+]
+
+
+@pytest.mark.parametrize("rbm", FITS, ids=str)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.filterwarnings("ignore::skdbn.exceptions.DataRangeWarning")
+def test_every_fit_takes_nan(rbm, method, X, holes, seed):
+    given = np.where(holes, np.nan, X).astype(np.float32)
+    before = given.copy()
+    rbm.set_params(n_iter=3, random_state=seed)
+    models = []
+    for _ in range(2):
+        model = rbm.__class__(**rbm.get_params(deep=False))
+        for _ in range(3 if method == "partial_fit" else 1):
+            getattr(model, method)(given)
+        models.append(model)
+    for array, same in zip(*(model.machine_.params for model in models), strict=True):
+        assert array.dtype == np.float32
+        assert np.isfinite(array).all()
+        assert (array == same).all()
+    if method == "fit":
+        values = [value for row in model.history_ for value in row.values()]
+        assert np.isfinite(values).all()
+    assert np.isfinite(model.h_samples_).all()
+    np.testing.assert_array_equal(given, before)
+
+
+def test_starts_from_the_known_values(X, holes, rng, seed):
+    hidden = np.where(holes, np.nan, X)
+    rbm = BernoulliRBM(3, n_iter=0, random_state=seed).fit(hidden)
+    share = 1 / (len(X) + 1)
+    mean = np.nanmean(hidden, axis=0) * (1 - share) + share / 2
+    np.testing.assert_allclose(rbm.machine_.visible.mean(rbm.intercept_visible_), mean)
+    np.testing.assert_allclose(
+        rbm._training.direction.centering.visible, np.nanmean(hidden, axis=0)
+    )
+    real = np.where(holes, np.nan, rng.normal(size=X.shape))
+    rbm = GaussianRBM(3, n_iter=0, random_state=seed).fit(real)
+    np.testing.assert_allclose(rbm.variance_, np.nanvar(real, axis=0))
+
+
+def test_history_is_of_known_values(rbm, X, holes, rng):
+    rows = np.arange(len(X))
+
+    def measure(X, unknown):
+        probe = Probe(
+            X, rows, len(rows), np.random.default_rng(0), rbm.machine_.visible
+        )
+        probe.unknown = unknown
+        return probe.measure(rbm.machine_)
+
+    one = measure(np.where(holes, 0.0, X), holes)
+    other = measure(np.where(holes, 0.75, X), holes)
+    assert one == other
+    whole, none = measure(X, None), measure(X, np.zeros(X.shape, bool))
+    assert whole == pytest.approx(none)
+    assert one["pseudo_likelihood"] != whole["pseudo_likelihood"]
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_columns_without_a_known_value(method, X, seed):
+    X[:, 3:5] = np.nan
+    rbm = BernoulliRBM(3, random_state=seed)
+    with pytest.raises(ValueError, match="column 3 of X is known, as of 2 columns"):
+        getattr(rbm, method)(X)
+    assert not hasattr(rbm, "machine_") and not hasattr(rbm, "n_features_in_")
+
+
+# Tables
+
+
+@pytest.fixture
+def table(rng):
+    n = 300
+    value = rng.normal(size=n)
+    return pd.DataFrame(
+        {
+            "value": value,
+            "high": (value > 0).astype(int),
+            "colour": np.where(
+                value > 0, "red", np.where(value < -0.5, "blue", "green")
+            ),
+            "grade": pd.Categorical(
+                rng.choice(["a", "b"], n), categories=["a", "b", "c"]
+            ),
+            "visits": rng.poisson(2, n),
+        },
+        index=np.arange(100, 100 + n),
+    )
+
+
+def punched(table, rng, share=0.2):
+    holes = rng.random(table.shape) < share
+    holes[:, 0] &= ~holes.all(axis=1)
+    return table.mask(holes), holes
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_tables(library, table, rng, seed):
+    hidden, holes = punched(table, rng)
+    if library == "polars":
+        hidden = pl.from_pandas(hidden)
+    rbm = MixedRBM(8, units={"visits": "poisson"}, n_iter=60, random_state=seed)
+    rbm.fit(hidden)
+    kinds = [variable.kind for variable in rbm.units_]
+    assert kinds == ["gaussian", "bernoulli", "softmax", "softmax", "poisson"]
+    for found, whole in (
+        (rbm.impute(hidden), ["colour", "grade"]),
+        (rbm.conditional_sample(hidden), ["colour", "grade", "high", "visits"]),
+    ):
+        assert type(found) is type(hidden)
+        assert list(found.columns) == list(table.columns)
+        if library == "pandas":
+            assert (found.index == table.index).all()
+            assert (found.dtypes == hidden.dtypes).all()
+        for i, name in enumerate(table.columns):
+            own, before = np.asarray(found[name]), np.asarray(table[name])
+            assert (own[~holes[:, i]] == before[~holes[:, i]]).all()
+            if name in whole:
+                assert set(own) <= set(before) | set(range(100))
+    # A colour follows from the value.
+    some = holes[:, 2] & ~holes[:, 0] & (table["value"].abs() > 0.7).to_numpy()
+    right = np.asarray(rbm.impute(hidden)["colour"])[some] == table["colour"][some]
+    assert right.mean() > 0.75
+
+
+def test_table_with_a_mask(table, rng, seed):
+    rbm = MixedRBM(8, n_iter=20, random_state=seed).fit(table)
+    _, holes = punched(table, rng)
+    one = rbm.conditional_sample(table, holes, random_state=seed)
+    same = rbm.conditional_sample(table.mask(holes), random_state=seed)
+    pd.testing.assert_frame_equal(one, same)
+    frame = pl.from_pandas(table)
+    found = MixedRBM(8, n_iter=20, random_state=seed).fit(frame)
+    found = found.conditional_sample(frame, holes, random_state=seed)
+    assert found.null_count().to_numpy().sum() == 0
+
+
+def test_groups_are_found_where_their_values_miss_together(rng, seed):
+    X = np.eye(3)[rng.integers(0, 3, 100)]
+    X = np.hstack([X, rng.integers(0, 2, (100, 1))])
+    X[:20, :3] = np.nan
+    rbm = MixedRBM(3, n_iter=1, random_state=seed).fit(X)
+    assert [variable.kind for variable in rbm.units_] == ["softmax", "bernoulli"]
+    assert (rbm.conditional_sample(X)[:, :3].sum(axis=1) == 1).all()
+    X[20, 0] = np.nan
+    rbm.fit(X)
+    assert [variable.kind for variable in rbm.units_] == ["bernoulli"] * 4
+
+
+def test_encoded_rows(table, seed):
+    """An array of what the units see may have NaN as well, and becomes a table."""
+    rbm = MixedRBM(4, n_iter=5, random_state=seed).fit(table)
+    encoded = rbm._validate(table).astype(float)
+    group = [name.startswith("colour=") for name in rbm._encoding.unit_names]
+    encoded[:, group] = np.nan
+    found = rbm.conditional_sample(encoded)
+    assert list(found.columns) == list(table.columns)
+    assert set(found["colour"]) <= {"red", "green", "blue"}
+    np.testing.assert_array_equal(found["value"], table["value"])
+
+
+def test_trace_of_tables(table, seed):
+    rbm = MixedRBM(4, n_iter=2, random_state=seed).fit(table)
+    states = rbm.sample(3, n_steps=10, trace=5, tempering=2, random_state=seed)
+    assert [len(state) for state in states] == [3, 3]
+    last = rbm.sample(3, n_steps=10, tempering=2, random_state=seed)
+    pd.testing.assert_frame_equal(states[-1], last)
+    array = table[["value", "high"]].to_numpy()
+    rbm = MixedRBM(4, n_iter=2, random_state=seed).fit(array)
+    assert rbm.sample(3, n_steps=10, trace=5).shape == (2, 3, 2)
