@@ -6,6 +6,7 @@ from ._gaussian_rbm import GaussianRBM
 from ._imputer import BoltzmannImputer
 from ._mixed_rbm import MixedRBM
 from ._rbm import RBM
+from ._rbm_classifier import RBMClassifier
 from ._sparse_rbm import SparseRBM
 
 __version__ = "0.1.0.dev0"
@@ -16,6 +17,7 @@ __all__ = [
     "BoltzmannImputer",
     "GaussianRBM",
     "MixedRBM",
+    "RBMClassifier",
     "SparseRBM",
     "evaluation",
     "exceptions",

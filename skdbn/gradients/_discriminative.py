@@ -1,0 +1,175 @@
+"""Gradients of a machine whose last visible units are a label."""
+
+import numpy as np
+from scipy.special import softmax
+
+from ..units import Softmax
+from ._base import Gradient
+
+
+def input_field(machine, x, out=None):
+    """c + x·W: what the hidden units feel but for the label; x dense or sparse."""
+    weights = machine.weights[: x.shape[1]]
+    out = np.dot(x, weights, out=out) if isinstance(x, np.ndarray) else x @ weights
+    out += machine.hidden_bias
+    return out
+
+
+def label_scores(machine, field, n_labels):
+    """log p(x, y) of each label y, but for what depends on x alone.
+
+    d_y + Σⱼ log-partition of field j + U_yj, in which `field` is c + x·W.
+    """
+    scores = np.empty((len(field), n_labels), field.dtype)
+    room = np.empty_like(field)
+    for label, weights in enumerate(machine.weights[-n_labels:]):
+        np.add(field, weights, out=room)
+        scores[:, label] = machine.hidden.log_partition(room)
+    scores += machine.visible_bias[-n_labels:]
+    return scores
+
+
+class Hybrid(Gradient):
+    r"""The gradient of log p(y | x), exactly, and a share of that of log p(x, y).
+
+    A row is x and a one-hot label y, or zeros where the label is not known. Over the m
+    rows with a label and the n - m others the direction is that of
+
+    .. math:: \frac1n \Big(\sum_{i \le m} w_{y_i} \big(\delta \log p(y_i \mid x_i)
+              + \gamma \log p(x_i, y_i)\big) + \beta \sum_{i > m} \log p(x_i)\Big)
+              - s \sum_j c_j
+
+    The terms with γ and β are followed by contrastive divergence of one step, an unknown
+    label being drawn from p(y | x).
+
+    Parameters
+    ----------
+    n_labels : int
+        Number of columns of the label.
+
+    discriminative, generative, unlabeled : float
+        The factors δ, γ and β.
+
+    label_weights : ndarray of shape (n_labels,)
+        The factors w.
+
+    sparsity : float
+        The pull s on the hidden biases.
+
+    References
+    ----------
+    .. [1] Larochelle, H., Mandel, M., Pascanu, R. and Bengio, Y. (2012). Learning
+       algorithms for the classification restricted Boltzmann machine. JMLR 13, 643-669.
+    """
+
+    def __init__(
+        self, n_labels, discriminative, generative, unlabeled, label_weights, sparsity
+    ):
+        self.n_labels = n_labels
+        self.discriminative = discriminative
+        self.generative = generative
+        self.unlabeled = unlabeled
+        self.label_weights = label_weights
+        self.sparsity = sparsity
+
+    def n_model_rows(self, n_data):
+        return n_data if self.generative or self.unlabeled else 1
+
+    def start(self, machine, batch_size, rng, n_rows=None):
+        rows = super().start(machine, batch_size, rng, n_rows)
+        self._room = np.empty((len(rows), machine.weights.shape[1]), rows.dtype)
+        return rows
+
+    def stop(self):
+        del self._room
+        super().stop()
+
+    def __call__(self, machine, batch, rng, centering=None, rate=1.0, watch=None):
+        rows = self.load(batch)
+        phases, n_labels = self._phases, self.n_labels
+        x, y = rows[:, :-n_labels], rows[:, -n_labels:]
+        field = input_field(machine, x, out=phases.data.hidden)
+        unknown = ~y.any(axis=1)
+        # The factor of each row, which makes sums of means.
+        factor = y @ self.label_weights * (rate / len(rows))
+        errors = np.zeros_like(y)
+        if self.discriminative or unknown.any():
+            p = softmax(label_scores(machine, field, n_labels), axis=1)
+            errors[...] = (y - p) * (self.discriminative * factor)[:, None]
+        if unknown.any():
+            y[unknown] = Softmax(n_labels).sample(None, rng, mean=p[unknown])
+        factor *= self.generative
+        factor[unknown] = self.unlabeled * rate / len(rows)
+        factor = factor.astype(y.dtype)
+
+        of_labels = phases.weights[-n_labels:]
+        of_labels[...] = phases.hidden_mean[...] = 0
+        if self.discriminative:
+            self._discriminate(machine, field, errors, of_labels)
+        if factor.any():
+            self._contrast(machine, field, y, factor, of_labels, rng)
+        else:
+            phases.model.visible[...] = 0
+        return self._direction(machine.visible, errors, factor, centering, rate)
+
+    def _discriminate(self, machine, field, errors, of_labels):
+        """Add Σ e_y E[h | x, y]: over y to the rows, and over the rows to the labels."""
+        mean, pull = self._room[: len(field)], self._phases.data.hidden_mean
+        weights = machine.weights[-self.n_labels :]
+        for label, error in enumerate(errors.T):
+            np.add(field, weights[label], out=mean)
+            machine.hidden.mean(mean, out=mean)
+            of_labels[label] += error @ mean
+            mean *= error[:, None]
+            pull += mean
+
+    def _contrast(self, machine, field, y, factor, of_labels, rng):
+        """Add E[h | x, y] of the data and take away that of a sweep from there."""
+        model, pull = self._phases.model, self._phases.data.hidden_mean
+        mean, of_model = self._room[: len(field)], model.hidden_mean
+        field += y @ machine.weights[-self.n_labels :]
+        machine.hidden.mean(field, out=mean)
+        machine.hidden.sample(field, rng, out=model.hidden, mean=mean)
+        machine.visible_sample(model.hidden, rng, out=model.visible)
+        machine.hidden_mean(model.visible, out=of_model)
+        mean *= factor[:, None]
+        pull += mean
+        of_model *= -factor[:, None]
+        of_labels += y.T @ mean
+        of_labels += model.visible[:, -self.n_labels :].T @ of_model
+
+    def _direction(self, visible, errors, factor, centering, rate):
+        """From the rows to the parameters, about the means of the visible units."""
+        phases, n_labels = self._phases, self.n_labels
+        v, h, weights = phases.visible, phases.hidden_mean, phases.weights
+        v0 = np.zeros(v.shape[1], v.dtype) if centering is None else centering.visible
+        hidden_bias = h.sum(axis=0)
+        # −v₀ Σₙ hₙᵀ rides through the product.
+        v[0], h[0] = v0, -hidden_bias
+        np.dot(v[:, :-n_labels].T, h, out=weights[:-n_labels])
+        weights[-n_labels:] -= np.outer(v0[-n_labels:], hidden_bias)
+        visible_bias = factor @ phases.data.visible
+        visible_bias[-n_labels:] += errors.sum(axis=0)
+        own = [np.zeros_like(array) for array in visible.params]
+        if factor.any():
+            visible_bias -= factor @ phases.model.visible
+            own = self._units_steps(visible, v0, float(factor.sum()))
+        if visible.step_scale is not None:
+            weights *= visible.step_scale.reshape(-1, 1)
+            visible_bias *= visible.step_scale
+        visible_bias += visible.counter_step(own, v0)
+        hidden_bias -= v0 @ weights
+        hidden_bias -= rate * self.sparsity
+        return [weights, visible_bias, hidden_bias, *own]
+
+    def _units_steps(self, visible, v0, factor):
+        """Steps of what the visible units learn on their own, such as variances."""
+        return [
+            factor * step * (of_data - of_model)
+            for step, of_data, of_model in zip(
+                visible.param_steps,
+                visible.data_statistics(v0),
+                visible.statistics(self._phases.model.visible, v0),
+                strict=True,
+            )
+        ]

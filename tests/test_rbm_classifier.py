@@ -1,0 +1,657 @@
+"""The classifier with labels among its visible units, and its gradient."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from _oracle import Enumeration, centred, log_sum_exp
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+
+from skdbn import RBMClassifier
+from skdbn._random import make_rng
+from skdbn.gradients._centering import Centering
+from skdbn.gradients._discriminative import Hybrid, input_field, label_scores
+
+N_FEATURES, N_LABELS = 3, 3
+JOINT = (("bernoulli", N_FEATURES), ("softmax", N_LABELS)), "bernoulli"
+WEIGHTS = np.array([0.5, 1.0, 1.5])
+
+
+@pytest.fixture
+def joint(make_machine):
+    """A small machine of three binary values and a label with three values."""
+    return make_machine(names=JOINT)
+
+
+def log_conditional(oracle, v):
+    """log p(y | x) of each row, by the free energies of all labels."""
+    x = v[:, :N_FEATURES]
+    energies = [
+        -oracle.free_energy(np.hstack([x, np.tile(label, (len(x), 1))]))
+        for label in np.eye(N_LABELS)
+    ]
+    return -oracle.free_energy(v) - log_sum_exp(np.array(energies), axis=0)
+
+
+def slopes(arrays, value, step=1e-6):
+    """Finite differences of ``value(*arrays)`` by each number."""
+    found = []
+    for i, array in enumerate(arrays):
+        slope = np.empty_like(array)
+        for index in np.ndindex(array.shape):
+            ends = []
+            for sign in (-1, 1):
+                moved = array.copy()
+                moved[index] += sign * step
+                ends.append(value(*arrays[:i], moved, *arrays[i + 1 :]))
+            slope[index] = (ends[1] - ends[0]) / (2 * step)
+        found.append(slope)
+    return found
+
+
+def batch(rng, n=7, n_unknown=0):
+    """Rows with one-hot labels, the last ones without."""
+    labels = np.eye(N_LABELS)[rng.integers(N_LABELS, size=n)]
+    labels[n - n_unknown :] = 0
+    return np.hstack([rng.random((n, N_FEATURES)).round(), labels])
+
+
+def hybrid(discriminative=0.0, generative=0.0, unlabeled=0.0, sparsity=0.0):
+    return Hybrid(N_LABELS, discriminative, generative, unlabeled, WEIGHTS, sparsity)
+
+
+def direction(gradient, machine, rows, rng, rate=1.0, centering=None):
+    gradient.start(machine, rows.shape[0], rng)
+    found = gradient(machine, rows, rng, centering, rate)
+    return [array.copy() for array in found]
+
+
+def assert_close(found, expected, atol):
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=atol)
+
+
+def test_scores_by_enumeration(joint, rng):
+    rows = batch(rng)
+    oracle = Enumeration.of(joint, JOINT)
+    x, labels = rows[:, :N_FEATURES], rows[:, N_FEATURES:]
+    scores = label_scores(joint, input_field(joint, x), N_LABELS)
+    found = (scores * labels).sum(axis=1) - log_sum_exp(scores, axis=1)
+    np.testing.assert_allclose(found, log_conditional(oracle, rows), rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_unknown", [0, 2])
+def test_discriminative_gradient_is_exact(n_unknown, joint, rng):
+    """Of the mean over all rows, to which rows without a label add nothing."""
+    rows = batch(rng, n_unknown=n_unknown)
+    known = rows[: len(rows) - n_unknown]
+    weights = known[:, N_FEATURES:] @ WEIGHTS
+
+    def value(*arrays):
+        oracle = Enumeration(*arrays, JOINT)
+        total = (weights * log_conditional(oracle, known)).sum()
+        return total * 0.7 / len(rows) - 0.2 * arrays[2].sum()
+
+    arrays = joint.weights, joint.visible_bias, joint.hidden_bias
+    found = direction(hybrid(0.7, sparsity=0.2), joint, rows, rng)
+    assert_close(found, slopes(arrays, value), 1e-8)
+    scaled = direction(hybrid(0.7, sparsity=0.2), joint, rows, rng, rate=0.3)
+    assert_close(scaled, [0.3 * array for array in found], 1e-14)
+
+
+def moments_of_contrast(oracle, row):
+    """Mean and variance of what a row adds to contrastive divergence, by enumeration.
+
+    An unknown label is drawn from p(y | x), and a sweep leads from the row to a state.
+    """
+    labels = np.eye(N_LABELS)
+    starts = row[None] if row[N_FEATURES:].any() else None
+    shares = np.ones(1)
+    if starts is None:
+        starts = np.hstack([np.tile(row[:N_FEATURES], (N_LABELS, 1)), labels])
+        shares = np.exp(log_conditional(oracle, starts))
+    log_h = oracle.log_weights(starts)
+    p_h = np.exp(log_h - log_sum_exp(log_h, axis=1)[:, None])
+    p_end = shares[:, None] * (p_h @ (oracle.table / oracle.p_h).T)
+    h = oracle.hidden_mean(starts)
+    at_start = [starts[:, :, None] * h[:, None], starts, h]
+    for begin, end in zip(at_start, oracle.model_statistics(), strict=True):
+        changes = begin[:, None] - end[None]
+        p = p_end.reshape(*p_end.shape, *[1] * (changes.ndim - 2))
+        mean = (p * changes).sum(axis=(0, 1))
+        yield mean, (p * (changes - mean) ** 2).sum(axis=(0, 1))
+
+
+@pytest.mark.parametrize("n_unknown", [0, 2, 7])
+@pytest.mark.parametrize("generative, unlabeled", [(0.6, 0.0), (0.6, 0.9), (0.0, 0.9)])
+def test_generative_gradient_by_enumeration(
+    n_unknown, generative, unlabeled, joint, rng, seed
+):
+    """Up to 5 standard errors, and to rounding where nothing is drawn."""
+    rows = batch(rng, n_unknown=n_unknown)
+    n_repeats = 5000
+    oracle = Enumeration.of(joint, JOINT)
+    factors = [
+        generative * row[N_FEATURES:] @ WEIGHTS if row[N_FEATURES:].any() else unlabeled
+        for row in rows
+    ]
+    found = direction(
+        hybrid(0, generative, unlabeled),
+        joint,
+        np.repeat(rows, n_repeats, axis=0),
+        make_rng(seed),
+    )
+    moments = [list(moments_of_contrast(oracle, row)) for row in rows]
+    for change, of_rows in zip(found, zip(*moments, strict=True), strict=True):
+        expected, variance = 0.0, 0.0
+        for factor, (mean, spread) in zip(factors, of_rows, strict=True):
+            expected += factor * mean / len(rows)
+            variance += (factor / len(rows)) ** 2 * spread / n_repeats
+        assert (np.abs(change - expected) < 5 * np.sqrt(variance) + 1e-12).all()
+
+
+@pytest.mark.parametrize("n_unknown", [0, 2])
+def test_hybrid_is_the_sum(n_unknown, joint, rng, seed):
+    """The same draws, with and without the exact part."""
+    rows = batch(rng, n_unknown=n_unknown)
+    parts = [
+        direction(hybrid(*factors), joint, rows, make_rng(seed))
+        for factors in ((0.7,), (0, 0.1, 0.2), (0.7, 0.1, 0.2))
+    ]
+    for exact, drawn, both in zip(*parts, strict=True):
+        np.testing.assert_allclose(both, exact + drawn, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("factors", [(1.0,), (0, 0.5), (1.0, 0.5, 0.5)])
+def test_centered_direction(factors, joint, rng, seed):
+    """That of the machine whose weights couple v − v₀, in the plain parameters."""
+    rows = batch(rng, n_unknown=2)
+    centering = Centering(rng.random(N_FEATURES + N_LABELS), np.zeros(3))
+    plain = direction(hybrid(*factors), joint, rows, make_rng(seed))
+    found = direction(hybrid(*factors), joint, rows, make_rng(seed), 1.0, centering)
+    expected = centred(plain, centering.visible, centering.hidden)
+    assert_close(found, expected, 1e-14)
+
+
+def test_float32_stays(make_machine, rng):
+    machine = make_machine(names=JOINT, dtype=np.float32)
+    rows = batch(rng, n_unknown=2).astype(np.float32)
+    found = direction(hybrid(1.0, 0.1, 0.1), machine, rows, rng, rate=0.1)
+    assert {array.dtype for array in found} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("container", [np.array, sparse.csr_array])
+def test_machine_and_batch_are_left_alone(container, joint, rng):
+    rows = container(batch(rng, n_unknown=2))
+    before, kept = copy.deepcopy(joint), rows.copy()
+    direction(hybrid(1.0, 0.1, 0.1), joint, rows, rng)
+    assert_close(joint.params, before.params, 0)
+    assert abs(rows - kept).max() == 0
+
+
+@pytest.mark.parametrize(
+    "objective, shift", [("generative", 0), ("hybrid", 0), ("discriminative", 1000)]
+)
+@pytest.mark.filterwarnings("ignore::skdbn.exceptions.DataRangeWarning")
+def test_scale_and_shift_of_real_values_change_nothing(objective, shift, rng, seed):
+    scale, y = np.array([0.5, 1.0, 2.0]), rng.permutation(np.arange(30) % N_LABELS)
+    X = rng.normal(size=(30, N_FEATURES)) + y[:, None]
+    settings = {"visible": "gaussian", "objective": objective, "n_iter": 3}
+    one = make(seed, **settings).fit(X, y)
+    other = make(seed, **settings).fit(X * scale + shift, y)
+    np.testing.assert_allclose(
+        one.predict_proba(X), other.predict_proba(X * scale + shift), atol=1e-6
+    )
+
+
+# The estimator
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X / 16, y
+
+
+@pytest.fixture(scope="module")
+def some(digits):
+    """Three classes, few rows, and names for labels."""
+    X, y = digits
+    rows = np.flatnonzero(y < 3)[:120]
+    return X[rows], np.array(["zero", "one", "two"])[y[rows]]
+
+
+def make(seed, n_components=8, **settings):
+    return RBMClassifier(
+        n_components, **{"n_iter": 5, "random_state": seed, **settings}
+    )
+
+
+def oracle_of(model):
+    machine = model.machine_
+    names = (
+        (("bernoulli", model.n_features_in_), ("softmax", N_LABELS)),
+        "bernoulli",
+    )
+    arrays = machine.weights, machine.visible_bias, machine.hidden_bias
+    return Enumeration(*arrays, names)
+
+
+@pytest.fixture
+def small(rng, seed):
+    """A classifier of three binary values that can be enumerated."""
+    X = rng.random((60, N_FEATURES)).round()
+    y = (X.sum(axis=1) > 1).astype(int) + (rng.random(60) < 0.3)
+    return make(seed, 3, objective="generative", n_iter=30).fit(X, y)
+
+
+def test_probabilities_by_enumeration(small):
+    oracle = oracle_of(small)
+    x = oracle.v[oracle.v[:, N_FEATURES] == 1, :N_FEATURES]
+    expected = [
+        log_conditional(oracle, np.hstack([x, np.tile(label, (len(x), 1))]))
+        for label in np.eye(N_LABELS)
+    ]
+    found = small.predict_log_proba(x)
+    np.testing.assert_allclose(found, np.array(expected).T, rtol=1e-10)
+    np.testing.assert_allclose(small.predict_proba(x), np.exp(found))
+    assert (small.predict(x) == small.classes_[found.argmax(axis=1)]).all()
+
+
+def test_samples_by_enumeration(small, seed):
+    """Rows and labels of the model, and rows of given labels, to 5 standard errors."""
+    oracle, n = oracle_of(small), 5000
+
+    def agree(X, y, p):
+        states = np.hstack([X, np.eye(N_LABELS)[np.searchsorted(small.classes_, y)]])
+        counts = (states[:, None] == oracle.v).all(axis=2).sum(axis=0)
+        tolerance = 5 * np.sqrt(n * p * (1 - p)) + 1
+        assert (np.abs(counts - n * p) < tolerance).all()
+
+    agree(*small.sample(n, n_steps=100, random_state=seed), oracle.p_v)
+    for label, code in zip(small.classes_, np.eye(N_LABELS), strict=True):
+        p = oracle.p_v * (oracle.v[:, N_FEATURES:] == code).all(axis=1)
+        X, y = small.sample(n, y=label, n_steps=100, random_state=seed)
+        assert (y == label).all()
+        agree(X, y, p / p.sum())
+
+
+def test_a_label_for_each_sample(some, seed):
+    model = make(seed).fit(*some)
+    labels = np.array(["one", "two", "one"])
+    X, y = model.sample(3, y=labels, n_steps=2)
+    assert X.shape == (3, 64)
+    np.testing.assert_array_equal(y, labels)
+
+
+@pytest.mark.parametrize(
+    "objective, expected",
+    [("hybrid", 0.92), ("discriminative", 0.92), ("generative", 0.85)],
+)
+def test_digits_are_read(objective, expected, digits, seed):
+    X, y = digits
+    model = make(seed, 64, objective=objective, n_iter=20).fit(X[::2], y[::2])
+    assert model.score(X[1::2], y[1::2]) > expected
+
+
+def test_rows_without_labels_help(digits, seed):
+    """Thirty labels, and the same with 869 other rows without."""
+    X, y = digits
+    rng = np.random.default_rng(seed)
+    labeled = [rng.choice(np.flatnonzero(y[::2] == k), 3) for k in range(10)]
+    labeled = np.concatenate(labeled)
+    partly = np.full(len(y[::2]), -1)
+    partly[labeled] = y[::2][labeled]
+    settings = {"n_components": 32, "n_iter": 20, "objective": "generative"}
+    settings |= {"learning_rate": 0.2}
+    alone = make(seed, **settings, batch_size=3).fit(X[::2][labeled], y[::2][labeled])
+    helped = make(seed, **settings, unlabeled=-1, unlabeled_weight=0.1)
+    helped.fit(X[::2], partly)
+    assert helped.classes_.tolist() == list(range(10))
+    assert helped.score(X[1::2], y[1::2]) > alone.score(X[1::2], y[1::2]) + 0.02
+
+
+@pytest.mark.parametrize("mark", [-1, "?"])
+def test_unlabeled_rows_of_no_weight_change_no_class(mark, some, seed):
+    X, y = some
+    y = np.where(y == "one", "unknown", y).astype(object)
+    y[y == "unknown"] = mark
+    y = y.astype(str)
+    model = make(seed, unlabeled=str(mark)).fit(X, y)
+    assert model.classes_.tolist() == ["two", "zero"]
+
+
+def test_sparsity_makes_hidden_units_rare(digits, seed):
+    X, y = (array[::4] for array in digits)
+    means = []
+    for sparsity in (0.0, 0.003, 0.03):
+        model = make(seed, sparsity=sparsity, n_iter=10).fit(X, y)
+        v = np.hstack([X, np.eye(10)[y]])
+        means.append(model.machine_.hidden_mean(v).mean())
+    assert means[0] > means[1] > means[2]
+
+
+def test_class_weights(some, seed):
+    """Heavy classes are predicted more often; only the ratios count."""
+    X, y = some
+    X = X[:, :6]
+    weights = {"zero": 1.0, "one": 10.0, "two": 1.0}
+    plain = make(seed).fit(X, y)
+    heavy = make(seed, class_weight=weights).fit(X, y)
+    assert (heavy.predict(X) == "one").sum() > (plain.predict(X) == "one").sum()
+    scaled = {label: 7 * weight for label, weight in weights.items()}
+    same = make(seed, class_weight=scaled).fit(X, y)
+    np.testing.assert_allclose(same.components_, heavy.components_, rtol=1e-10)
+
+
+def test_balanced_classes(some, seed):
+    X, y = some
+    counts = {label: 1 / (y == label).sum() for label in np.unique(y)}
+    balanced = make(seed, class_weight="balanced").fit(X, y)
+    by_hand = make(seed, class_weight=counts).fit(X, y)
+    np.testing.assert_allclose(balanced.components_, by_hand.components_, rtol=1e-10)
+
+
+@pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csr_array])
+def test_sparse_equals_dense(container, some, seed):
+    X, y = some
+    dense = make(seed, early_stopping=True).fit(X, y)
+    thin = make(seed, early_stopping=True).fit(container(X), y)
+    np.testing.assert_allclose(thin.components_, dense.components_, rtol=1e-10)
+    np.testing.assert_allclose(
+        thin.predict_proba(container(X)), dense.predict_proba(X), rtol=1e-10
+    )
+
+
+@pytest.mark.parametrize(
+    "dtype, expected",
+    [
+        (np.float64, np.float64),
+        (np.float32, np.float32),
+        (np.uint8, np.float32),
+        (bool, np.float32),
+        (np.int64, np.float64),
+    ],
+)
+def test_dtypes(dtype, expected, some, seed):
+    X, y = some[0].round().astype(dtype), some[1]
+    model = make(seed).fit(X, y)
+    assert model.components_.dtype == expected
+    assert model.predict_proba(X).dtype == expected
+    assert make(seed).partial_fit(X, y, np.unique(y)).components_.dtype == expected
+
+
+def test_arrays_of_the_machine(some, seed):
+    model = make(seed).fit(*some)
+    assert model.components_.shape == (8, 64)
+    assert model.label_components_.shape == (8, 3)
+    assert model.intercept_hidden_.shape == (8,)
+    assert model.intercept_visible_.shape == (64,)
+    assert model.intercept_label_.shape == (3,)
+    assert np.shares_memory(model.components_, model.machine_.weights)
+    assert np.shares_memory(model.label_components_, model.machine_.weights)
+
+
+def test_history(some, seed):
+    model = make(seed, n_iter=4).fit(*some)
+    assert model.n_iter_ == len(model.history_) == 4
+    last = model.history_[-1]
+    assert set(last) == {"log_loss", "accuracy", "learning_rate", "seconds"}
+    assert last["accuracy"] == model.score(*some)
+    p = model.predict_proba(some[0])
+    own = p[np.arange(len(p)), np.searchsorted(model.classes_, some[1])]
+    np.testing.assert_allclose(last["log_loss"], -np.log(own).mean())
+
+
+def test_early_stopping_keeps_the_best(digits, seed):
+    X, y = digits
+    settings = {"early_stopping": True, "validation_fraction": 0.5, "n_iter": 60}
+    settings |= {"n_iter_no_change": 3, "learning_rate": 2.0}
+    model = make(seed, 32, **settings).fit(X[:300], y[:300])
+    scores = [
+        (row["validation_accuracy"], -row["validation_log_loss"])
+        for row in model.history_
+    ]
+    best = scores.index(max(scores))
+    assert model.n_iter_ == best + 4 < 60
+    shorter = make(seed, 32, **(settings | {"n_iter": best + 1})).fit(X[:300], y[:300])
+    np.testing.assert_array_equal(model.components_, shorter.components_)
+
+
+def test_only_labelled_rows_are_held_out(some, seed):
+    X, y = some
+    partly = np.where(np.arange(len(y)) % 10 == 0, y, "none")
+    settings = {"unlabeled": "none", "early_stopping": True}
+    model = make(seed, **settings, validation_fraction=0.5).fit(X, partly)
+    # Six rows are held out.
+    sixths = [row["validation_accuracy"] * 6 for row in model.history_]
+    np.testing.assert_allclose(sixths, np.round(sixths), atol=1e-9)
+
+
+def test_verbose_prints_and_changes_nothing(some, seed, capsys):
+    quiet = make(seed, n_iter=2).fit(*some)
+    assert capsys.readouterr().out == ""
+    loud = make(seed, n_iter=2, verbose=1).fit(*some)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines] == [
+        "[RBMClassifier] Iteration 1",
+        "[RBMClassifier] Iteration 2",
+    ]
+    assert "accuracy" in lines[0]
+    np.testing.assert_array_equal(loud.components_, quiet.components_)
+
+
+def test_partial_fit_goes_on(some, seed):
+    """A constant rate: sweeps one by one are those of a fit."""
+    X, y = some
+    settings = {"learning_rate": 0.1, "momentum": 0.5}
+    whole = make(seed, **settings, n_iter=3).fit(X, y)
+    parts = make(seed, **settings)
+    for _ in range(3):
+        parts.partial_fit(X, y, classes=np.unique(y))
+    assert parts.score(X, y) == pytest.approx(whole.score(X, y), abs=0.1)
+    copied = copy.deepcopy(parts)
+    parts.partial_fit(X, y)
+    pickle.loads(pickle.dumps(copied)).partial_fit(X, y)
+    np.testing.assert_array_equal(
+        copied.partial_fit(X, y).components_, parts.components_
+    )
+    assert (parts.components_ != whole.components_).any()
+
+
+def test_partial_fit_without_all_classes(some, seed):
+    X, y = some
+    model = make(seed)
+    for label in np.unique(y):
+        model.partial_fit(X[y == label], y[y == label], classes=["zero", "one", "two"])
+    assert model.classes_.tolist() == ["one", "two", "zero"]
+    assert model.predict_proba(X).shape == (len(X), 3)
+
+
+def interrupt_after(monkeypatch, n_calls):
+    """Ctrl-C in the step after so many."""
+    call, calls = Hybrid.__call__, []
+
+    def counted(*args, **kwargs):
+        calls.append(None)
+        if len(calls) > n_calls:
+            raise KeyboardInterrupt
+        return call(*args, **kwargs)
+
+    monkeypatch.setattr(Hybrid, "__call__", counted)
+
+
+def test_interrupted_fit_keeps_the_last_sweep(some, seed, monkeypatch):
+    settings = {"learning_rate": 0.1}
+    expected = make(seed, **settings, n_iter=2).fit(*some)
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 30)
+        with pytest.warns(UserWarning, match="Interrupted in epoch 3") as caught:
+            model = make(seed, **settings).fit(*some)
+    assert caught[0].filename == __file__
+    assert model.n_iter_ == 2
+    np.testing.assert_array_equal(model.components_, expected.components_)
+
+
+def test_interrupted_first_sweep_raises(some, seed, monkeypatch):
+    interrupt_after(monkeypatch, 3)
+    model = make(seed)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*some)
+    assert not hasattr(model, "machine_") and not hasattr(model, "n_features_in_")
+
+
+def test_repeatable(some, seed):
+    one, other = make(seed).fit(*some), make(seed).fit(*some)
+    np.testing.assert_array_equal(one.components_, other.components_)
+    different = make(seed + 1).fit(*some)
+    assert (different.components_ != one.components_).any()
+    first = one.sample(4, n_steps=2, random_state=seed)[0]
+    np.testing.assert_array_equal(first, one.sample(4, n_steps=2, random_state=seed)[0])
+    draws = [one.sample(4, n_steps=2)[0] for _ in range(2)]
+    assert (draws[0] != draws[1]).any()
+
+
+def test_grid_search(some):
+    search = GridSearchCV(
+        RBMClassifier(4, n_iter=2, random_state=0),
+        {"objective": ["hybrid", "generative"], "generative_weight": [0.1]},
+        cv=2,
+    )
+    assert search.fit(*some).best_score_ > 0.3
+
+
+# Bad input
+
+BAD_PARAMETERS = [
+    ("n_components", 0),
+    ("objective", "joint"),
+    ("generative_weight", -0.1),
+    ("unlabeled", 0.5),
+    ("unlabeled_weight", -1),
+    ("visible", "gauss"),
+    ("learning_rate", 0),
+    ("learning_rate", "fast"),
+    ("momentum", 1.0),
+    ("weight_decay", -1e-3),
+    ("sparsity", -1e-3),
+    ("class_weight", "heavy"),
+    ("class_weight", {"zero": -1.0}),
+    ("batch_size", 0),
+    ("n_iter", -1),
+    ("early_stopping", "auto"),
+    ("validation_fraction", 1.0),
+    ("n_iter_no_change", 0),
+    ("verbose", -1),
+    ("random_state", "seven"),
+]
+
+
+def state_of(model):
+    return {name: pickle.dumps(value) for name, value in vars(model).items()}
+
+
+def refused(model, call, *words):
+    """The call raises a ValueError with these words, and changes nothing."""
+    before = state_of(model)
+    with pytest.raises(ValueError) as caught:
+        call(model)
+    message = str(caught.value)
+    assert all(word in message for word in words), message
+    assert state_of(model) == before
+
+
+@pytest.mark.parametrize("name, value", BAD_PARAMETERS)
+def test_bad_parameter(name, value, some, seed):
+    X, y = some
+    for model in (make(seed), make(seed).fit(X, y)):
+        model.set_params(**{name: value})
+        refused(model, lambda m: m.fit(X[:, :7], y), name, str(value))
+    fresh = make(seed).set_params(**{name: value})
+    refused(fresh, lambda m: m.partial_fit(X, y, np.unique(y)), name, str(value))
+
+
+def test_every_parameter_is_tried():
+    names = {name for name, _ in BAD_PARAMETERS}
+    assert names == set(RBMClassifier().get_params(deep=False))
+
+
+@pytest.mark.parametrize(
+    "settings, X_rows, labels, words",
+    [
+        ({}, 4, ["a"] * 4, ["1 class"]),
+        ({"unlabeled": "a"}, 4, ["a"] * 4, ["0 class"]),
+        ({"unlabeled": "a"}, 4, ["a", "a", "a", "b"], ["1 class"]),
+        ({"early_stopping": True}, 1, ["a"], ["1 class"]),
+        (
+            {"early_stopping": True, "validation_fraction": 0.9},
+            3,
+            ["a", "b", "c"],
+            ["validation_fraction", "n_samples=3"],
+        ),
+        ({}, 3, ["a", "b"], ["inconsistent"]),
+        ({}, 3, [0.1, 0.2, 0.3], ["continuous"]),
+    ],
+)
+def test_bad_labels(settings, X_rows, labels, words, some, seed):
+    X = some[0][:X_rows]
+    refused(make(seed, **settings), lambda m: m.fit(X, labels), *words)
+
+
+def test_bad_classes(some, seed):
+    X, y = some
+    refused(make(seed), lambda m: m.partial_fit(X, y), "classes=None")
+    refused(
+        make(seed),
+        lambda m: m.partial_fit(X, y, ["one", "two"]),
+        "zero",
+        "['one', 'two']",
+    )
+    fitted = make(seed).fit(X, y)
+    refused(fitted, lambda m: m.partial_fit(X, y, ["one", "two"]), "['one', 'two']")
+    refused(fitted, lambda m: m.partial_fit(X, np.where(y == "one", "six", y)), "six")
+    balanced = make(seed, class_weight="balanced")
+    refused(balanced, lambda m: m.partial_fit(X, y, np.unique(y)), "balanced")
+
+
+@pytest.mark.parametrize("bad, word", [(np.nan, "NaN"), (np.inf, "infinity")])
+def test_bad_values(bad, word, some, seed):
+    X, y = some
+    spoiled = X.copy()
+    spoiled[0, 0] = bad
+    refused(make(seed), lambda m: m.fit(spoiled, y), word)
+    refused(make(seed).fit(X, y), lambda m: m.fit(spoiled, y), word)
+    refused(make(seed).fit(X, y), lambda m: m.predict(spoiled), word)
+
+
+def test_diverging_fit_leaves_a_fitted_model(some, seed):
+    X, y = some
+    model = make(seed).fit(X, y).set_params(learning_rate=1e308)
+    refused(model, lambda m: m.fit(X[:, :7], y), "diverged in epoch")
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ({"n_samples": 0}, "n_samples=0"),
+        ({"n_steps": 1.5}, "n_steps=1.5"),
+        ({"y": "six"}, "six"),
+        ({"n_samples": 3, "y": ["one", "two"]}, "n_samples=3"),
+    ],
+)
+def test_bad_sample(settings, words, some, seed):
+    refused(make(seed).fit(*some), lambda m: m.sample(**settings), words)
+
+
+def test_not_fitted(some, seed):
+    model = clone(make(seed).fit(*some))
+    for call in (model.predict, model.predict_proba, model.predict_log_proba):
+        with pytest.raises(NotFittedError, match="RBMClassifier"):
+            call(some[0])
+    with pytest.raises(NotFittedError, match="RBMClassifier"):
+        model.sample()
