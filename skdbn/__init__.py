@@ -2,6 +2,9 @@
 
 from . import evaluation, exceptions, gradients, schedules, units
 from ._bernoulli_rbm import BernoulliRBM
+from ._dbn import DBNTransformer
+from ._dbn_classifier import DBNClassifier
+from ._dbn_regressor import DBNRegressor
 from ._gaussian_rbm import GaussianRBM
 from ._imputer import BoltzmannImputer
 from ._mixed_rbm import MixedRBM
@@ -15,6 +18,9 @@ __all__ = [
     "RBM",
     "BernoulliRBM",
     "BoltzmannImputer",
+    "DBNClassifier",
+    "DBNRegressor",
+    "DBNTransformer",
     "GaussianRBM",
     "MixedRBM",
     "RBMClassifier",

@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from math import log2
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
@@ -24,6 +25,7 @@ __all__ = [
     "LogPartition",
     "free_energy_gap",
     "log_likelihood",
+    "log_likelihood_bound",
     "log_partition",
     "pseudo_log_likelihood",
     "reconstruction_error",
@@ -34,6 +36,9 @@ METHODS = ("auto", "exact", "ais", "reverse-ais", "bracket")
 # As many units have some seconds' worth of states; 2²⁵ states are the most to try.
 AUTO_UNITS = 18
 MAX_UNITS = 25
+
+# Chains of a reverse annealing start from so many rows.
+N_STARTS = 100
 
 # An interval of more nats than this decides little.
 WIDE = 5.0
@@ -83,15 +88,15 @@ class LogPartition:
 
 
 def log_partition(
-    rbm,
+    rbm: Any,
     *,
-    method="auto",
-    n_chains=100,
-    n_betas=10_000,
-    X=None,
-    n_jobs=None,
-    random_state=None,
-):
+    method: str = "auto",
+    n_chains: int = 100,
+    n_betas: int = 10_000,
+    X: Any = None,
+    n_jobs: int | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> LogPartition:
     r"""The logarithm of a model's normaliser, log Z = log Σᵥ exp(−F(v)).
 
     Annealed importance sampling [1]_ takes chains from independent units with visible
@@ -223,7 +228,9 @@ def log_partition(
 _find_log_partition = log_partition
 
 
-def log_likelihood(rbm, X, log_partition=None):
+def log_likelihood(
+    rbm: Any, X: Any, log_partition: LogPartition | float | None = None
+) -> np.ndarray:
     r"""The log-likelihood of each row, log p(v) = −F(v) − log Z.
 
     Parameters
@@ -264,20 +271,101 @@ def log_likelihood(rbm, X, log_partition=None):
     """
     check_is_fitted(rbm, "machine_")
     given, X = X, rbm._validate(X)
-    visible = rbm.machine_.visible
-    if not visible.holds(X):
-        raise ValueError(
-            f"X has values between those that {type(visible).__name__} units can take, "
-            "such as grey ones between 0 and 1: a likelihood is that of the units' "
-            "states. Threshold the values, or draw states from them."
-        )
+    _check_states(rbm.machine_.visible, X)
     if log_partition is None:
         log_partition = _find_log_partition(rbm, X=given, random_state=0)
     value = getattr(log_partition, "value", log_partition)
     return -rbm.free_energy(given).astype(np.float64) - float(value)
 
 
-def pseudo_log_likelihood(rbm, X):
+def log_likelihood_bound(
+    dbn: Any,
+    X: Any,
+    log_partition: LogPartition | float | None = None,
+    *,
+    n_samples: int = 10,
+    random_state: Any = None,
+) -> np.ndarray:
+    r"""A lower bound on the log-likelihood of each row under a deep belief net.
+
+    .. math:: \log p(v) \ge \sum_{l<L} \Big\langle \log p(h^{l-1} \mid h^l)
+              + H\big(Q(h^l \mid h^{l-1})\big) \Big\rangle
+              - \big\langle F_L(h^{L-1}) \big\rangle - \log Z_L
+
+    with :math:`h^0 = v`, the means over draws from the layers' distributions Q on the
+    way up, and the free energy and the normaliser of the RBM at the top [1]_. What is
+    lost is the divergence of Q from the posterior of the hidden units. Of a net with a
+    single layer it is the log-likelihood.
+
+    Parameters
+    ----------
+    dbn : DBNTransformer
+        A fitted net.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Rows of data, for binary units of zeros and ones.
+
+    log_partition : LogPartition or float, default=None
+        The normaliser of the top layer, ``log_partition(dbn.rbms_[-1])``; None finds it
+        so, from rows of X on their way up and with ``random_state=0``.
+
+    n_samples : int, default=10
+        Number of draws of the hidden layers for each row.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the draws.
+
+    Returns
+    -------
+    bound : ndarray of shape (n_samples,)
+        In nats. It has the error of its draws, and that of log Z.
+
+    Raises
+    ------
+    ValueError
+        If the units are binary and X is not.
+
+    See Also
+    --------
+    log_partition : The normaliser, with an interval.
+
+    References
+    ----------
+    .. [1] Salakhutdinov, R. and Murray, I. (2008). On the quantitative analysis of deep
+       belief networks. ICML.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdbn import DBNTransformer
+    >>> from skdbn.evaluation import log_likelihood_bound
+    >>> X = (load_digits().data > 7).astype(float)
+    >>> dbn = DBNTransformer((32, 12), n_iter=3, random_state=0).fit(X)
+    >>> log_likelihood_bound(dbn, X, random_state=0).shape
+    (1797,)
+    """
+    check_is_fitted(dbn, "rbms_")
+    check_count("n_samples", n_samples)
+    dbn._validate(X)
+    first, top = dbn.rbms_[0], dbn.rbms_[-1]
+    X = first._validate(X)
+    _check_states(first.machine_.visible, X)
+    stack, rng = dbn._stack(), make_rng(random_state)
+    dtype = first.machine_.weights.dtype
+    width = max(max(rbm.machine_.weights.shape) for rbm in dbn.rbms_)
+    total = np.zeros(X.shape[0])
+    for part, block in blocks(X, width, dtype):
+        v = as_float(block, dtype)
+        for _ in range(n_samples):
+            total[part] += stack.bound(v, rng)
+    if log_partition is None:
+        some = as_float(X[: 10 * N_STARTS], dtype)
+        log_partition = _find_log_partition(top, X=stack.up(some, rng), random_state=0)
+    value = getattr(log_partition, "value", log_partition)
+    return total / n_samples - float(value)
+
+
+def pseudo_log_likelihood(rbm: Any, X: Any) -> np.ndarray:
     r"""The pseudo-log-likelihood of each row, Σᵢ log P(vᵢ | the other columns).
 
     Parameters
@@ -310,7 +398,7 @@ def pseudo_log_likelihood(rbm, X):
     return rbm.score_samples(X)
 
 
-def reconstruction_error(rbm, X):
+def reconstruction_error(rbm: Any, X: Any) -> np.ndarray:
     """The mean squared difference of each row and its reconstruction.
 
     It is easy to compute and misleading: it falls also while the model gets worse, and
@@ -354,7 +442,7 @@ def reconstruction_error(rbm, X):
     return errors
 
 
-def free_energy_gap(rbm, X_train, X_valid):
+def free_energy_gap(rbm: Any, X_train: Any, X_valid: Any) -> float:
     """The mean free energy of held-out rows minus that of training rows.
 
     The normaliser cancels, so the gap is that of the log-likelihoods. About zero at
@@ -397,6 +485,16 @@ def free_energy_gap(rbm, X_train, X_valid):
     """
     held_out, learned = (rbm.free_energy(X).astype(float) for X in (X_valid, X_train))
     return float(held_out.mean() - learned.mean())
+
+
+def _check_states(visible, X):
+    """Raise a ValueError if values of X stand for a distribution over states."""
+    if not visible.holds(X):
+        raise ValueError(
+            f"X has values between those that {type(visible).__name__} units can take, "
+            "such as grey ones between 0 and 1: a likelihood is that of the units' "
+            "states. Threshold the values, or draw states from them."
+        )
 
 
 def _enumerable(machine):

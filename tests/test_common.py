@@ -3,7 +3,18 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skdbn import RBM, BernoulliRBM, GaussianRBM, MixedRBM, SparseRBM
+from skdbn import (
+    RBM,
+    BernoulliRBM,
+    BoltzmannImputer,
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    GaussianRBM,
+    MixedRBM,
+    RBMClassifier,
+    SparseRBM,
+)
 from skdbn.gradients import CD, PCD, ScoreMatching
 from skdbn.schedules import Linear, Step
 
@@ -27,6 +38,24 @@ ESTIMATORS = [
     SparseRBM(n_components=4),
     SparseRBM(n_components=4, visible="gaussian", penalty="squared", penalized="bias"),
     MixedRBM(n_components=4),
+    BoltzmannImputer(n_samples=2, n_steps=2),
+    BoltzmannImputer(GaussianRBM(4), n_samples=2, n_steps=2, standardize=True),
+    RBMClassifier(n_components=4),
+    RBMClassifier(n_components=4, visible="gaussian", objective="generative"),
+    RBMClassifier(
+        n_components=4,
+        objective="discriminative",
+        early_stopping=True,
+        momentum=Step(0.5, 0.9, epochs=2),
+        sparsity=0.001,
+    ),
+    DBNTransformer((4, 3)),
+    DBNTransformer((4,), rbm=BernoulliRBM(), layer=0, transposed=True),
+    DBNClassifier((8, 4), learning_rate_init=0.02),
+    DBNClassifier((8,), solver="sgd", dropout=0.1, max_norm=3.0, early_stopping=True),
+    DBNClassifier((8,), solver="cg", class_weight="balanced", unlabeled="none"),
+    DBNRegressor((8, 4), learning_rate_init=0.02),
+    DBNRegressor((8,), solver="lbfgs", head_iter=2),
     RBM(n_components=4, visible="spin", hidden="spin"),
     RBM(n_components=4, visible="gaussian", hidden="rectified"),
     RBM(n_components=4, visible="poisson"),

@@ -1,0 +1,301 @@
+"""The net with labels: its parts, the up-down algorithm, and the classifier."""
+
+import pickle
+
+import numpy as np
+import pytest
+from _oracle import Enumeration, all_states, sigmoid
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+
+from skdbn import BernoulliRBM, DBNClassifier, DBNTransformer, GaussianRBM
+from skdbn._network import Examples
+from skdbn.gradients._up_down import UpDown
+from skdbn.machines import JointNet, RestrictedMachine
+from skdbn.units import Bernoulli, Concatenated
+
+N_LABELS = 3
+
+
+@pytest.fixture
+def make_net(rng):
+    """Layers of 4 and 3 units, and a top of 5 that sees 3 units and 3 labels."""
+
+    def make(dtype=np.float64):
+        def arrays(*shapes):
+            return [rng.normal(0, 0.8, shape).astype(dtype) for shape in shapes]
+
+        layer = [
+            RestrictedMachine(*arrays((4, 3), 4, 3), Bernoulli(), Bernoulli())
+            for _ in range(2)
+        ]
+        visible = Concatenated([("bernoulli", 3), ("softmax", 1, N_LABELS)])
+        top = RestrictedMachine(
+            *arrays((6, 5), 6, 5), visible.start(6, dtype=dtype), Bernoulli()
+        )
+        return JointNet([layer[0]], [layer[1]], top, N_LABELS)
+
+    return make
+
+
+def one_hot(codes):
+    return np.eye(N_LABELS)[codes]
+
+
+def enumerated(net):
+    """The top by sums over states: rows of (h, y), and their log-probabilities."""
+    names = (("bernoulli", 3), ("softmax", 3)), "bernoulli"
+    return Enumeration.of(net.top, names)
+
+
+def test_labels_are_exact(make_net, rng):
+    net = make_net()
+    v = (rng.random((9, 4)) < 0.5).astype(float)
+    h = sigmoid(v @ net.up[0].weights + net.up[0].hidden_bias)
+    top = enumerated(net)
+    logs = np.stack(
+        [
+            -top.free_energy(np.hstack([h, np.tile(one_hot(k), (9, 1))]))
+            for k in range(N_LABELS)
+        ],
+        axis=1,
+    )
+    expected = logs - np.log(np.exp(logs).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(net.field(v), expected, rtol=1e-9)
+
+
+def test_labels_by_gibbs_are_near_them(make_net, rng, seed):
+    net = make_net()
+    h = np.repeat((rng.random((3, 3)) < 0.5).astype(float), 4000, axis=0)
+    # With draws of the label, a Gibbs chain has the exact probability for its mean;
+    # with means, as published, about so.
+    found = net.label_by_gibbs(h, rng, 10).reshape(3, 4000, N_LABELS).mean(axis=1)
+    expected = np.exp(net.log_label(h[::4000]))
+    np.testing.assert_allclose(found, expected, atol=0.1)
+
+
+def test_chains_with_clamped_labels(make_net, rng):
+    net = make_net()
+    top = enumerated(net)
+    for label in range(N_LABELS):
+        fits = top.v[:, 3 + label] == 1
+        p = top.p_v[fits] / top.p_v[fits].sum()
+        h, y = net.chain(one_hot([label] * 6000), 6000, rng, 40)
+        assert (y == one_hot(label)).all()
+        counts = np.array([(h == row).all(axis=1).sum() for row in top.v[fits, :3]])
+        # 7 degrees of freedom.
+        assert (np.square(counts - 6000 * p) / (6000 * p)).sum() < 30
+
+
+def test_free_chains_choose_their_labels(make_net, rng):
+    net = make_net()
+    top = enumerated(net)
+    _, y = net.chain(None, 8000, rng, 40)
+    p = top.p_v @ top.v[:, 3:]
+    error = np.sqrt(p * (1 - p) / 8000)
+    assert (np.abs(y.mean(axis=0) - p) < 5 * error).all()
+
+
+def test_the_way_down(make_net, rng):
+    net = make_net()
+    h = np.repeat(all_states("bernoulli", 3)[0], 2000, axis=0)
+    expected = sigmoid(h @ net.down[0].weights.T + net.down[0].visible_bias)
+    np.testing.assert_allclose(net.generate(h, rng, means=True), expected, rtol=1e-9)
+    draws = net.generate(h, rng).reshape(8, 2000, 4).mean(axis=1)
+    np.testing.assert_allclose(draws, expected[::2000], atol=5 * 0.5 / np.sqrt(2000))
+
+
+def test_awake_and_asleep(make_net, rng):
+    """The means of the direction over draws, against sums over states."""
+    net, n = make_net(), 20_000
+    row, label = np.array([1.0, 0, 1, 1]), 2
+    X, y = np.tile(row, (n, 1)), one_hot([label] * n)
+    gradient = UpDown(n_steps=(60,))
+    gradient.start(net, n, rng)
+    up_w, up_b, down_w, down_b, top_w, top_v, _ = gradient(net, Examples(X, y), rng)
+    up, down, top = net.up[0], net.down[0], enumerated(net)
+
+    h = all_states("bernoulli", 3)[0]
+    mean = sigmoid(row @ up.weights + up.hidden_bias)
+    p = np.prod(np.where(h == 1, mean, 1 - mean), axis=1)
+    error = row - sigmoid(h @ down.weights.T + down.visible_bias)
+    tolerance = 5 * 0.5 / np.sqrt(n)
+    np.testing.assert_allclose(down_b, p @ error, atol=tolerance)
+    np.testing.assert_allclose(down_w, (error * p[:, None]).T @ h, atol=tolerance)
+
+    # The chain at the top has forgotten its start: its end follows the model.
+    data = p @ h
+    np.testing.assert_allclose(
+        top_v, np.append(data, one_hot(label)) - top.p_v @ top.v, atol=2 * tolerance
+    )
+    v = np.hstack([h, np.tile(one_hot(label), (8, 1))])
+    of_data = (v * p[:, None]).T @ top.hidden_mean(v)
+    of_model = (top.v * top.p_v[:, None]).T @ top.hidden_mean(top.v)
+    np.testing.assert_allclose(top_w, of_data - of_model, atol=2 * tolerance)
+
+    p_h = np.array([top.p_v[(top.v[:, :3] == row).all(axis=1)].sum() for row in h])
+    below = sigmoid(h @ down.weights.T + down.visible_bias)
+    error = h - sigmoid(below @ up.weights + up.hidden_bias)
+    np.testing.assert_allclose(up_b, p_h @ error, atol=2 * tolerance)
+    np.testing.assert_allclose(
+        up_w, below.T @ (error * p_h[:, None]), atol=2 * tolerance
+    )
+
+
+def test_rate_and_decay(make_net, rng, seed):
+    net = make_net()
+    examples = Examples((rng.random((8, 4)) < 0.5).astype(float), one_hot([0, 1] * 4))
+
+    def direction(rate, decay=0.0):
+        gradient = UpDown((2,), decay)
+        gradient.start(net, 8, rng)
+        return gradient(net, examples, np.random.default_rng(seed), rate)
+
+    once = direction(1.0)
+    for one, half, decayed, array in zip(
+        once, direction(0.5), direction(1.0, 0.1), net.params, strict=True
+    ):
+        np.testing.assert_allclose(half, one / 2, rtol=1e-10, atol=1e-14)
+        pull = 0.1 * array if array.ndim == 2 else 0
+        np.testing.assert_allclose(decayed, one - pull, rtol=1e-10, atol=1e-14)
+
+
+def test_steps_are_spread_over_the_sweeps(make_net):
+    class Settings:
+        max_iter = 9
+
+    gradient, found = UpDown((3, 6, 10)), []
+    for epochs, begin in gradient.phases(make_net(), Settings):
+        begin()
+        found += [gradient._n_steps for _ in epochs]
+    assert found == [3] * 3 + [6] * 3 + [10] * 3
+
+
+def test_copies_and_precision(make_net, rng):
+    net = make_net(np.float32)
+    other = net.copy()
+    for array in other.params:
+        array += 1
+    v = np.ones((2, 4), np.float32)
+    assert net.field(v).dtype == np.float32
+    assert np.abs(net.field(v) - other.field(v)).max() > 0.01
+    gradient = UpDown((1,))
+    gradient.start(net, 2, rng)
+    examples = Examples(v, one_hot([0, 1]).astype(np.float32))
+    assert {a.dtype for a in gradient(net, examples, rng)} == {np.dtype(np.float32)}
+
+
+# The classifier
+
+
+@pytest.fixture
+def X(rng):
+    two = (rng.random((120, 2)) < 0.5)[:, [0, 0, 0, 1, 1, 1]]
+    return (two ^ (rng.random((120, 6)) < 0.05)).astype(float)
+
+
+@pytest.fixture
+def y(X):
+    majority = (X[:, :3].sum(axis=1) > 1).astype(int)
+    return np.array(["a", "b", "c"])[majority + (X[:, 3:].sum(axis=1) > 1)]
+
+
+def make(seed=0, **settings):
+    common = dict(layers=(8, 12), fine_tuning="up-down", n_iter=20, max_iter=30)
+    return DBNClassifier(**common | {"random_state": seed} | settings)
+
+
+def test_classifies_and_draws_rows_of_a_class(X, y, seed):
+    dbn = make(seed, learning_rate_init=0.02, n_iter=100).fit(X, y)
+    assert dbn.score(X, y) > 0.9
+    assert dbn.predict_proba(X).sum(axis=1) == pytest.approx(1)
+    assert set(dbn.history_[0]) == {"reconstruction_error", "learning_rate", "seconds"}
+    for label in "abc":
+        rows, labels = dbn.sample(60, label, n_steps=100, random_state=seed)
+        assert (labels == label).all() and np.isin(rows, (0, 1)).all()
+        assert (dbn.predict(rows) == label).mean() > 0.7
+    wanted = np.array(["c", "a"] * 5)
+    rows, labels = dbn.sample(10, wanted, means=True)
+    assert (labels == wanted).all() and ((rows > 0) & (rows < 1)).all()
+    assert (dbn.sample(300, n_steps=50)[1] == "b").mean() == pytest.approx(0.5, abs=0.3)
+
+
+def test_ways_come_apart(X, y, seed):
+    dbn = make(seed).fit(X, y)
+    up, down = dbn.network_.up[0], dbn.network_.down[0]
+    assert (up.weights != down.weights).any()
+    assert (dbn.rbms_[0].machine_.weights != up.weights).any()
+    greedy = make(seed, max_iter=0).fit(X, y)
+    np.testing.assert_array_equal(
+        greedy.network_.up[0].weights, greedy.rbms_[0].machine_.weights
+    )
+    np.testing.assert_array_equal(greedy.top_.components_, dbn.top_.components_)
+    assert (greedy.top_.machine_.weights == greedy.network_.top.weights).all()
+
+
+def test_two_classes(X, y, seed):
+    dbn = make(seed).fit(X, y == "a")
+    odds = dbn.decision_function(X)
+    assert odds.shape == (120,)
+    np.testing.assert_allclose(dbn.predict_proba(X)[:, 1], sigmoid(odds), rtol=1e-9)
+
+
+def test_recognition_by_gibbs(X, y, seed):
+    dbn = make(seed, learning_rate_init=0.05).fit(X, y)
+    exact = dbn.predict_proba(X)
+    dbn.set_params(recognition="gibbs")
+    gibbs = dbn.predict_proba(X)
+    assert (exact != gibbs).any()
+    np.testing.assert_array_equal(gibbs, dbn.predict_proba(X))
+    assert (gibbs.argmax(axis=1) == exact.argmax(axis=1)).mean() > 0.7
+
+
+def test_few_labels(X, y, seed):
+    few = np.where(np.arange(120) < 60, y, "?")
+    dbn = make(seed, unlabeled="?").fit(X, few)
+    assert dbn.classes_.tolist() == ["a", "b", "c"]
+    assert dbn.score(X, few) == dbn.score(X[:60], y[:60])
+
+
+def test_layers_of_their_own(X, y, rng, seed):
+    first, top = BernoulliRBM(5, learning_rate=0.3), BernoulliRBM(7, n_iter=3)
+    dbn = make(seed, layers=(first, 4, top), n_iter=None).fit(X, y)
+    assert [rbm.n_components for rbm in dbn.rbms_] == [5, 4]
+    assert dbn.top_.n_components == 7 and dbn.top_.n_iter_ == 3
+    given = DBNTransformer((5,), n_iter=2, random_state=seed).fit(X)
+    dbn = make(seed, pretrained=FrozenEstimator(given), layers=(9,)).fit(X, y)
+    assert dbn.transformer_ is given and dbn.top_.n_components == 9
+    real = make(seed, layers=(GaussianRBM(6), 8)).fit(rng.normal(size=(120, 3)), y)
+    assert real.sample(4, "a", n_steps=3)[0].shape == (4, 3)
+
+
+def test_partial_fit_and_pickles(X, y, seed):
+    dbn = make(seed).partial_fit(X, y, classes=["a", "b", "c"])
+    before = dbn.network_.up[0].weights.copy()
+    copied = pickle.loads(pickle.dumps(dbn.partial_fit(X, y)))
+    assert (dbn.network_.up[0].weights != before).any()
+    np.testing.assert_array_equal(copied.predict(X), dbn.predict(X))
+    assert clone(dbn).fine_tuning == "up-down"
+
+
+def test_bad_input(X, y, seed):
+    for settings, message in (
+        ({"layers": (5,)}, "take at least two"),
+        ({"n_gibbs": (3, 0)}, r"n_gibbs=\(3, 0\)"),
+        ({"n_gibbs": ()}, r"n_gibbs=\(\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make(seed, **settings).fit(X, y)
+    with pytest.raises(ValueError, match="takes one label a row"):
+        make(seed).fit(X, X[:, :2].astype(int))
+    dbn = make(seed).fit(X, y)
+    for labels, message in (
+        ("z", r"labels \['z'\] that are not among"),
+        (["a", "b"], "n_samples=3: take one label"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            dbn.sample(3, labels)
+    with pytest.raises(ValueError, match="MLPClassifier has not"):
+        dbn.to_mlp()
+    with pytest.raises(AttributeError, match="fine_tuning='up-down'"):
+        make(seed, fine_tuning="backprop", max_iter=1).fit(X, y).sample()
