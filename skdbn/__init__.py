@@ -1,6 +1,6 @@
 """Restricted Boltzmann machines for scikit-learn."""
 
-from . import evaluation, exceptions, gradients, schedules, units
+from . import evaluation, exceptions, gradients, plotting, schedules, units
 from ._bernoulli_rbm import BernoulliRBM
 from ._dbn import DBNTransformer
 from ._dbn_classifier import DBNClassifier
@@ -10,6 +10,7 @@ from ._imputer import BoltzmannImputer
 from ._mixed_rbm import MixedRBM
 from ._rbm import RBM
 from ._rbm_classifier import RBMClassifier
+from ._show_versions import show_versions
 from ._sparse_rbm import SparseRBM
 
 __version__ = "0.1.0.dev0"
@@ -28,6 +29,8 @@ __all__ = [
     "evaluation",
     "exceptions",
     "gradients",
+    "plotting",
     "schedules",
+    "show_versions",
     "units",
 ]
