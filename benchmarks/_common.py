@@ -1,11 +1,13 @@
 """What the benchmarks share: the floor, the machine, tables in Markdown."""
 
+import json
 import os
 import platform
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import joblib
 import numpy as np
 
 RESULTS = Path(__file__).parent / "results"
@@ -106,3 +108,43 @@ def report(name, title, text, command):
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.md").write_text(page)
     print(page)
+
+
+class Kept:
+    """Results and pre-trained nets in a folder, each made once."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def result(self, name, make):
+        """What `make()` returns, a dict of numbers, with its seconds."""
+        path = self.folder / f"{name}.json"
+        if not path.exists():
+            start = time.perf_counter()
+            found = make()
+            found["seconds"] = time.perf_counter() - start
+            self._write(path, lambda new: new.write_text(json.dumps(found)))
+            announce(name, found)
+        return json.loads(path.read_text())
+
+    def model(self, name, make):
+        """The fitted estimator that `make()` returns."""
+        path = self.folder / f"{name}.joblib"
+        if not path.exists():
+            model = make()
+            self._write(path, lambda new: joblib.dump(model, new))
+        return joblib.load(path)
+
+    def _write(self, path, write):
+        new = path.with_suffix(".new")
+        write(new)
+        new.replace(path)
+
+
+def digits(folder):
+    """Training and test digits with pixels between 0 and 1."""
+    with np.load(folder / "mnist.npz") as data:
+        for part in ("train", "test"):
+            yield (data[f"X_{part}"] / 255).astype(np.float32)
+            yield data[f"y_{part}"]

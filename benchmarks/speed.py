@@ -17,6 +17,7 @@ import sys
 import time
 import tracemalloc
 import warnings
+from itertools import pairwise
 from pathlib import Path
 from unittest.mock import patch
 
@@ -32,16 +33,26 @@ from _common import (
 )
 from joblib import Parallel, delayed, parallel_backend
 from scipy.sparse import random_array
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import BernoulliRBM as Original
+from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
-from skdbn import RBM, BernoulliRBM, GaussianRBM, SparseRBM
+from skdbn import (
+    RBM,
+    BernoulliRBM,
+    DBNClassifier,
+    DBNTransformer,
+    GaussianRBM,
+    SparseRBM,
+)
 from skdbn._monitoring import Monitor
 from skdbn.evaluation import log_partition
 from skdbn.gradients import CD, PCD, ScoreMatching
 from skdbn.units import Concatenated
 
 N_VISIBLE = 784
+NETWORK = (500, 500, 2000)
 SIZES = {
     "float32": ((10, 256), (100, 64), (100, 256), (100, 500), (128, 1024)),
     "float64": ((10, 256), (100, 256), (100, 500), (128, 1024)),
@@ -447,6 +458,177 @@ def unit_types(n_rows, repeats, batch=100, hidden=500):
     return title, table(header, rows)
 
 
+def network_floor(n_rows, batch):
+    """Seconds of the matrix products of an epoch of back-propagation."""
+    rng = np.random.default_rng(0)
+    pairs = list(pairwise((N_VISIBLE, *NETWORK, 10)))
+    weights = [rng.random(pair, dtype=np.float32) for pair in pairs]
+    changes = [np.empty_like(array) for array in weights]
+    below = [rng.random((batch, pair[0]), dtype=np.float32) for pair in pairs]
+    above = [rng.random((batch, pair[1]), dtype=np.float32) for pair in pairs]
+    up, down = ([np.empty_like(array) for array in group] for group in (above, below))
+
+    def epoch():
+        for _ in range(n_rows // batch):
+            for x, array, out in zip(below, weights, up, strict=True):
+                np.dot(x, array, out=out)
+            for i in reversed(range(len(pairs))):
+                np.dot(below[i].T, above[i], out=changes[i])
+                if i:
+                    np.dot(above[i], weights[i].T, out=down[i])
+
+    return seconds(epoch)
+
+
+def torch_network(n_rows, batch, hidden):
+    """Seconds of an epoch of back-propagation in PyTorch, with momentum."""
+    import torch
+
+    X = torch.rand(n_rows, N_VISIBLE)
+    y = torch.randint(10, (n_rows,))
+    layers = []
+    for pair in pairwise((N_VISIBLE, *NETWORK)):
+        layers += [torch.nn.Linear(*pair), torch.nn.Sigmoid()]
+    net = torch.nn.Sequential(*layers, torch.nn.Linear(NETWORK[-1], 10))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+
+    def epoch():
+        order = torch.randperm(n_rows)
+        for i in range(0, n_rows - batch + 1, batch):
+            rows = order[i : i + batch]
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(net(X[rows]), y[rows]).backward()
+            optimizer.step()
+
+    epoch()
+    return seconds(epoch)
+
+
+def fine_tuning(n_rows, repeats, batch=100):
+    """Epochs of back-propagation, 784-500-500-2000-10."""
+    X = random_bits(n_rows, np.float32)
+    y = np.random.default_rng(1).integers(10, size=n_rows)
+    layers = DBNTransformer(NETWORK, n_iter=0, random_state=0).fit(X)
+
+    def dbn(**settings):
+        common = dict(pretrained=layers, batch_size=batch, random_state=0)
+        common |= dict(alpha=0.0, dropout=0.0)
+        return lambda: (
+            (
+                seconds(
+                    lambda: DBNClassifier(max_iter=3, **common | settings).fit(X, y)
+                )
+                - seconds(
+                    lambda: DBNClassifier(max_iter=1, **common | settings).fit(X, y)
+                )
+            )
+            / 2
+        )
+
+    def mlp(**settings):
+        common = dict(
+            hidden_layer_sizes=NETWORK,
+            activation="logistic",
+            batch_size=batch,
+            random_state=0,
+            n_iter_no_change=10,
+        )
+        return lambda: (
+            (
+                seconds(
+                    lambda: MLPClassifier(max_iter=3, **common | settings).fit(X, y)
+                )
+                - seconds(
+                    lambda: MLPClassifier(max_iter=1, **common | settings).fit(X, y)
+                )
+            )
+            / 2
+        )
+
+    runs = {
+        "skdbn, momentum": dbn(solver="sgd"),
+        "skdbn, Adam": dbn(solver="adam"),
+        "skdbn, momentum, L2 penalty": dbn(solver="sgd", alpha=1e-4),
+        "skdbn, Adam, dropout": dbn(solver="adam", dropout=0.5, input_dropout=0.2),
+        "MLPClassifier, momentum": mlp(solver="sgd", nesterovs_momentum=False),
+        "MLPClassifier, Adam": mlp(solver="adam"),
+    }
+    if importlib.util.find_spec("torch"):
+        runs["PyTorch by hand, momentum"] = lambda: peer_seconds(
+            "torch_network", n_rows, batch, 0
+        )
+    warnings.filterwarnings("ignore", category=ConvergenceWarning)
+    ratios, times = paired_ratios(runs, lambda: network_floor(n_rows, batch), repeats)
+    rows = [
+        [name, spread(ratios[name]), f"{np.median(times[name]):.2f}"] for name in runs
+    ]
+    title = f"An epoch of back-propagation ÷ its products, float32, batch {batch}"
+    return title, table(["784-500-500-2000-10", "÷ products", "seconds"], rows)
+
+
+def up_down_floor(n_rows, batch, n_gibbs):
+    """Seconds of the matrix products of an epoch of the up-down algorithm."""
+    rng = np.random.default_rng(0)
+
+    def arrays(n_below, n_above):
+        x = rng.random((batch, n_below), dtype=np.float32)
+        w = rng.random((n_below, n_above), dtype=np.float32)
+        return x, w, x @ w, np.empty_like(x), x @ w, np.empty_like(w)
+
+    layers = [arrays(*pair) for pair in pairwise((N_VISIBLE, *NETWORK[:-1]))]
+    x, w, h, back, up, change = arrays(NETWORK[-2] + 10, NETWORK[-1])
+    both_x, both_h = np.concatenate([x, x]), np.concatenate([h, h])
+
+    def epoch():
+        for _ in range(n_rows // batch):
+            for v, weights, above, down, out, own in layers:
+                # Up and down by draws, back by means, and a product for each change.
+                for _ in range(2):
+                    np.dot(v, weights, out=out)
+                    np.dot(above, weights.T, out=down)
+                    np.dot(v.T, above, out=own)
+            np.dot(x, w, out=up)
+            for _ in range(n_gibbs):
+                np.dot(h, w.T, out=back)
+                np.dot(x, w, out=up)
+            np.dot(both_x.T, both_h, out=change)
+
+    return seconds(epoch)
+
+
+def up_down(n_rows, repeats, batch=100):
+    """Epochs of the up-down algorithm, 784-500-500-2000 with ten labels."""
+    X = random_bits(n_rows, np.float32)
+    y = np.random.default_rng(1).integers(10, size=n_rows)
+    layers = DBNTransformer(NETWORK[:-1], n_iter=0, random_state=0).fit(X)
+    rows = []
+    for n_gibbs in (3, 10):
+
+        def fit(n_iter, n_gibbs=n_gibbs):
+            return seconds(
+                lambda: DBNClassifier(
+                    (BernoulliRBM(NETWORK[-1], n_iter=0),),
+                    pretrained=layers,
+                    fine_tuning="up-down",
+                    n_gibbs=(n_gibbs,),
+                    batch_size=batch,
+                    alpha=0.0,
+                    max_iter=n_iter,
+                    random_state=0,
+                ).fit(X, y)
+            )
+
+        ratios, times = paired_ratios(
+            {"up-down": lambda: (fit(3) - fit(1)) / 2},
+            lambda n_gibbs=n_gibbs: up_down_floor(n_rows, batch, n_gibbs),
+            repeats,
+        )
+        found = ratios["up-down"], times["up-down"]
+        rows.append([n_gibbs, spread(found[0]), f"{np.median(found[1]):.2f}"])
+    title = f"An epoch of the up-down algorithm ÷ its products, float32, batch {batch}"
+    return title, table(["Gibbs steps", "÷ products", "seconds"], rows)
+
+
 PARTS = {
     f.__name__: f
     for f in (
@@ -460,6 +642,8 @@ PARTS = {
         workers,
         memory,
         annealing,
+        fine_tuning,
+        up_down,
     )
 }
 

@@ -1,0 +1,361 @@
+#!/usr/bin/env python
+"""Missing values filled in by BoltzmannImputer, and by what scikit-learn has.
+
+    python benchmarks/imputation.py DATA [--parts faces silhouettes words tables]
+
+DATA is a folder with ``olivetti_faces.npz``, ``frey_faces.npz``,
+``caltech101_silhouettes.npz``, ``newsgroups_w100.npz`` and ``uci_binary.npz``. Pictures are
+learned whole; then each half of them, or 70 % of the pixels, are hidden. Of tables 20 % of
+the entries are hidden, in the rows that are learned from as well. The settings of each
+method are chosen on validation rows, and the test rows are read once.
+"""
+
+import argparse
+import time
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from _common import announce, mean_and_spread, report, table
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
+
+from skdbn import BernoulliRBM, BoltzmannImputer, GaussianRBM
+from skdbn.gradients import PCD
+from skdbn.schedules import Linear
+
+# The distances of KNNImputer and the regressions of IterativeImputer take long.
+MOST_TRAINING_ROWS = 4000
+MOST_HELD_OUT_ROWS = 500
+NEIGHBOURS = (5, 10, 20, 50)
+# What a probability of 0 or 1 may cost.
+CLIP = 0.01
+
+
+class Problem(NamedTuple):
+    """Rows to learn from, to choose settings by and to report, and their holes.
+
+    `holes` has for each kind of holes its masks of the three parts; that of the training
+    rows is None where these are whole.
+    """
+
+    name: str
+    parts: list
+    holes: dict
+    loss: callable
+    models: dict
+    shape: tuple | None = None
+
+
+def squared_error(values, truth):
+    return float(np.square(values - truth).mean())
+
+
+def log_loss(values, truth):
+    p = np.clip(values, CLIP, 1 - CLIP)
+    return -float(np.log(np.where(truth == 1, p, 1 - p)).mean())
+
+
+# The data
+
+
+def picture_holes(shape, parts, rng):
+    """Masks of each half, and of 70 % of the pixels."""
+    height, width = shape
+    rows, columns = np.divmod(np.arange(height * width), width)
+    halves = {
+        "left": columns < width // 2,
+        "right": columns >= width // 2,
+        "upper": rows < height // 2,
+        "lower": rows >= height // 2,
+    }
+    masks = {
+        f"{name} half": [None, *(np.tile(half, (len(X), 1)) for X in parts[1:])]
+        for name, half in halves.items()
+    }
+    masks["70 % of the pixels"] = [
+        None,
+        *(rng.random(X.shape) < 0.7 for X in parts[1:]),
+    ]
+    return masks
+
+
+def olivetti(folder, rng):
+    """Faces at 32 × 32; no person is in two parts."""
+    with np.load(folder / "olivetti_faces.npz") as data:
+        X, y = data["X"], data["y"]
+    X = X.reshape(-1, 32, 2, 32, 2).mean(axis=(2, 4)).reshape(-1, 1024) / 255
+    people = rng.permutation(40)
+    groups = np.split(people, [28, 34])
+    return [X[np.isin(y, group)].astype(np.float32) for group in groups], (32, 32)
+
+
+def frey(folder, rng):
+    """Frames of a film; the parts follow one another, since neighbours are alike."""
+    with np.load(folder / "frey_faces.npz") as data:
+        X = (data["X"] / 255).astype(np.float32)
+    return np.split(X, [1365, 1665]), (28, 20)
+
+
+def silhouettes(folder, rng):
+    with np.load(folder / "caltech101_silhouettes.npz") as data:
+        parts = [data[f"X_{part}"] for part in ("train", "val", "test")]
+    return [X.astype(np.float32) for X in parts], (28, 28)
+
+
+def words(folder, rng):
+    with np.load(folder / "newsgroups_w100.npz") as data:
+        X = data["X"][rng.permutation(len(data["X"]))].astype(np.float32)
+    return np.split(X, [10_000, 13_000]), None
+
+
+def binary_table(name):
+    def load(folder, rng):
+        with np.load(folder / "uci_binary.npz") as data:
+            parts = [data[f"{name}_{part}"] for part in ("train", "valid", "test")]
+        return [X.astype(np.float32) for X in parts], None
+
+    return load
+
+
+def subset(X, most, rng):
+    return X[np.sort(rng.permutation(len(X))[:most])]
+
+
+def problem(name, load, models, loss, folder, rng, rows):
+    parts, shape = load(folder, rng)
+    most = [min(MOST_TRAINING_ROWS, rows), *[min(MOST_HELD_OUT_ROWS, rows)] * 2]
+    parts = [subset(X, n, rng) for X, n in zip(parts, most, strict=True)]
+    if shape is None:
+        masks = [rng.random(X.shape) < 0.2 for X in parts]
+        # Something has to be known of a column.
+        masks[0][0] = False
+        holes = {"20 % of the entries": masks}
+    else:
+        holes = picture_holes(shape, parts, rng)
+    return Problem(name, parts, holes, loss, models, shape)
+
+
+# The methods
+
+
+def hidden(X, mask):
+    return X if mask is None else np.where(mask, np.float32(np.nan), X)
+
+
+def fill_by(imputer):
+    """How a fitted imputer fills in the rows of each kind of holes."""
+
+    def fill(train, holed):
+        fitted = imputer.fit(train)
+        return [fitted.transform(rows) for rows in holed]
+
+    return fill
+
+
+def fill_by_regression(train, holed):
+    """IterativeImputer, which makes all its rounds for rows that it is fitted to."""
+    filled = []
+    for rows in holed:
+        imputer = IterativeImputer(n_nearest_features=50, max_iter=5, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            filled.append(imputer.fit_transform(np.vstack([train, rows]))[len(train) :])
+    return filled
+
+
+def losses(problem, fill, part):
+    """The loss of a method for each kind of holes, in one of the parts."""
+    X, result = problem.parts[part], {}
+    # Kinds of holes share a fit where the rows that are learned from are whole.
+    whole = {name: masks for name, masks in problem.holes.items() if masks[0] is None}
+    rest = [[name] for name in problem.holes if name not in whole]
+    for names in [list(whole), *rest]:
+        if not names:
+            continue
+        train = hidden(problem.parts[0], problem.holes[names[0]][0])
+        masks = [problem.holes[name][part] for name in names]
+        filled = fill(train, [hidden(X, mask) for mask in masks])
+        for name, mask, rows in zip(names, masks, filled, strict=True):
+            result[name] = problem.loss(rows[mask], X[mask])
+    return result
+
+
+def chosen(problem, candidates):
+    """The candidate with the least mean loss on the validation rows."""
+    scores = {}
+    for name, fill in candidates.items():
+        start = time.perf_counter()
+        scores[name] = np.mean(list(losses(problem, fill, 1).values()))
+        announce(
+            problem.name,
+            name,
+            f"{scores[name]:.5f}",
+            f"{time.perf_counter() - start:.0f} s",
+        )
+    return min(scores, key=scores.get)
+
+
+def methods(models, seed):
+    """The candidates of each method, by their settings."""
+    return {
+        "column means": {"": fill_by(SimpleImputer())},
+        "KNNImputer": {
+            f"n_neighbors={n}": fill_by(KNNImputer(n_neighbors=n)) for n in NEIGHBOURS
+        },
+        "IterativeImputer": {"n_nearest_features=50, max_iter=5": fill_by_regression},
+        "BoltzmannImputer": {
+            name: fill_by(BoltzmannImputer(model, random_state=seed))
+            for name, model in models.items()
+        },
+    }
+
+
+# The models
+
+
+def grey_models():
+    """For pictures of grey pixels, which are bits with a probability or real values."""
+    return {
+        f"BernoulliRBM({n}), Linear({rate:g})": BernoulliRBM(
+            n, learning_rate=Linear(rate), n_iter=300
+        )
+        for n in (150, 300)
+        for rate in (0.05, 0.1)
+    } | {
+        f"GaussianRBM({n})": GaussianRBM(n, gradient=PCD(n_chains=100), n_iter=200)
+        for n in (200, 500)
+    }
+
+
+def binary_models(sizes, sweeps):
+    """For rows of bits."""
+    return {
+        f"BernoulliRBM({n}), Linear({rate:g})": BernoulliRBM(
+            n, learning_rate=Linear(rate), n_iter=sweeps, batch_size=20
+        )
+        for n in sizes
+        for rate in (0.05, 0.2)
+    }
+
+
+FACES = {"olivetti_faces": olivetti, "frey_faces": frey}
+TABLES = ("adult", "connect4", "dna", "mushrooms", "nips", "web")
+PARTS = {
+    "faces": [
+        (name, load, grey_models(), squared_error) for name, load in FACES.items()
+    ],
+    "silhouettes": [
+        ("silhouettes", silhouettes, binary_models((200, 500), 100), squared_error)
+    ],
+    "words": [("newsgroups_w100", words, binary_models((50, 100), 100), log_loss)],
+    "tables": [
+        (name, binary_table(name), binary_models((50, 200), 100), log_loss)
+        for name in TABLES
+    ],
+}
+
+
+# The report
+
+
+def figures(settings, args):
+    """A row of the table for each kind of holes of a data set, and its choices."""
+    rng = np.random.default_rng(0)
+    one = problem(*settings, args.data, rng, args.rows)
+    rows = {name: [name] for name in one.holes}
+    choices = []
+    for method, candidates in methods(one.models, 0).items():
+        best = next(iter(candidates))
+        if len(candidates) > 1:
+            best = chosen(one, candidates)
+        if best:
+            choices.append(f"{method}: {best}")
+        # The other methods draw nothing.
+        seeds = args.seeds if method == "BoltzmannImputer" else 1
+        tests = [
+            losses(one, methods(one.models, seed)[method][best], 2)
+            for seed in range(seeds)
+        ]
+        for name, row in rows.items():
+            row.append(mean_and_spread([test[name] for test in tests], 4))
+        announce(one.name, method, best, tests[0])
+    if args.pictures and one.shape:
+        fill = methods(one.models, 0)["BoltzmannImputer"][best]
+        draw(one, fill, args.pictures)
+    return [[one.name, *row] for row in rows.values()], one, choices
+
+
+def draw(problem, fill, folder):
+    """Originals, holes and restorations of a few test rows, a row of pictures each."""
+    import matplotlib.pyplot as plt
+
+    some = np.linspace(0, len(problem.parts[2]) - 1, 12).astype(int)
+    X = problem.parts[2][some]
+    masks = [masks[2][some] for masks in problem.holes.values()]
+    holed = [hidden(X, mask) for mask in masks]
+    rows = [X]
+    for holes, filled in zip(holed, fill(problem.parts[0], holed), strict=True):
+        rows += [np.nan_to_num(holes, nan=0.5), filled]
+    height, width = problem.shape
+    sheet = np.concatenate(rows).reshape(len(rows), len(some), height, width)
+    sheet = np.pad(sheet, [(0, 0), (0, 0), (1, 1), (1, 1)], constant_values=1)
+    sheet = sheet.swapaxes(1, 2).reshape(len(rows) * (height + 2), -1)
+    path = folder / f"imputation-{problem.name}.png"
+    plt.imsave(path, sheet, cmap="gray", vmin=0, vmax=1)
+
+
+def part(name, args):
+    """The title and the text of a part."""
+    rows, notes = [], []
+    for settings in PARTS[name]:
+        own, one, choices = figures(settings, args)
+        rows += own
+        sizes = " / ".join(str(len(X)) for X in one.parts)
+        notes.append(f"{one.name}: {sizes} rows; {'; '.join(choices)}.")
+    squared = PARTS[name][0][-1] is squared_error
+    kind = (
+        "Squared error of the hidden pixels"
+        if squared
+        else (
+            f"Log loss of the hidden entries in nats, probabilities within [{CLIP}, "
+            f"{1 - CLIP}]"
+        )
+    )
+    header = ["data", "hidden", "column means", "KNNImputer", "IterativeImputer"]
+    header.append("BoltzmannImputer")
+    text = (
+        f"{kind}, on test rows; of BoltzmannImputer with its standard deviation over "
+        f"{args.seeds} seeds. Rows to learn from, of validation and of test, and the "
+        "settings chosen on the validation rows:\n\n"
+        + "\n".join(f"- {note}" for note in notes)
+    )
+    return f"Missing values: {name}", f"{text}\n\n{table(header, rows)}"
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--rows", type=int, default=MOST_TRAINING_ROWS, help="most rows of each part"
+    )
+    parser.add_argument("--pictures", type=Path, help="folder for pictures")
+    args = parser.parse_args()
+    if args.pictures:
+        args.pictures.mkdir(parents=True, exist_ok=True)
+    for name in args.parts:
+        report(
+            f"imputation-{name}",
+            *part(name, args),
+            f"python benchmarks/imputation.py DATA --parts {name} --seeds {args.seeds}",
+        )
+
+
+if __name__ == "__main__":
+    main()
