@@ -72,7 +72,9 @@ def with_neutral_values(X, unknown, visible, names):
     """
     X = X.copy()
     visible.settle(X, unknown, names)
-    neutral = visible.mean(np.zeros((1, X.shape[1])))
+    limited = visible.limited(unknown)
+    n_rows = 1 if limited is visible else len(X)
+    neutral = limited.mean(np.zeros((n_rows, X.shape[1])))
     np.copyto(X, neutral, where=unknown, casting="same_kind")
     return X
 
@@ -111,14 +113,15 @@ def drawn(machine, X, unknown, rng, n_steps, n_temperatures=1, n_means=None):
         some = rows[start : start + step]
         known = ~unknown[some]
         own = result[some]
-        chains = Chains(machine, len(some), rng, n_temperatures, Clamp(own, known))
+        limited = machine.limited(~known)
+        chains = Chains(limited, len(some), rng, n_temperatures, Clamp(own, known))
         state = chains.sweep(n_steps)
         if n_means is None:
             result[some] = state.visible
             continue
         total = np.zeros(own.shape)
         for _ in range(n_means):
-            total += machine.visible_mean(chains.sweep().hidden)
+            total += limited.visible_mean(chains.sweep().hidden)
         result[some] = np.where(known, own, total / n_means)
     return result
 
@@ -195,7 +198,8 @@ class Fills:
             return
         if self.sample_data:
             machine.visible.draw(batch, rng)
-        v = machine.visible_sample(machine.hidden_sample(batch, rng), rng)
+        h = machine.hidden_sample(batch, rng)
+        v = machine.limited(unknown).visible_sample(h, rng)
         np.copyto(batch, v, where=unknown)
         own = self.X[rows]
         np.copyto(own, v, where=unknown)

@@ -419,8 +419,8 @@ class MixedRBM(RBM):
         Parameters
         ----------
         X : {DataFrame, array-like} of shape (n_samples, n_features)
-            Rows of data. Of a group of columns of which one is 1, everything is known if
-            the 1 is; otherwise nothing may be.
+            Rows of data. In a group of columns of which one is 1, known zeros leave the
+            others open, and a known 1 does not.
 
         mask : array-like of bool of shape (n_samples, n_features), default=None
             True where a value is unknown; NaN and None are unknown, too.
@@ -446,7 +446,7 @@ class MixedRBM(RBM):
         ------
         ValueError
             If `mask` is not boolean or not of the shape of X, or if the known values of
-            a group are impossible or leave open which of them is 1.
+            a group cannot go together.
 
         Warns
         -----
@@ -466,8 +466,8 @@ class MixedRBM(RBM):
         Parameters
         ----------
         X : {DataFrame, array-like} of shape (n_samples, n_features)
-            Rows of data, with NaN or None for missing values. Of a group of columns of
-            which one is 1, everything is known if the 1 is; otherwise nothing may be.
+            Rows of data, with NaN or None for missing values. In a group of columns of
+            which one is 1, known zeros leave the others open, and a known 1 does not.
 
         n_samples : int, default=100
             Number of states of the chain of a row, over which the mean is taken. 1
@@ -494,8 +494,7 @@ class MixedRBM(RBM):
         Raises
         ------
         ValueError
-            If the known values of a group are impossible or leave open which of them is
-            1.
+            If the known values of a group cannot go together.
 
         Warns
         -----

@@ -774,8 +774,8 @@ class RBM(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows of data. Of a group of softmax units, of which one is 1, everything is
-            known if the 1 is; otherwise nothing may be.
+            Rows of data. In a group of softmax units, of which one is 1, known zeros
+            leave the others open, and a known 1 does not.
 
         mask : array-like of bool of shape (n_samples, n_features), default=None
             True where a value is unknown; NaN is unknown, too.
@@ -801,7 +801,7 @@ class RBM(
         ------
         ValueError
             If `mask` is not boolean or not of the shape of X, or if known values of
-            softmax units are impossible or leave open which of them is 1.
+            softmax units cannot go together.
 
         Warns
         -----
@@ -823,8 +823,8 @@ class RBM(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows of data, NaN where a value is unknown. Of a group of softmax units, of
-            which one is 1, everything is known if the 1 is; otherwise nothing may be.
+            Rows of data, NaN where a value is unknown. In a group of softmax units, of
+            which one is 1, known zeros leave the others open, and a known 1 does not.
 
         n_samples : int, default=100
             Number of states of the chain of a row, over which the mean is taken. 1
@@ -851,8 +851,7 @@ class RBM(
         Raises
         ------
         ValueError
-            If known values of softmax units are impossible or leave open which of them
-            is 1.
+            If known values of softmax units cannot go together.
 
         Warns
         -----

@@ -515,12 +515,16 @@ def offsets(machine, rng):
 
 @every_pair
 @pytest.mark.parametrize("is_centred", [False, True])
-def test_direction_is_the_formula(names, is_centred, make_machine, rng):
+@pytest.mark.parametrize("n_data, n_model", [(7, 4), (1, 1)])
+def test_direction_is_the_formula(
+    names, is_centred, n_data, n_model, make_machine, rng
+):
+    # With more rows than hidden units, and with fewer.
     machine = make_machine(names=names)
     n_visible, n_hidden = machine.weights.shape
     oracle = Enumeration.of(machine, names)
-    data, model = oracle.draw(7, rng), oracle.draw(4, rng)
-    moments = 7, data.mean(axis=0), data.var(axis=0) + 0.1
+    data, model = oracle.draw(n_data, rng), oracle.draw(n_model, rng)
+    moments = n_data, data.mean(axis=0), data.var(axis=0) + 0.1
     machine.visible.start(n_visible, moments)
     oracle = Enumeration.of(machine, names)
     centering, v0, h0 = None, np.zeros(n_visible), np.zeros(n_hidden)
@@ -530,7 +534,8 @@ def test_direction_is_the_formula(names, is_centred, make_machine, rng):
     phases = filled(machine, data, model)
     found = machine.difference(phases, centering, rate=0.3)
     (data_h, model_h) = (oracle.hidden_mean(rows) for rows in (data, model))
-    weights = (data - v0).T @ (data_h - h0) / 7 - (model - v0).T @ (model_h - h0) / 4
+    weights = (data - v0).T @ (data_h - h0) / n_data
+    weights -= (model - v0).T @ (model_h - h0) / n_model
     visible_bias = data.mean(axis=0) - model.mean(axis=0)
     hidden_bias = data_h.mean(axis=0) - model_h.mean(axis=0)
     scale = np.ones(n_visible)

@@ -9,19 +9,28 @@ from _oracle import log_sum_exp as log_sum
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
-from skdbn import RBM, BernoulliRBM, GaussianRBM, MixedRBM, SparseRBM
+from skdbn import (
+    RBM,
+    BernoulliRBM,
+    DBNTransformer,
+    GaussianRBM,
+    MixedRBM,
+    SparseRBM,
+)
 from skdbn._incomplete import Fills, drawn
 from skdbn._monitoring import Probe
 from skdbn.exceptions import EstimateWarning
 from skdbn.gradients import REGISTRY
 from skdbn.machines import Chains, Clamp, RestrictedMachine
-from skdbn.units import Concatenated
+from skdbn.units import Concatenated, Softmax
 
 PAIRS = [
     ("bernoulli", "bernoulli"),
     ("spin", "bernoulli"),
     ("softmax", "bernoulli"),
     ([("softmax", 3), ("bernoulli", 2)], "bernoulli"),
+    # Of the groups one value is known to be 0.
+    ([("softmax", 6), ("bernoulli", 2)], "bernoulli", "in part"),
     ("bernoulli", "gaussian"),
     ("spin", "rectified"),
     ("gaussian", "bernoulli"),
@@ -36,7 +45,7 @@ N = 2000
 class Case:
     """A machine, a row of which every other unit or group is unknown, and the truth."""
 
-    def __init__(self, machine, names, rng):
+    def __init__(self, machine, names, rng, in_part=False):
         self.machine, self.names = machine, names
         self.oracle = Enumeration.of(machine, names)
         self.v = self.oracle.draw(1, rng)[0]
@@ -46,6 +55,14 @@ class Case:
                 for i, block in enumerate(self.oracle.visible)
             ]
         )
+        if in_part:
+            for (_, own), (_, unknown) in zip(
+                *(split(self.oracle.visible, x) for x in (self.v, self.unknown)),
+                strict=True,
+            ):
+                if len(own) > 1:
+                    unknown[:] = True
+                    unknown[own.argmin()] = False
         self.states, self.p = self.completions(self.oracle)
 
     def completions(self, oracle, total=False):
@@ -56,9 +73,14 @@ class Case:
         parts = split(oracle.visible, self.unknown)
         blocks = [block for block, unknown in parts if unknown.any()]
         values, log_p = layer_states(blocks)
+        log_p = log_p + base(blocks, values)
         rows = np.tile(self.v, (len(values), 1))
-        rows[:, self.unknown] = values
-        log_p = log_p + base(blocks, values) - oracle.free_energy(rows)
+        open_columns = np.concatenate(
+            [np.full(len(unknown), unknown.any()) for _, unknown in parts]
+        )
+        rows[:, open_columns] = values
+        agrees = (rows == self.v)[:, ~self.unknown].all(axis=1)
+        rows, log_p = rows[agrees], log_p[agrees] - oracle.free_energy(rows[agrees])
         if total:
             return log_sum(log_p) - oracle.log_z
         return rows, np.exp(log_p - log_sum(log_p))
@@ -84,7 +106,11 @@ class Case:
 
 @pytest.fixture
 def make_case(make_machine, rng):
-    return lambda names: Case(make_machine(names=names), names, rng)
+    def make(names):
+        names, in_part = names[:2], len(names) > 2
+        return Case(make_machine(names=names), names, rng, in_part)
+
+    return make
 
 
 def two_modes():
@@ -243,14 +269,31 @@ def test_softmax_groups(seed, rng):
     )
     assert found[0, :3].tolist() == [0, 1, 0]
     assert (found[:, :3].sum(axis=1) == 1).all()
+    found = rbm.impute([[0, 0, nan, 1], [0, nan, nan, nan], [nan, nan, 0, nan]])
+    assert found[0, 2] == 1
+    assert ((found[1:, :3] > 0).sum(axis=1) == 2).all()
+    np.testing.assert_allclose(found[:, :3].sum(axis=1), 1)
     means = rbm.impute([[nan, nan, nan, 1.0], [nan, nan, nan, 0.0]])
     np.testing.assert_allclose(means[:, :3].sum(axis=1), 1)
     assert means[0, 0] > 0.5 + means[1, 0]
-    for row in ([0, nan, nan, 1], [0.5, 0.2, nan, 1], [1, nan, 1, nan]):
+    for row in ([0.3, nan, nan, 1], [0.5, 0.2, nan, 1], [1, nan, 1, nan]):
         with pytest.raises(ValueError, match=r"0, 1, 2 are a group.*row 0 add up to"):
             rbm.impute([row])
     with pytest.raises(ValueError, match="one of them has to be 1"):
         rbm.impute([[1, 1, 0, nan]])
+
+
+def test_known_zeros_rule_values_out(seed, rng):
+    X = np.eye(3)[rng.integers(0, 3, 200)]
+    nan = np.nan
+    given = np.array([[0, nan, nan], [nan, nan, 0], [nan, 0, 0]])
+    rbm = RBM(4, visible=Softmax(3), n_iter=20, random_state=seed)
+    net = DBNTransformer([rbm, RBM(3, n_iter=5)], random_state=seed).fit(X)
+    unknown = np.isnan(given)
+    fields = net.rbms_[0].machine_.mean_field(np.nan_to_num(given[:2]), unknown[:2])
+    for found in (net.impute(given), fields, net.rbms_[0].impute(given)):
+        np.testing.assert_allclose(found.sum(axis=1), 1)
+        assert ((found > 0) == unknown[: len(found)]).all()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The restricted Boltzmann machine: P(h|v), P(v|h), free energy, Gibbs sampling."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -116,14 +116,21 @@ class RestrictedMachine(Machine):
         h = self.hidden_sample(v, rng, out=h)
         return State(v, h) if out is None else out
 
+    def limited(self, unknown):
+        """The machine of rows whose known values rule out others of their group."""
+        visible = self.visible.limited(unknown)
+        return self if visible is self.visible else replace(self, visible=visible)
+
     def mean_field(self, v, unknown, n_steps=MEAN_FIELD_STEPS):
         """v with E[v | h] at h = E[h | v], in the end, for its unknown values.
 
         No sampling, so that a row has a single answer, which depends on no other row.
         """
-        v = np.where(unknown, self.visible.mean(self.visible_bias[None].copy()), v)
+        machine = self.limited(unknown)
+        fields = np.repeat(self.visible_bias[None], len(v), axis=0)
+        v = np.where(unknown, machine.visible.mean(fields), v)
         for _ in range(n_steps):
-            np.copyto(v, self.visible_mean(self.hidden_mean(v)), where=unknown)
+            np.copyto(v, machine.visible_mean(self.hidden_mean(v)), where=unknown)
         return v
 
     def tempered(self, base_bias, base_units=None):
@@ -265,9 +272,10 @@ class RestrictedMachine(Machine):
             hidden_bias -= phases.visible_dot(v0 if scale is None else scale * v0) @ h
             if rate:
                 centering.move(of_data, rate)
-        weights = phases.visible_transposed_dot(h, out=phases.weights)
-        if scale is not None:
-            weights *= scale.reshape(-1, 1)
+        if scale is None:
+            weights = phases.visible_transposed_dot(h, out=phases.weights)
+        else:
+            weights = _scaled_product(phases, h, scale)
             visible_bias *= scale
         if centering is not None:
             visible_bias += self.visible.counter_step(own, v0)
@@ -328,3 +336,13 @@ def _push(x, weights):
 def _pull(h, weights):
     """What the hidden units contribute to the field of a single column."""
     return (h * weights[..., 0, :]).sum(axis=1)
+
+
+def _scaled_product(phases, h, scale):
+    """The visible rows' transpose times `h`, with each of its rows times its scale."""
+    if phases.sparse is None and len(h) < h.shape[1]:
+        # There are fewer values in the rows than in the product.
+        return np.dot((phases.visible * scale).T, h, out=phases.weights)
+    weights = phases.visible_transposed_dot(h, out=phases.weights)
+    weights *= scale.reshape(-1, 1)
+    return weights

@@ -53,13 +53,15 @@ class Stack:
         .. [1] Ranzato, M., Susskind, J., Mnih, V. and Hinton, G. (2011). On deep
            generative models with applications to recognition. CVPR.
         """
+        bottom, *above = [*self.below, self.top]
+        stack = Stack([bottom.limited(~known), *above])
         given, total = v.copy(), np.zeros(v.shape)
         for i in range(n_steps + (n_means or 0)):
-            state = self.top.state(self.up(v, rng), rng)
-            state = self.top.transition(state, rng)
+            state = stack.top.state(stack.up(v, rng), rng)
+            state = stack.top.transition(state, rng)
             if n_means and i >= n_steps:
-                total += self.from_state(state, rng, means=True)
-            v = np.where(known, given, self.from_state(state, rng))
+                total += stack.from_state(state, rng, means=True)
+            v = np.where(known, given, stack.from_state(state, rng))
         return np.where(known, given, total / n_means) if n_means else v
 
     def bound(self, v, rng):

@@ -510,8 +510,26 @@ class Units(BaseEstimator):
         Raises
         ------
         ValueError
-            If units that vary together are known in part, and do not follow from that.
+            If what is known of units that vary together is not one of their values, and
+            says nothing of what they are.
         """
+
+    def limited(self, unknown):
+        """The units of rows whose known values rule out others.
+
+        Parameters
+        ----------
+        unknown : ndarray of bool of shape (n_samples, n_units)
+            Where values are unknown, after :meth:`settle`.
+
+        Returns
+        -------
+        units : Units
+            Units whose means and draws are those given what is ruled out, for these
+            rows, or for so many times these rows one after the other. The object itself
+            if nothing is.
+        """
+        return self
 
     # Coordinates, of which the pseudo-likelihood takes one at a time
 

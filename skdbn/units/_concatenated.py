@@ -236,6 +236,9 @@ class Concatenated(Units):
         for (units, own, holes), place in zip(parts, self._places, strict=True):
             units.settle(own, holes, names[place])
 
+    def limited(self, unknown):
+        return self._with([units.limited(own) for units, own in self._split(unknown)])
+
     def n_coordinates(self, n_units):
         return sum(units.n_coordinates(width) for units, width in self._widths())
 

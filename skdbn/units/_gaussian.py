@@ -157,8 +157,10 @@ class Gaussian(Units):
         return mean * self.precision
 
     def statistics(self, x, about=0.0):
-        squares = np.square(x - about) if np.any(about) else np.square(x)
-        return self._half_squares(squares.mean(axis=0))
+        if not self._learns:
+            return []
+        gaps = x - about
+        return self._half_squares(np.square(gaps, out=gaps).mean(axis=0))
 
     def data_statistics(self, about=0.0):
         return self._half_squares(self.data_squares(about)) if self._learns else []

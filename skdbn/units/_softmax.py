@@ -138,24 +138,32 @@ class Softmax(Units):
             )
 
     def settle(self, x, unknown, names):
-        # A group of which the one is known is known.
         holes = self._by_value(unknown)
         values = np.where(holes, 0, self._by_value(x))
         in_part = holes.any(axis=0) & ~holes.all(axis=0)
         total = values.sum(axis=0)
-        bad = in_part & (np.abs(total - 1) > SLACK)
+        has_one, has_none = (np.abs(total - value) <= SLACK for value in (1, 0))
+        bad = in_part & ~has_one & ~has_none
         if bad.any():
             row, group = np.argwhere(bad)[0]
             columns = ", ".join(str(names[i]) for i in self.columns(group))
             raise ValueError(
                 f"Columns {columns} are a group of Softmax units, of which one is 1. "
                 f"Those that are known in row {row} add up to {total[row, group]:.4g}, "
-                "which leaves open what the others are: give the 1, or leave the whole "
-                "group unknown."
+                "which leaves open what the others are: give the 1, or nothing but zeros, "
+                "or leave the whole group unknown."
             )
-        settled = unknown & np.repeat(in_part, self.n_values, axis=1)
-        x[settled] = 0
-        unknown[settled] = False
+        # The others of a known 1 are 0, and so are all but one only if that is 1.
+        is_last = in_part & has_none & (holes.sum(axis=0) == 1)
+        for certain, value in ((in_part & has_one, 0), (is_last, 1)):
+            settled = unknown & np.repeat(certain, self.n_values, axis=1)
+            x[settled] = value
+            unknown[settled] = False
+
+    def limited(self, unknown):
+        in_part = self._by_value(unknown).any(axis=0)
+        ruled_out = np.repeat(in_part, self.n_values, axis=1) & ~unknown
+        return PartlyKnown(self.n_values, ruled_out) if ruled_out.any() else self
 
     def n_coordinates(self, n_units):
         return n_units // self.n_values
@@ -182,3 +190,26 @@ class Softmax(Units):
         top = exponentials.max(axis=0)
         exponentials -= top
         return np.exp(exponentials, out=exponentials), top
+
+
+class PartlyKnown(Softmax):
+    """Groups of which some values are ruled out, row by row.
+
+    Parameters
+    ----------
+    n_values : int
+        Number of columns of a group.
+
+    ruled_out : ndarray of bool of shape (n_samples, n_units)
+        Which values cannot be the 1. Fields are of these rows, or of so many times
+        these rows one after the other.
+    """
+
+    def __init__(self, n_values, ruled_out):
+        super().__init__(n_values)
+        self.ruled_out = ruled_out
+
+    def _exponentials(self, field):
+        times = len(field) // len(self.ruled_out)
+        ruled_out = np.tile(self.ruled_out, (times, 1))
+        return super()._exponentials(np.where(ruled_out, -np.inf, field))
