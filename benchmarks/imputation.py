@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Missing values filled in by BoltzmannImputer, and by what scikit-learn has.
 
-    python benchmarks/imputation.py DATA [--parts faces silhouettes words tables]
+    python benchmarks/imputation.py DATA [--parts olivetti words]
 
 DATA is a folder with ``olivetti_faces.npz``, ``frey_faces.npz``,
 ``caltech101_silhouettes.npz``, ``newsgroups_w100.npz`` and ``uci_binary.npz``. Pictures are
@@ -13,22 +13,27 @@ method are chosen on validation rows, and the test rows are read once.
 import argparse
 import time
 import warnings
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from _common import announce, mean_and_spread, report, table
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 
-from skdbn import BernoulliRBM, BoltzmannImputer, GaussianRBM
+from skdbn import RBM, BernoulliRBM, BoltzmannImputer, GaussianRBM
 from skdbn.gradients import PCD
 from skdbn.schedules import Linear
+from skdbn.units import Concatenated
 
-# The distances of KNNImputer and the regressions of IterativeImputer take long.
-MOST_TRAINING_ROWS = 4000
-MOST_HELD_OUT_ROWS = 500
+# The distances of KNNImputer and the regressions of IterativeImputer take long, and
+# rows of pictures have five kinds of holes.
+MOST_TRAINING_ROWS = 10_000
+MOST_PICTURES, MOST_WORDS = 500, 2000
+TABLE_ROWS = 5000, 1000, 1000
 NEIGHBOURS = (5, 10, 20, 50)
 # What a probability of 0 or 1 may cost.
 CLIP = 0.01
@@ -115,6 +120,7 @@ def binary_table(name):
     def load(folder, rng):
         with np.load(folder / "uci_binary.npz") as data:
             parts = [data[f"{name}_{part}"] for part in ("train", "valid", "test")]
+        parts = [subset(X, n, rng) for X, n in zip(parts, TABLE_ROWS, strict=True)]
         return [X.astype(np.float32) for X in parts], None
 
     return load
@@ -126,7 +132,8 @@ def subset(X, most, rng):
 
 def problem(name, load, models, loss, folder, rng, rows):
     parts, shape = load(folder, rng)
-    most = [min(MOST_TRAINING_ROWS, rows), *[min(MOST_HELD_OUT_ROWS, rows)] * 2]
+    held_out = MOST_PICTURES if shape else MOST_WORDS
+    most = [min(n, rows) for n in (MOST_TRAINING_ROWS, held_out, held_out)]
     parts = [subset(X, n, rng) for X, n in zip(parts, most, strict=True)]
     if shape is None:
         masks = [rng.random(X.shape) < 0.2 for X in parts]
@@ -156,14 +163,40 @@ def fill_by(imputer):
 
 
 def fill_by_regression(train, holed):
-    """IterativeImputer, which makes all its rounds for rows that it is fitted to."""
+    """IterativeImputer, which fits no regression where nothing is missing.
+
+    Rows that are whole are learned from together with those that are filled in.
+    """
     filled = []
     for rows in holed:
         imputer = IterativeImputer(n_nearest_features=50, max_iter=5, random_state=0)
+        is_whole = not np.isnan(train).any()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            filled.append(imputer.fit_transform(np.vstack([train, rows]))[len(train) :])
+            imputer.fit(np.vstack([train, rows]) if is_whole else train)
+        filled.append(imputer.transform(rows))
     return filled
+
+
+def with_remainders(X, widths):
+    """Groups of columns of which at most one is 1, each with a column for "none"."""
+    groups = []
+    for group in np.split(X, np.cumsum(widths)[:-1], axis=1):
+        none = np.where((group == 1).any(axis=1), 0, 1 - group.sum(axis=1))
+        groups += [group, none[:, None]]
+    return np.hstack(groups)
+
+
+def fill_by_groups(imputer, widths):
+    """An imputer whose model has a group of softmax units for each variable."""
+    own = np.concatenate([np.arange(width + 1) < width for width in widths])
+    fill = fill_by(imputer)
+
+    def fill_groups(train, holed):
+        wide = [with_remainders(rows, widths) for rows in (train, *holed)]
+        return [rows[:, own] for rows in fill(wide[0], wide[1:])]
+
+    return fill_groups
 
 
 def losses(problem, fill, part):
@@ -198,6 +231,19 @@ def chosen(problem, candidates):
     return min(scores, key=scores.get)
 
 
+def fill_by_model(model, seed):
+    """By a model, or by an imputer with settings of its own."""
+    imputer = model if isinstance(model, BoltzmannImputer) else BoltzmannImputer(model)
+    imputer = clone(imputer).set_params(random_state=seed)
+    visible = getattr(imputer.estimator, "visible", None)
+    if not isinstance(visible, Concatenated):
+        return fill_by(imputer)
+    widths = [
+        width - 1 for _, n_groups, width in visible.parts for _ in range(n_groups)
+    ]
+    return fill_by_groups(imputer, widths)
+
+
 def methods(models, seed):
     """The candidates of each method, by their settings."""
     return {
@@ -207,8 +253,7 @@ def methods(models, seed):
         },
         "IterativeImputer": {"n_nearest_features=50, max_iter=5": fill_by_regression},
         "BoltzmannImputer": {
-            name: fill_by(BoltzmannImputer(model, random_state=seed))
-            for name, model in models.items()
+            name: fill_by_model(model, seed) for name, model in models.items()
         },
     }
 
@@ -216,44 +261,104 @@ def methods(models, seed):
 # The models
 
 
-def grey_models():
-    """For pictures of grey pixels, which are bits with a probability or real values."""
+def olivetti_models():
+    """Grey pixels as bits with a probability; chains long enough for several modes."""
     return {
-        f"BernoulliRBM({n}), Linear({rate:g})": BernoulliRBM(
-            n, learning_rate=Linear(rate), n_iter=300
+        f"BernoulliRBM(300), Linear(0.05), {sweeps} sweeps, n_steps=500, "
+        f"n_samples={n_samples}": BoltzmannImputer(
+            BernoulliRBM(300, learning_rate=Linear(0.05), n_iter=sweeps),
+            n_steps=500,
+            n_samples=n_samples,
         )
-        for n in (150, 300)
-        for rate in (0.05, 0.1)
-    } | {
-        f"GaussianRBM({n})": GaussianRBM(n, gradient=PCD(n_chains=100), n_iter=200)
-        for n in (200, 500)
+        for sweeps, n_samples in ((100, 500), (100, 1000))
     }
 
 
-def binary_models(sizes, sweeps):
+def frey_models():
+    """Grey pixels as real values."""
+    return {
+        f"GaussianRBM({n}), {sweeps} sweeps": GaussianRBM(
+            n, gradient=PCD(n_chains=100), n_iter=sweeps
+        )
+        for n, sweeps in ((200, 100), (400, 15), (400, 30))
+    }
+
+
+def silhouette_models():
+    """Half a silhouette leaves several modes open, between which chains seldom move."""
+    model = BernoulliRBM(300, learning_rate=Linear(0.1), n_iter=20, batch_size=50)
+    name = "BernoulliRBM(300), Linear(0.1), 20 sweeps, n_steps=200, tempering=10"
+    return {name: BoltzmannImputer(model, n_steps=200, tempering=10)}
+
+
+def binary_models(sizes, rates, sweeps):
     """For rows of bits."""
     return {
-        f"BernoulliRBM({n}), Linear({rate:g})": BernoulliRBM(
-            n, learning_rate=Linear(rate), n_iter=sweeps, batch_size=20
+        f"BernoulliRBM({n}), Linear({rate:g}), {sweeps} sweeps": BernoulliRBM(
+            n, learning_rate=Linear(rate), n_iter=sweeps, batch_size=50
         )
         for n in sizes
-        for rate in (0.05, 0.2)
+        for rate in rates
     }
 
 
-FACES = {"olivetti_faces": olivetti, "frey_faces": frey}
-TABLES = ("adult", "connect4", "dna", "mushrooms", "nips", "web")
+# The number of columns of each variable with categories, of data that have any.
+CATEGORIES = {
+    "adult": (5, 8, 5, 16, 5, 7, 14, 6, 5, 2, 2, 2, 5, 41),
+    "connect4": (3,) * 42,
+    "mushrooms": (6, 4, 10, 2, 9, 2, 2, 2, 12, 2, 4, 4, 9, 9, 1, 4, 3, 5, 9, 6, 7),
+    "dna": (3,) * 60,
+}
+TABLES = (*CATEGORIES, "nips", "web")
+
+
+def table_models(name):
+    """For rows of bits, which may be one-hot encoded categories."""
+    if name not in CATEGORIES:
+        return {
+            f"BernoulliRBM({n}), Linear({rate:g}), weight_decay={decay:g}, 100 sweeps": (
+                BernoulliRBM(
+                    n,
+                    learning_rate=Linear(rate),
+                    weight_decay=decay,
+                    n_iter=100,
+                    batch_size=batch,
+                )
+            )
+            for n, rate, decay, batch in ((100, 0.1, 0.03, 20), (200, 0.3, 0.001, 50))
+        }
+    parts = [
+        ("softmax", len(list(same)), width + 1)
+        for width, same in groupby(CATEGORIES[name])
+    ]
+    return {
+        f"RBM({n}) with softmax groups, Linear(0.3), {sweeps} sweeps": RBM(
+            n,
+            visible=Concatenated(parts),
+            learning_rate=Linear(0.3),
+            n_iter=sweeps,
+            batch_size=50,
+        )
+        for n, sweeps in ((50, 30), (100, 60))
+    }
+
+
 PARTS = {
-    "faces": [
-        (name, load, grey_models(), squared_error) for name, load in FACES.items()
-    ],
+    "olivetti": [("olivetti_faces", olivetti, olivetti_models(), squared_error)],
+    "frey": [("frey_faces", frey, frey_models(), squared_error)],
     "silhouettes": [
-        ("silhouettes", silhouettes, binary_models((200, 500), 100), squared_error)
+        (
+            "silhouettes",
+            silhouettes,
+            silhouette_models(),
+            squared_error,
+        )
     ],
-    "words": [("newsgroups_w100", words, binary_models((50, 100), 100), log_loss)],
+    "words": [
+        ("newsgroups_w100", words, binary_models((50, 100), (0.05, 0.1), 100), log_loss)
+    ],
     "tables": [
-        (name, binary_table(name), binary_models((50, 200), 100), log_loss)
-        for name in TABLES
+        (name, binary_table(name), table_models(name), log_loss) for name in TABLES
     ],
 }
 
