@@ -1,0 +1,28 @@
+"""
+Samples and a film strip
+========================
+
+A restricted Boltzmann machine is a model of the data's distribution, and can draw new
+rows from it: hidden units are drawn given the visible ones, and those given the hidden
+ones, over and over.
+"""
+
+from sklearn.datasets import load_digits
+
+from skdbn import BernoulliRBM
+from skdbn.plotting import SamplesDisplay
+
+X = load_digits().data / 16
+rbm = BernoulliRBM(200, n_iter=100, random_state=0).fit(X)
+
+# %%
+# Fifty chains that start from noise, after 1000 sweeps each. Shown are the means of the
+# last sweep, which have grey levels.
+SamplesDisplay.from_estimator(rbm, n_samples=50, random_state=0)
+
+# %%
+# How do chains move? Each row is one chain, from a digit of the data on the left. They
+# forget where they came from.
+SamplesDisplay.from_estimator(
+    rbm, steps=(0, 1, 3, 10, 30, 100, 300, 1000), X=X, n_samples=6, random_state=0
+)
