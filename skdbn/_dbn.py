@@ -407,6 +407,21 @@ class DBNTransformer(
             H = rbm.inverse_transform(H)
         return H
 
+    def reconstruct(self, X):
+        """The means of the visible units, given the features of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            ``inverse_transform(transform(X))``.
+        """
+        return self.inverse_transform(self.transform(X))
+
     def score_samples(self, X):
         r"""The log-probability of each row, given its own features.
 
@@ -430,7 +445,7 @@ class DBNTransformer(
             In nats; higher is better.
         """
         check_is_fitted(self, "rbms_")
-        X = self._validate(X)
+        X = self._validate(X, allow_nan=True)
         first = self.rbms_[0]
         machine = first.machine_
         X = first._validate(X)

@@ -61,6 +61,7 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
         Learning rate of "adam" and "sgd". "auto" falls from 0.01 or 0.1 to zero over
         the sweeps of :meth:`fit`; :meth:`partial_fit`, which knows no last sweep,
         divides by 1 + sweeps / 10.
+        That of "adam" is smaller in layers of more than 256 units, in proportion.
 
     momentum : float or Schedule, default=0.9
         Share of the last step that the next one of "sgd" keeps.

@@ -17,6 +17,10 @@ METHODS = {"cg": "CG", "lbfgs": "L-BFGS-B"}
 # The learning rates of "auto" before they fall to zero.
 RATES = {"adam": 1e-2, "sgd": 0.1, "up-down": 0.01}
 
+# Adam moves each weight by the rate, and a field by as much for each unit below: in
+# layers wider than this its rate of "auto" is smaller in proportion.
+WIDE = 256
+
 # The dropout of "auto".
 DROPOUT = 0.1
 
@@ -51,7 +55,7 @@ def make_direction(settings):
     return LineSearches(METHODS[solver], settings.line_searches, settings.alpha)
 
 
-def make_optimizer(settings, decay=schedules.Linear):
+def make_optimizer(settings, network, decay=schedules.Linear):
     """What makes the steps; `decay` turns the first rate of "auto" into a schedule."""
     solver, n_iter = settings.solver, settings.max_iter
     if getattr(settings, "fine_tuning", "backprop") == "up-down":
@@ -60,7 +64,8 @@ def make_optimizer(settings, decay=schedules.Linear):
         return SGD(1.0, n_iter=n_iter)
     rate = settings.learning_rate_init
     if rate == "auto":
-        rate = decay(RATES[solver])
+        share = min(1.0, WIDE / network.width) if solver == "adam" else 1.0
+        rate = decay(share * RATES[solver])
     if solver == "adam":
         betas = settings.beta_1, settings.beta_2
         return Adam(rate, *betas, settings.epsilon, n_iter)
@@ -78,7 +83,7 @@ def fine_tune(network, examples, rows, settings, rng, monitor):
             begin()
             if not epochs or monitor.stopped:
                 continue
-            monitor.optimizer = make_optimizer(settings)
+            monitor.optimizer = make_optimizer(settings, network)
             _train(network, examples, rows, direction, settings, rng, monitor, epochs)
     except KeyboardInterrupt:
         if monitor.last is None:
@@ -96,7 +101,7 @@ def fine_tune(network, examples, rows, settings, rng, monitor):
 def partial_sweep(network, examples, rows, settings, rng, optimizer, epoch):
     """One more sweep, with the optimizer of the last one if there is one."""
     if optimizer is None:
-        optimizer = make_optimizer(settings, schedules.InverseTime)
+        optimizer = make_optimizer(settings, network, schedules.InverseTime)
     direction = make_direction(settings)
     epochs = range(epoch, epoch + 1)
     guard = Guard(optimizer)

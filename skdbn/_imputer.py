@@ -3,6 +3,7 @@
 from numbers import Integral
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
@@ -219,6 +220,12 @@ class BoltzmannImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return X
 
     def _validate(self, X, reset=False):
+        if issparse(X):
+            raise TypeError(
+                "X is sparse, and a value that is not stored is zero and not missing: "
+                "take an array, by X.toarray() or by sparse_threshold=0 of a "
+                "ColumnTransformer."
+            )
         return validate_data(
             self,
             X,

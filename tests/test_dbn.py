@@ -65,6 +65,7 @@ def test_features_up_and_down(X, seed):
     for rbm in dbn.rbms_[::-1]:
         down = sigmoid(down @ rbm.components_ + rbm.intercept_visible_)
     np.testing.assert_allclose(dbn.inverse_transform(up), down, rtol=1e-12)
+    np.testing.assert_allclose(dbn.reconstruct(X), down, rtol=1e-12)
     # Bits, and each has the probability of the reconstruction.
     expected = np.log(np.where(X == 1, down, 1 - down)).sum(axis=1)
     np.testing.assert_allclose(dbn.score_samples(X), expected, rtol=1e-10)

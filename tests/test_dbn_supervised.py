@@ -183,6 +183,14 @@ def test_head_first(X, y, seed):
     assert (dbn.rbms_[0].components_.T != dbn.coefs_[0]).any()
 
 
+@pytest.mark.parametrize("solver, rate", [("adam", 0.01 * 256 / 512), ("sgd", 0.1)])
+def test_first_rate_in_wide_layers(solver, rate, X, y, seed):
+    dbn = make(seed, layers=(512, 4), solver=solver, max_iter=1, n_iter=0).fit(X, y)
+    assert dbn.history_[0]["learning_rate"] == pytest.approx(rate)
+    dbn = make(seed, layers=(256, 4), max_iter=1, n_iter=0).fit(X, y)
+    assert dbn.history_[0]["learning_rate"] == pytest.approx(0.01)
+
+
 def test_no_fine_tuning(X, y, seed):
     dbn = make(seed, max_iter=0).fit(X, y)
     assert dbn.history_ == [] and dbn.n_iter_ == 0
