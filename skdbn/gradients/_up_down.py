@@ -73,7 +73,7 @@ class UpDown:
         for i, machine in enumerate(net.down):
             error = awake[i] - machine.visible_mean(awake[i + 1])
             if i == 0:
-                self._error += float(np.square(error).mean(axis=1).sum())
+                self._error += float(np.vdot(error, error)) / error.shape[1]
                 self._n_rows += n_rows
             error *= share
             if i == 0 and scale is not None:
