@@ -155,7 +155,7 @@ def accuracy_with(n_labels, seed, n_iter, kept, X, y, X_test, y_test):
     return {"accuracy": 100 * float(dbn.fit(X, few).score(X_test, y_test))}
 
 
-FEW = dict(max_iter=100)
+FEW = dict(learning_rate_init=Linear(1e-3), dropout=0.5, input_dropout=0.2, max_iter=50)
 
 
 def labels(kept, folder, seeds):

@@ -49,6 +49,7 @@ from skdbn import (
 from skdbn._monitoring import Monitor
 from skdbn.evaluation import log_partition
 from skdbn.gradients import CD, PCD, ScoreMatching
+from skdbn.machines import Chains
 from skdbn.units import Concatenated
 
 N_VISIBLE = 784
@@ -74,9 +75,11 @@ def settings(batch, hidden):
     )
 
 
-def peer_seconds(peer, n_rows, batch, hidden):
+def peer_seconds(peer, n_rows, batch, hidden, threads=None):
     """Seconds of an epoch of a peer in a process of its own."""
     code = f"import speed; print(speed.{peer}({n_rows}, {batch}, {hidden}))"
+    if threads is not None:
+        code = f"import torch; torch.set_num_threads({threads}); {code}"
     out = subprocess.run(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parent,
@@ -133,6 +136,17 @@ def learnergy_fit(n_rows, batch, hidden):
         return seconds(lambda: rbm.fit(dataset, batch_size=batch, epochs=epochs))
 
     return fit(2) - fit(1)
+
+
+def by_threads(rows):
+    """What ``rows(threads)`` gives with each number of BLAS threads, which comes first."""
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            found += [[threads, *row] for row in rows(threads)]
+            for row in found[-3:]:
+                print(*row, sep="  ", flush=True)
+    return found
 
 
 def epochs(n_rows, repeats):
@@ -410,52 +424,60 @@ def annealing(n_rows, repeats, n_chains=100, n_betas=2000):
 
 def unit_types(n_rows, repeats, batch=100, hidden=500):
     """Epochs of CD-1 with other units than bits, against the floor and against bits."""
-    rows = []
-    for dtype in ("float32", "float64"):
-        bits = random_bits(n_rows, dtype)
-        normal = np.random.default_rng(0).normal(size=bits.shape).astype(dtype)
-        mixed = bits.copy()
-        # 84 real-valued columns, and 100 of twenty groups of five.
-        mixed[:, :84] = normal[:, :84]
-        chosen = np.random.default_rng(1).integers(5, size=(n_rows, 20))
-        mixed[:, 84:184] = np.eye(5, dtype=dtype)[chosen].reshape(n_rows, 100)
-        common = settings(batch, hidden) | {"gradient": CD()}
-        parts = [("gaussian", 84), ("softmax", 20, 5), ("bernoulli", 600)]
-        runs = {
-            "BernoulliRBM": (BernoulliRBM, {}, bits),
-            "GaussianRBM, a variance for each column": (GaussianRBM, {}, normal),
-            "GaussianRBM, variance=1.0": (GaussianRBM, {"variance": 1.0}, normal),
-            "GaussianRBM, score matching": (
-                GaussianRBM,
-                {"gradient": ScoreMatching()},
-                normal,
-            ),
-            "SparseRBM, all": (SparseRBM, {}, bits),
-            "SparseRBM, biases": (SparseRBM, {"penalized": "bias"}, bits),
-            "84 real, 20 groups of 5, 600 bits": (
-                RBM,
-                {"visible": Concatenated(parts)},
-                mixed,
-            ),
-        }
-        ratios, _ = paired_ratios(
-            {
-                name: lambda kind=kind, own=own, X=X: epoch_seconds(
-                    lambda n: kind(n_iter=n, **(common | own)), X
-                )
-                for name, (kind, own, X) in runs.items()
-            },
-            lambda: floor_seconds(n_rows, batch, N_VISIBLE, hidden, dtype),
-            repeats,
-        )
-        first = ratios["BernoulliRBM"]
-        rows += [
-            [dtype, name, spread(found), spread(np.divide(found, first))]
-            for name, found in ratios.items()
-        ]
+
+    def rows(threads):
+        for dtype in ("float32", "float64"):
+            runs = unit_type_runs(n_rows, dtype, batch, hidden)
+            ratios, _ = paired_ratios(
+                runs,
+                lambda dtype=dtype: floor_seconds(
+                    n_rows, batch, N_VISIBLE, hidden, dtype
+                ),
+                repeats,
+            )
+            first = ratios["BernoulliRBM"]
+            for name, found in ratios.items():
+                yield dtype, name, spread(found), spread(np.divide(found, first))
+
     title = f"Epochs of CD-1 with other units, batch {batch}, 784 × {hidden}"
-    header = ["dtype", "", "÷ the five products", "÷ BernoulliRBM"]
-    return title, table(header, rows)
+    header = ["threads", "dtype", "", "÷ the five products", "÷ BernoulliRBM"]
+    return title, table(header, by_threads(rows))
+
+
+def unit_type_runs(n_rows, dtype, batch, hidden):
+    """What gives the seconds of an epoch, by name."""
+    bits = random_bits(n_rows, dtype)
+    normal = np.random.default_rng(0).normal(size=bits.shape).astype(dtype)
+    mixed = bits.copy()
+    # 84 real-valued columns, and 100 of twenty groups of five.
+    mixed[:, :84] = normal[:, :84]
+    chosen = np.random.default_rng(1).integers(5, size=(n_rows, 20))
+    mixed[:, 84:184] = np.eye(5, dtype=dtype)[chosen].reshape(n_rows, 100)
+    parts = [("gaussian", 84), ("softmax", 20, 5), ("bernoulli", 600)]
+    runs = {
+        "BernoulliRBM": (BernoulliRBM, {}, bits),
+        "GaussianRBM, a variance for each column": (GaussianRBM, {}, normal),
+        "GaussianRBM, variance=1.0": (GaussianRBM, {"variance": 1.0}, normal),
+        "GaussianRBM, score matching": (
+            GaussianRBM,
+            {"gradient": ScoreMatching()},
+            normal,
+        ),
+        "SparseRBM, all": (SparseRBM, {}, bits),
+        "SparseRBM, biases": (SparseRBM, {"penalized": "bias"}, bits),
+        "84 real, 20 groups of 5, 600 bits": (
+            RBM,
+            {"visible": Concatenated(parts)},
+            mixed,
+        ),
+    }
+    common = settings(batch, hidden) | {"gradient": CD()}
+    return {
+        name: lambda kind=kind, own=own, X=X: epoch_seconds(
+            lambda n: kind(n_iter=n, **(common | own)), X
+        )
+        for name, (kind, own, X) in runs.items()
+    }
 
 
 def network_floor(n_rows, batch):
@@ -510,60 +532,48 @@ def fine_tuning(n_rows, repeats, batch=100):
     y = np.random.default_rng(1).integers(10, size=n_rows)
     layers = DBNTransformer(NETWORK, n_iter=0, random_state=0).fit(X)
 
-    def dbn(**settings):
-        common = dict(pretrained=layers, batch_size=batch, random_state=0)
-        common |= dict(alpha=0.0, dropout=0.0)
-        return lambda: (
-            (
-                seconds(
-                    lambda: DBNClassifier(max_iter=3, **common | settings).fit(X, y)
-                )
-                - seconds(
-                    lambda: DBNClassifier(max_iter=1, **common | settings).fit(X, y)
-                )
-            )
-            / 2
-        )
+    def epoch(kind, **settings):
+        def fit(n_iter):
+            model = kind(max_iter=n_iter, batch_size=batch, random_state=0, **settings)
+            return seconds(lambda: model.fit(X, y))
 
-    def mlp(**settings):
-        common = dict(
-            hidden_layer_sizes=NETWORK,
-            activation="logistic",
-            batch_size=batch,
-            random_state=0,
-            n_iter_no_change=10,
-        )
-        return lambda: (
-            (
-                seconds(
-                    lambda: MLPClassifier(max_iter=3, **common | settings).fit(X, y)
-                )
-                - seconds(
-                    lambda: MLPClassifier(max_iter=1, **common | settings).fit(X, y)
-                )
-            )
-            / 2
-        )
+        return lambda: (fit(3) - fit(1)) / 2
 
+    plain = dict(pretrained=layers, alpha=0.0, dropout=0.0)
+    mlp = dict(hidden_layer_sizes=NETWORK, activation="logistic", n_iter_no_change=10)
     runs = {
-        "skdbn, momentum": dbn(solver="sgd"),
-        "skdbn, Adam": dbn(solver="adam"),
-        "skdbn, momentum, L2 penalty": dbn(solver="sgd", alpha=1e-4),
-        "skdbn, Adam, dropout": dbn(solver="adam", dropout=0.5, input_dropout=0.2),
-        "MLPClassifier, momentum": mlp(solver="sgd", nesterovs_momentum=False),
-        "MLPClassifier, Adam": mlp(solver="adam"),
+        "skdbn, momentum": epoch(DBNClassifier, solver="sgd", **plain),
+        "skdbn, Adam": epoch(DBNClassifier, solver="adam", **plain),
+        "skdbn, momentum, L2 penalty": epoch(
+            DBNClassifier, solver="sgd", **plain | {"alpha": 1e-4}
+        ),
+        "skdbn, Adam, dropout": epoch(
+            DBNClassifier, **plain | {"dropout": 0.5, "input_dropout": 0.2}
+        ),
+        "MLPClassifier, momentum": epoch(
+            MLPClassifier, solver="sgd", nesterovs_momentum=False, **mlp
+        ),
+        "MLPClassifier, Adam": epoch(MLPClassifier, solver="adam", **mlp),
     }
-    if importlib.util.find_spec("torch"):
-        runs["PyTorch by hand, momentum"] = lambda: peer_seconds(
-            "torch_network", n_rows, batch, 0
-        )
     warnings.filterwarnings("ignore", category=ConvergenceWarning)
-    ratios, times = paired_ratios(runs, lambda: network_floor(n_rows, batch), repeats)
-    rows = [
-        [name, spread(ratios[name]), f"{np.median(times[name]):.2f}"] for name in runs
-    ]
+
+    def rows(threads):
+        own = runs
+        if importlib.util.find_spec("torch"):
+            own = runs | {
+                "PyTorch by hand, momentum": lambda: peer_seconds(
+                    "torch_network", n_rows, batch, 0, threads
+                )
+            }
+        ratios, times = paired_ratios(
+            own, lambda: network_floor(n_rows, batch), repeats
+        )
+        for name in own:
+            yield name, spread(ratios[name]), f"{np.median(times[name]):.2f}"
+
     title = f"An epoch of back-propagation ÷ its products, float32, batch {batch}"
-    return title, table(["784-500-500-2000-10", "÷ products", "seconds"], rows)
+    header = ["threads", "784-500-500-2000-10", "÷ products", "seconds"]
+    return title, table(header, by_threads(rows))
 
 
 def up_down_floor(n_rows, batch, n_gibbs):
@@ -601,32 +611,64 @@ def up_down(n_rows, repeats, batch=100):
     X = random_bits(n_rows, np.float32)
     y = np.random.default_rng(1).integers(10, size=n_rows)
     layers = DBNTransformer(NETWORK[:-1], n_iter=0, random_state=0).fit(X)
-    rows = []
-    for n_gibbs in (3, 10):
 
-        def fit(n_iter, n_gibbs=n_gibbs):
-            return seconds(
-                lambda: DBNClassifier(
-                    (BernoulliRBM(NETWORK[-1], n_iter=0),),
-                    pretrained=layers,
-                    fine_tuning="up-down",
-                    n_gibbs=(n_gibbs,),
-                    batch_size=batch,
-                    alpha=0.0,
-                    max_iter=n_iter,
-                    random_state=0,
-                ).fit(X, y)
-            )
-
-        ratios, times = paired_ratios(
-            {"up-down": lambda: (fit(3) - fit(1)) / 2},
-            lambda n_gibbs=n_gibbs: up_down_floor(n_rows, batch, n_gibbs),
-            repeats,
+    def fit(n_iter, n_gibbs):
+        return seconds(
+            lambda: DBNClassifier(
+                (BernoulliRBM(NETWORK[-1], n_iter=0),),
+                pretrained=layers,
+                fine_tuning="up-down",
+                n_gibbs=(n_gibbs,),
+                batch_size=batch,
+                alpha=0.0,
+                max_iter=n_iter,
+                random_state=0,
+            ).fit(X, y)
         )
-        found = ratios["up-down"], times["up-down"]
-        rows.append([n_gibbs, spread(found[0]), f"{np.median(found[1]):.2f}"])
+
+    def rows(threads):
+        for n in (3, 10):
+            ratios, times = paired_ratios(
+                {"": lambda n=n: (fit(3, n) - fit(1, n)) / 2},
+                lambda n=n: up_down_floor(n_rows, batch, n),
+                repeats,
+            )
+            yield n, spread(ratios[""]), f"{np.median(times['']):.2f}"
+
     title = f"An epoch of the up-down algorithm ÷ its products, float32, batch {batch}"
-    return title, table(["Gibbs steps", "÷ products", "seconds"], rows)
+    header = ["threads", "Gibbs steps", "÷ products", "seconds"]
+    return title, table(header, by_threads(rows))
+
+
+def gibbs(n_rows, repeats, n_chains=1000, hidden=500, n_steps=50):
+    """Gibbs steps of many chains, against the two products of each."""
+
+    def rows(threads):
+        for dtype in ("float32", "float64"):
+            steps, products = gibbs_runs(dtype, n_chains, hidden, n_steps)
+            ratios, times = paired_ratios({"": steps}, products, repeats)
+            step = 1000 * np.median(times[""]) / n_steps
+            yield dtype, spread(ratios[""]), f"{step:.1f}"
+
+    title = f"A Gibbs step of {n_chains:,} chains ÷ its products, 784 × {hidden}"
+    header = ["threads", "dtype", "÷ products", "milliseconds"]
+    return title, table(header, by_threads(rows))
+
+
+def gibbs_runs(dtype, n_chains, hidden, n_steps):
+    """What gives the seconds of Gibbs steps, and of their products."""
+    rbm = BernoulliRBM(hidden, n_iter=1, random_state=0).fit(random_bits(1000, dtype))
+    weights = rbm.machine_.weights
+    chains = Chains(rbm.machine_, n_chains, np.random.default_rng(0))
+    v, h = (array.copy() for array in chains.sweep())
+    back, up = np.empty_like(v), np.empty_like(h)
+
+    def products():
+        for _ in range(n_steps):
+            np.dot(h, weights.T, out=back)
+            np.dot(v, weights, out=up)
+
+    return lambda: seconds(lambda: chains.sweep(n_steps)), lambda: seconds(products)
 
 
 PARTS = {
@@ -644,6 +686,7 @@ PARTS = {
         annealing,
         fine_tuning,
         up_down,
+        gibbs,
     )
 }
 
