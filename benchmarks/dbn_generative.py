@@ -40,7 +40,7 @@ RBM = BernoulliRBM(
 )
 TUNING = dict(
     fine_tuning="up-down",
-    learning_rate_init=Linear(0.01),
+    learning_rate_init=Linear(0.002),
     momentum=0.9,
     alpha=0.0,
     batch_size=100,
@@ -182,7 +182,7 @@ def main():
     )
     parser.add_argument("data", type=Path)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--sweeps", type=int, default=300)
+    parser.add_argument("--sweeps", type=int, default=200)
     parser.add_argument("--upper-sweeps", type=int, default=30)
     parts = ("up_down", "bound")
     parser.add_argument("--parts", nargs="+", choices=parts, default=list(parts))
