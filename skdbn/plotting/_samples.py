@@ -1,0 +1,228 @@
+"""Rows that a model makes up."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._numerics import as_float, check_count
+from .._random import make_rng
+from ._base import layers_of, limits, table
+from ._sheet import Sheet, centres, checked_columns, checked_shape
+
+
+class SamplesDisplay(Sheet):
+    """Rows that a model makes up, as pictures; or how its chains move, as a film strip.
+
+    Parameters
+    ----------
+    samples : array-like of shape (n_samples, n_features) or \
+            (n_steps, n_chains, n_features)
+        The pictures. With three dimensions each chain is a row and each step a column.
+
+    steps : sequence of int, default=None
+        For a film strip, how many sweeps its columns are from the start.
+
+    image_shape : tuple of int, default=None
+        Height and width of a picture, with a 3 behind for colours; None takes a square.
+
+    n_columns : int, default=None
+        Number of pictures side by side; None looks for an even sheet. A film strip has
+        as many as steps.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+        The figure, after :meth:`plot`.
+
+    axes_ : matplotlib Axes
+        The axes with all pictures.
+
+    image_ : matplotlib AxesImage
+        The sheet of pictures.
+
+    See Also
+    --------
+    ReconstructionsDisplay : How rows of data come back from the hidden units.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> from sklearn.datasets import load_digits
+    >>> from skdbn import BernoulliRBM
+    >>> from skdbn.plotting import SamplesDisplay
+    >>> rbm = BernoulliRBM(16, n_iter=2, random_state=0).fit(load_digits().data / 16)
+    >>> display = SamplesDisplay.from_estimator(
+    ...     rbm, n_samples=5, steps=(1, 10, 100), random_state=0
+    ... )
+    >>> display.samples.shape
+    (3, 5, 64)
+    """
+
+    def __init__(
+        self,
+        samples: ArrayLike,
+        *,
+        steps: Sequence[int] | None = None,
+        image_shape: Sequence[int] | None = None,
+        n_columns: int | None = None,
+    ) -> None:
+        self.samples = table("samples", samples, dimensions=(2, 3))
+        self.image_shape = checked_shape(image_shape, self.samples.shape[-1])
+        film = self.samples.ndim == 3
+        if steps is not None and (not film or len(steps) != len(self.samples)):
+            raise ValueError(
+                f"steps={steps!r} does not fit samples of shape {self.samples.shape}: "
+                "a film strip is of shape (n_steps, n_chains, n_features)."
+            )
+        self.steps = steps
+        n_columns = len(self.samples) if film else n_columns
+        self.n_columns = checked_columns(n_columns, len(self.samples))
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        n_samples: int = 50,
+        n_steps: int = 1000,
+        steps: Sequence[int] | None = None,
+        X: Any = None,
+        means: bool = True,
+        image_shape: Sequence[int] | None = None,
+        n_columns: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        cmap: Any = "gray_r",
+        ax: Any = None,
+    ) -> Self:
+        """Run Gibbs chains, and draw where they are.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted RBM, or a model with a list ``rbms_`` of them, first layer first:
+            the chains are then those of the last, and a row is drawn layer by layer
+            below each.
+
+        n_samples : int, default=50
+            Number of chains.
+
+        n_steps : int, default=1000
+            Number of Gibbs sweeps.
+
+        steps : sequence of int, default=None
+            After which numbers of sweeps to look, for a film strip, in ascending order;
+            0 is the start. None looks once, after `n_steps`.
+
+        X : array-like of shape (n_samples, n_features), default=None
+            Rows to start from, one a chain; None starts from units that feel only
+            their biases. A film strip shows them at step 0.
+
+        means : bool, default=True
+            Whether to show the means of the visible units given the hidden ones, which
+            have grey levels, or values of the units.
+
+        image_shape : tuple of int, default=None
+            Height and width of a picture, with a 3 behind for colours; None takes a
+            square.
+
+        n_columns : int, default=None
+            Number of pictures side by side; None looks for an even sheet.
+
+        random_state : int, RandomState instance or None, default=None
+            Determines the chains.
+
+        cmap : str or matplotlib Colormap, default="gray_r"
+            Colours.
+
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : SamplesDisplay
+            With the figure.
+
+        Raises
+        ------
+        TypeError
+            If the model is no RBM, nor made of them.
+        ValueError
+            If a number is out of range.
+        """
+        check_count("n_samples", n_samples)
+        check_count("n_steps", n_steps)
+        looks = [n_steps] if steps is None else list(steps)
+        if not looks or min(looks) < 0 or sorted(set(looks)) != looks:
+            raise ValueError(
+                f"steps={steps!r}: take numbers of sweeps in ascending order."
+            )
+        machines = [rbm.machine_ for rbm in layers_of(estimator)]
+        film = _film(machines, X, n_samples, looks, means, make_rng(random_state))
+        samples = film[0] if steps is None else film
+        display = cls(
+            samples, steps=steps, image_shape=image_shape, n_columns=n_columns
+        )
+        return display.plot(ax, cmap=cmap)
+
+    def plot(self, ax: Any = None, *, cmap: Any = "gray_r") -> Self:
+        """Draw the samples.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        cmap : str or matplotlib Colormap, default="gray_r"
+            Colours.
+
+        Returns
+        -------
+        display : SamplesDisplay
+            With the figure.
+        """
+        samples = self.samples
+        if samples.ndim == 3:
+            samples = np.swapaxes(samples, 0, 1).reshape(-1, samples.shape[2])
+        self._draw(ax, samples, limits(samples), cmap)
+        if self.steps is not None:
+            self.axes_.set_xticks(centres(self.image_shape[1], self.n_columns))
+            self.axes_.set_xticklabels([str(step) for step in self.steps])
+            self.axes_.set_xlabel("Gibbs sweeps")
+        return self
+
+
+def _film(machines, X, n_chains, looks, means, rng):
+    """What chains of the last machine look like from below, (n_looks, n_chains, ...)."""
+    *below, top = machines
+    if X is None:
+        state = top.initial_state(n_chains, rng)
+    else:
+        v = rows = as_float(X[:n_chains], top.weights.dtype).copy()
+        for machine in below:
+            v = machine.hidden_sample(v, rng)
+        state = top.state(v.copy(), rng)
+    film, done = [], 0
+    for look in looks:
+        for _ in range(look - done):
+            top.transition(state, rng, out=state)
+        done = look
+        if look == 0 and X is not None:
+            film.append(rows)
+        else:
+            film.append(_from_state(machines, state, means and look > 0, rng))
+    return np.array(film)
+
+
+def _from_state(machines, state, means, rng):
+    """Draw downwards from a state of the last machine; at the bottom draws or means."""
+    *below, top = machines
+    if not below:
+        return top.visible_mean(state.hidden) if means else state.visible.copy()
+    bottom, *between = below
+    h = state.visible
+    for machine in reversed(between):
+        h = machine.visible_sample(h, rng)
+    return bottom.visible_mean(h) if means else bottom.visible_sample(h, rng)
