@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skdbn import RBM, GaussianRBM
+from skdbn import RBM, GaussianRBM, MixedRBM
 from skdbn._random import make_rng, normal
 from skdbn.gradients import ScoreMatching, resolve
 from skdbn.gradients._centering import Centering
@@ -151,8 +151,14 @@ def test_finds_the_truth(noise, rng, seed):
 @pytest.mark.parametrize(
     "settings, words",
     [
-        ({"visible": "bernoulli"}, ["Gaussian visible", "Bernoulli", "gradient='cd'"]),
-        ({"visible": "gaussian", "hidden": "gaussian"}, ["Bernoulli hidden"]),
+        (
+            {"visible": "bernoulli"},
+            ["visible units that are all Gaussian", "Bernoulli", "gradient='cd'"],
+        ),
+        (
+            {"visible": "gaussian", "hidden": "gaussian"},
+            ["hidden units that are all Bernoulli", "Gaussian", "gradient='cd'"],
+        ),
     ],
 )
 def test_other_units(settings, words, data, seed):
@@ -161,6 +167,17 @@ def test_other_units(settings, words, data, seed):
         rbm.fit(np.clip(data, 0, 1))
     assert all(word in str(caught.value) for word in words)
     assert not hasattr(rbm, "machine_")
+
+
+@pytest.mark.parametrize("kinds", ["real-valued", "mixed"])
+def test_columns_of_several_kinds(kinds, data, seed):
+    """No derivative by a bit: a MixedRBM, whatever its columns, names the remedy."""
+    X = data if kinds == "real-valued" else np.hstack([data, data[:, :1] > 0])
+    rbm = MixedRBM(3, gradient="score-matching", random_state=seed)
+    with pytest.raises(ValueError, match=r"all Gaussian.*gradient='cd'.*GaussianRBM"):
+        rbm.fit(X)
+    assert not hasattr(rbm, "machine_")
+    rbm.set_params(gradient="cd").fit(X)
 
 
 @pytest.mark.parametrize("noise", [-0.1, np.inf, "much"])

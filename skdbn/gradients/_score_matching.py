@@ -71,13 +71,18 @@ class ScoreMatching(Gradient):
             raise ValueError(
                 f"noise={self.noise!r} of ScoreMatching: take a number of at least 0."
             )
-        for side, kind in (("visible", Gaussian), ("hidden", Bernoulli)):
+        real = "; where all columns are real-valued, GaussianRBM has such units"
+        for side, kind, hint in (
+            ("visible", Gaussian, real),
+            ("hidden", Bernoulli, ""),
+        ):
             units = getattr(machine, side)
             if isinstance(units, kind):
                 continue
             raise ValueError(
-                f"gradient=ScoreMatching() needs {kind.__name__} {side} units, and "
-                f"those of this machine are {type(units).__name__}. Take gradient='cd'."
+                f"gradient=ScoreMatching() needs {side} units that are all "
+                f"{kind.__name__}, and those of this machine are "
+                f"{type(units).__name__}: take gradient='cd'{hint}."
             )
         room = super().start(machine, batch_size, rng, n_rows)
         (n_visible, n_hidden), dtype = machine.weights.shape, machine.weights.dtype
