@@ -11,8 +11,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import units
 from ._bernoulli_rbm import BernoulliRBM
+from ._encoding import is_frame
 from ._gaussian_rbm import GaussianRBM
 from ._mixed_rbm import MixedRBM
+from ._rbm import restoring_features
 from ._sklearn import Interval, StrOptions, fit_context
 
 # The default model: hidden units for each column, and how many rows it learns from, of
@@ -158,29 +160,30 @@ class BoltzmannImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         TypeError
             If the estimator has no `fit` or no `impute`.
         ValueError
-            If X has infinity or a column without a known value, or if the fit of the
-            model diverges.
+            If X has text, infinity or a column without a known value, or if the fit of
+            the model diverges.
         """
-        X = self._validate(X, reset=True)
-        seeds = check_random_state(self.random_state).randint(2**31, size=2)
-        binary = np.isin(X, (0, 1)) | np.isnan(X)
-        is_binary = binary.all(axis=0)
-        estimator = self._new_estimator(X, is_binary)
-        real = np.zeros(X.shape[1], bool)
-        if self.standardize is True or (
-            self.standardize == "auto" and _has_real_units(estimator)
-        ):
-            real = ~is_binary & ~np.isnan(X).all(axis=0)
-        mean, scale = np.zeros((2, X.shape[1]))
-        mean[real] = np.nanmean(X[:, real], axis=0, dtype=np.float64)
-        scale[real] = np.nanstd(X[:, real], axis=0, dtype=np.float64)
-        # A constant column stays what it is.
-        scale[scale == 0] = 1
-        if estimator.get_params(deep=False).get("random_state", 0) is None:
-            estimator.set_params(random_state=int(seeds[0]))
-        self.estimator_ = estimator.fit(_scaled(X, mean, scale), None)
-        self.mean_, self.scale_ = mean, scale
-        self._seed = int(seeds[1])
+        with restoring_features(self):
+            X = self._validate(X, reset=True)
+            seeds = check_random_state(self.random_state).randint(2**31, size=2)
+            binary = np.isin(X, (0, 1)) | np.isnan(X)
+            is_binary = binary.all(axis=0)
+            estimator = self._new_estimator(X, is_binary)
+            real = np.zeros(X.shape[1], bool)
+            if self.standardize is True or (
+                self.standardize == "auto" and _has_real_units(estimator)
+            ):
+                real = ~is_binary & ~np.isnan(X).all(axis=0)
+            mean, scale = np.zeros((2, X.shape[1]))
+            mean[real] = np.nanmean(X[:, real], axis=0, dtype=np.float64)
+            scale[real] = np.nanstd(X[:, real], axis=0, dtype=np.float64)
+            # A constant column stays what it is.
+            scale[scale == 0] = 1
+            if estimator.get_params(deep=False).get("random_state", 0) is None:
+                estimator.set_params(random_state=int(seeds[0]))
+            self.estimator_ = estimator.fit(_scaled(X, mean, scale), None)
+            self.mean_, self.scale_ = mean, scale
+            self._seed = int(seeds[1])
         return self
 
     def transform(self, X):
@@ -226,14 +229,24 @@ class BoltzmannImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 "take an array, by X.toarray() or by sparse_threshold=0 of a "
                 "ColumnTransformer."
             )
-        return validate_data(
-            self,
-            X,
-            dtype=[np.float64, np.float32],
-            ensure_all_finite="allow-nan",
-            reset=reset,
-            copy=not reset,
-        )
+        try:
+            return validate_data(
+                self,
+                X,
+                dtype=[np.float64, np.float32],
+                ensure_all_finite="allow-nan",
+                reset=reset,
+                copy=not reset,
+            )
+        except (TypeError, ValueError) as error:
+            name, text = _first_text(X)
+            if text is None:
+                raise
+            raise ValueError(
+                f"Column {name!r} of X has text, {text!r}, and BoltzmannImputer takes "
+                "numbers: encode it before, by OneHotEncoder or OrdinalEncoder, or "
+                "leave the table to MixedRBM, whose impute fills in categories."
+            ) from error
 
     def _new_estimator(self, X, is_binary):
         """The model to be fitted."""
@@ -259,6 +272,26 @@ class BoltzmannImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _first_text(X):
+    """Column and value of the first text in X that is no number; None without one."""
+    values = np.array(X, object)
+    if values.ndim == 2:
+        names = X.columns if is_frame(X) else range(values.shape[1])
+        for name, column in zip(names, values.T, strict=True):
+            for value in column:
+                if isinstance(value, str) and not _is_number(value):
+                    return name, str(value)
+    return None, None
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _has_real_units(estimator):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_wine
@@ -205,6 +206,34 @@ def test_infinity_is_refused(method, wine):
         getattr(imputer, method)(np.where(wine[0] > 1000, np.inf, np.nan))
 
 
+@pytest.mark.parametrize(
+    "make, name",
+    [
+        (pd.DataFrame, "city"),
+        (pl.DataFrame, "city"),
+        (lambda table: pd.DataFrame(table).astype({"city": "string"}), "city"),
+        (lambda table: pd.DataFrame(table).astype({"city": "category"}), "city"),
+        (lambda table: np.array(list(table.values()), object).T, 1),
+        (lambda table: np.array([["1", "Ulm"], ["2", "3"], ["4", "Bonn"]]), 1),
+        (lambda table: [[1.0, "Ulm"], [2.0, None], [4.0, "Bonn"]], 1),
+    ],
+)
+def test_text_is_refused(make, name):
+    X = make({"price": [1.0, 2.0, None], "city": [None, "Ulm", "Bonn"]})
+    imputer = BoltzmannImputer()
+    with pytest.raises(ValueError, match=f"{name!r} of X has text, 'Ulm'.*MixedRBM"):
+        imputer.fit(X)
+    assert vars(imputer) == vars(BoltzmannImputer())
+
+
+def test_numbers_as_text(wine):
+    """scikit-learn reads them, and so does the imputer."""
+    model = GaussianRBM(2, n_iter=1)
+    imputer = BoltzmannImputer(model, random_state=0, **QUICK)
+    found = imputer.fit_transform(wine[0].astype(object).astype(str).astype(object))
+    np.testing.assert_array_equal(found, wine[0])
+
+
 @pytest.mark.parametrize("estimator", [PCA(2), "rbm"], ids=str)
 def test_estimators_that_cannot_impute(estimator, wine):
     with pytest.raises(TypeError, match="estimator="):
@@ -232,8 +261,8 @@ def test_column_without_a_known_value(wine):
     imputer = BoltzmannImputer(GaussianRBM(2, n_iter=1), **QUICK).fit(wine[0])
     fitted = imputer.estimator_
     with pytest.raises(ValueError, match="column 3 of X is known"):
-        imputer.fit(X)
-    assert imputer.estimator_ is fitted
+        imputer.fit(X[:, :5])
+    assert imputer.estimator_ is fitted and imputer.n_features_in_ == 13
 
 
 def test_not_fitted(wine):
