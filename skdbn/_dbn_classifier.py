@@ -20,6 +20,7 @@ from ._dbn_supervised import SupervisedDBN, Targets, check_y
 from ._numerics import blocks, check_counts
 from ._random import make_rng
 from ._rbm import RBM, restoring_features
+from ._rbm_classifier import one_hot_labels
 from ._sklearn import StrOptions, fit_context, safe_indexing
 from .machines import JointNet
 from .units import Bernoulli, Concatenated, Softmax
@@ -181,8 +182,8 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
 
     history_ : list of dict
         For each sweep of :meth:`fit` ``loss`` (mean over the rows, with the penalty; in
-        "up-down" ``reconstruction_error``), ``learning_rate`` and ``seconds``; with early stopping also
-        ``validation_score``.
+        "up-down" ``reconstruction_error``), ``learning_rate`` and ``seconds``; with
+        early stopping also ``validation_score``.
 
     n_iter_ : int
         Number of sweeps of fine-tuning done.
@@ -229,6 +230,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         "n_gibbs": [list, tuple],
         "recognition": [StrOptions({"exact", "gibbs"})],
     }
+    _attributes_of_some_fits = ("top_",)
 
     def __init__(
         self,
@@ -323,11 +325,13 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         Raises
         ------
         ValueError
-            If `classes` is missing in the first call, or if y has a label that is not
-            among them. The model is then left as it was.
+            If `classes` is missing in the first call, if y has a label that is not
+            among them, or if `fine_tuning` is another one than before. The model is
+            then left as it was.
         """
         with restoring_features(self):
             self._check_settings()
+            self._check_kind()
             X = self._validate(X, reset=not hasattr(self, "network_"))
             targets = self._new_targets(X, y, self._known_classes(classes))
             return self._partial_fit(X, y, targets)
@@ -460,6 +464,17 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         ):
             raise ValueError(
                 f"n_gibbs={self.n_gibbs!r}: take a sequence of ints of at least 1."
+            )
+
+    def _check_kind(self):
+        """Raise a ValueError if `fine_tuning` cannot go on with the fitted net."""
+        if not hasattr(self, "network_"):
+            return
+        before = "up-down" if self._is_generative else "backprop"
+        if self.fine_tuning != before:
+            raise ValueError(
+                f"fine_tuning={self.fine_tuning!r} cannot go on with a net that was "
+                f"fitted with {before!r}: call fit, which begins anew."
             )
 
     def _check_y(self, X, y):
@@ -636,7 +651,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
                 "fine_tuning='up-down'."
             )
         rng = self._rng if random_state is None else make_rng(random_state)
-        labels = None if y is None else self._one_hot(y, n_samples)
+        labels = None if y is None else one_hot_labels(y, self.classes_, n_samples)
         net = self.network_
         h, labels = net.chain(labels, n_samples, rng, n_steps)
         X = self.rbms_[0]._as_data(net.generate(h, rng, means), means)
@@ -657,22 +672,6 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
             for _, block in blocks(X, net.width, net.dtype)
         ]
         return np.log(np.concatenate(p))
-
-    def _one_hot(self, y, n_samples):
-        y = np.asarray(y)
-        if y.ndim > 1 or (y.ndim == 1 and len(y) != n_samples):
-            raise ValueError(
-                f"y has shape {y.shape} and n_samples={n_samples}: take one label, or "
-                "one for each row."
-            )
-        y = np.broadcast_to(y, n_samples)
-        unknown = np.setdiff1d(y, self.classes_)
-        if len(unknown):
-            raise ValueError(
-                f"y has labels {unknown} that are not among the classes {self.classes_}."
-            )
-        codes = np.searchsorted(self.classes_, y)
-        return np.eye(len(self.classes_), dtype=self.network_.dtype)[codes]
 
     def to_mlp(self):
         """A fitted network of scikit-learn with the same predictions.

@@ -118,6 +118,9 @@ class SupervisedDBN(CallbackSupportMixin, BaseEstimator):
     }
     del _parameter_constraints["layer"]
 
+    # What a fit with other settings may have left behind.
+    _attributes_of_some_fits = ()
+
     def __init__(
         self,
         layers=(256,),
@@ -245,6 +248,8 @@ class SupervisedDBN(CallbackSupportMixin, BaseEstimator):
                     reconstruction_attributes=lambda: fitted(network.copy()),
                     **data,
                 )
+            for name in self._attributes_of_some_fits:
+                vars(self).pop(name, None)
             vars(self).update(fitted(network))
             self.history_ = monitor.history
             self.n_iter_ = len(monitor.history)

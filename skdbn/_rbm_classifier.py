@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import schedules, units
 from ._monitoring import Guard, Monitor, keep
-from ._numerics import DTYPES, blocks, check_count, column_mean, column_variance
+from ._numerics import DTYPES, blocks, check_counts, column_mean, column_variance
 from ._random import make_rng
 from ._rbm import RBM, restoring_features
 from ._sklearn import CallbackSupportMixin, Interval, StrOptions, fit_context
@@ -574,7 +574,9 @@ class RBMClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         best = self.predict_log_proba(X).argmax(axis=1)
         return self.classes_[best]
 
-    def sample(self, n_samples=1, y=None, *, n_steps=1000, random_state=None):
+    def sample(
+        self, n_samples=1, y=None, *, n_steps=1000, means=False, random_state=None
+    ):
         """Draw rows and labels, each at the end of a Gibbs chain of its own.
 
         Parameters
@@ -589,6 +591,10 @@ class RBMClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         n_steps : int, default=1000
             Number of Gibbs sweeps.
 
+        means : bool, default=False
+            Whether to return the means of the visible units given the hidden ones, as
+            for pictures, in place of draws.
+
         random_state : int, RandomState instance or None, default=None
             None goes on in the estimator's own stream of random numbers, so that the
             next call draws other rows.
@@ -600,41 +606,30 @@ class RBMClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         y : ndarray of shape (n_samples,)
             Their labels.
+
+        Raises
+        ------
+        ValueError
+            If a label is not among the classes, or the number of labels is not that of
+            the rows.
         """
         check_is_fitted(self, "machine_")
-        check_count("n_samples", n_samples)
-        check_count("n_steps", n_steps)
-        given = None
-        if y is not None:
-            given = np.eye(len(self.classes_))[self._given_codes(y, n_samples)]
+        check_counts(n_samples=n_samples, n_steps=n_steps)
+        given = None if y is None else one_hot_labels(y, self.classes_, n_samples)
         rng = self._rng if random_state is None else make_rng(random_state)
         machine, n_features = self.machine_, self.n_features_in_
         v, h = machine.initial_state(n_samples, rng)
         labels = v[:, n_features:]
-        if given is not None:
-            labels[...] = given
-            machine.hidden_sample(v, rng, out=h)
         for _ in range(n_steps):
-            machine.visible_sample(h, rng, out=v)
             if given is not None:
                 labels[...] = given
             machine.hidden_sample(v, rng, out=h)
-        X = np.ascontiguousarray(v[:, :n_features])
+            machine.visible_sample(h, rng, out=v)
+        if given is not None:
+            labels[...] = given
+        rows = machine.visible_mean(h) if means else v
+        X = np.ascontiguousarray(rows[:, :n_features])
         return X, self.classes_[labels.argmax(axis=1)]
-
-    def _given_codes(self, y, n_samples):
-        y = np.asarray(y)
-        if y.shape not in ((), (n_samples,)):
-            raise ValueError(
-                f"y of shape {y.shape} with n_samples={n_samples}: give one label, or "
-                "one for each row."
-            )
-        strange = np.setdiff1d(y, self.classes_)
-        if len(strange):
-            raise ValueError(
-                f"y={strange[0]!r} is none of classes_={self.classes_.tolist()}."
-            )
-        return np.broadcast_to(np.searchsorted(self.classes_, y), n_samples)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -643,6 +638,23 @@ class RBMClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         positive = visible.tail is not None and visible.bounds[0] == 0
         tags.input_tags.positive_only = positive
         return tags
+
+
+def one_hot_labels(y, classes, n_rows):
+    """One label for all rows, or one for each, as rows with a single 1."""
+    y = np.asarray(y)
+    if y.shape not in ((), (n_rows,)):
+        raise ValueError(
+            f"y has shape {y.shape} and n_samples={n_rows}: take one label, or one for "
+            "each row."
+        )
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(
+            f"y has labels {unknown} that are not among the classes {classes}."
+        )
+    codes = np.searchsorted(classes, np.broadcast_to(y, n_rows))
+    return np.eye(len(classes))[codes]
 
 
 def _joined(X, codes, n_labels):

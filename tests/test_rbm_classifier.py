@@ -289,6 +289,21 @@ def test_a_label_for_each_sample(some, seed):
     np.testing.assert_array_equal(y, labels)
 
 
+def test_means_of_samples(small, seed):
+    """Each is E[x | h] of a hidden state, and their mean that of the rows."""
+    oracle, n = oracle_of(small), 5000
+    X, y = small.sample(n, means=True, n_steps=100, random_state=seed)
+    possible = oracle.visible_mean()[:, :N_FEATURES]
+    assert (np.abs(X[:, None] - possible).max(axis=2).min(axis=1) < 1e-6).all()
+    for label, code in zip(small.classes_, np.eye(N_LABELS), strict=True):
+        p = oracle.p_v * (oracle.v[:, N_FEATURES:] == code).all(axis=1)
+        expected = p @ oracle.v[:, :N_FEATURES] / p.sum()
+        rows = small.sample(n, label, means=True, n_steps=100, random_state=seed)[0]
+        error = rows.std(axis=0) / np.sqrt(n)
+        assert (np.abs(rows.mean(axis=0) - expected) < 5 * error + 1e-6).all()
+    assert len(np.unique(y)) == N_LABELS
+
+
 @pytest.mark.parametrize(
     "objective, expected",
     [("hybrid", 0.92), ("discriminative", 0.92), ("generative", 0.85)],
