@@ -70,7 +70,7 @@ for kind, (make, candidates) in kinds.items():
 
 # %%
 # The test digits, for two draws of the labelled ones. Of the two nets with the same units,
-# the one that is pre-trained is ahead, the more so the fewer labels there are. Beside
+# the one that is pre-trained is ahead, most of all with 60 labels or fewer. Beside
 # rectified units, which need no pre-training, it is ahead with the fewest labels only. With
 # a single layer of 256 units the three are within a few percent.
 numbers = [30, 60, 120, 240]
