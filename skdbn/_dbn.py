@@ -25,7 +25,7 @@ from ._mixed_rbm import MixedRBM
 from ._numerics import DTYPES, blocks, check_counts
 from ._random import make_rng
 from ._rbm import RBM, check_trace, restoring_features
-from ._sklearn import CallbackSupportMixin, Interval, fit_context
+from ._sklearn import CallbackSupportMixin, DocLinkMixin, Interval, fit_context
 from .exceptions import DataRangeWarning
 from .machines import RestrictedMachine, Stack
 
@@ -35,6 +35,7 @@ SMALL = 1e-3
 
 class DBNTransformer(
     CallbackSupportMixin,
+    DocLinkMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     BaseEstimator,

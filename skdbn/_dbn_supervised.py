@@ -28,7 +28,13 @@ from ._network import Examples, Network
 from ._numerics import as_float, blocks
 from ._random import make_rng
 from ._rbm import restoring_features
-from ._sklearn import CallbackSupportMixin, Interval, StrOptions, fit_context
+from ._sklearn import (
+    CallbackSupportMixin,
+    DocLinkMixin,
+    Interval,
+    StrOptions,
+    fit_context,
+)
 from .units import Bernoulli, Gaussian, Softmax, Spin
 
 # The activation of scikit-learn's networks that a layer of these units has.
@@ -84,7 +90,7 @@ class Targets:
             ) from error
 
 
-class SupervisedDBN(CallbackSupportMixin, BaseEstimator):
+class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, BaseEstimator):
     """What the classifier and the regressor share."""
 
     _parameter_constraints: dict = {

@@ -15,7 +15,7 @@ from ._encoding import is_frame
 from ._gaussian_rbm import GaussianRBM
 from ._mixed_rbm import MixedRBM
 from ._rbm import restoring_features
-from ._sklearn import Interval, StrOptions, fit_context
+from ._sklearn import DocLinkMixin, Interval, StrOptions, fit_context
 
 # The default model: hidden units for each column, and how many rows it learns from, of
 # which there are several sweeps at least.
@@ -25,7 +25,9 @@ ROWS_LEARNED = 200_000
 FEWEST_SWEEPS, MOST_SWEEPS = 10, 200
 
 
-class BoltzmannImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class BoltzmannImputer(
+    DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
+):
     r"""Fill in missing values by their means under a Boltzmann machine.
 
     .. math:: E[v_{\text{missing}} \mid v_{\text{known}}]

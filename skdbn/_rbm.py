@@ -35,7 +35,13 @@ from ._numerics import (
     column_variance,
 )
 from ._random import make_rng
-from ._sklearn import CallbackSupportMixin, Interval, StrOptions, fit_context
+from ._sklearn import (
+    CallbackSupportMixin,
+    DocLinkMixin,
+    Interval,
+    StrOptions,
+    fit_context,
+)
 from ._start import check_scale, start_training
 from ._training import train
 from .machines import Chains, RestrictedMachine
@@ -46,6 +52,7 @@ FIRST_FILLS = 20
 
 class RBM(
     CallbackSupportMixin,
+    DocLinkMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     BaseEstimator,

@@ -16,7 +16,13 @@ from ._monitoring import Guard, Monitor, keep
 from ._numerics import DTYPES, blocks, check_counts, column_mean, column_variance
 from ._random import make_rng
 from ._rbm import RBM, restoring_features
-from ._sklearn import CallbackSupportMixin, Interval, StrOptions, fit_context
+from ._sklearn import (
+    CallbackSupportMixin,
+    DocLinkMixin,
+    Interval,
+    StrOptions,
+    fit_context,
+)
 from ._start import start_training
 from .gradients._discriminative import Hybrid, input_field, label_scores
 
@@ -27,7 +33,7 @@ EXACT_BOOST = 5
 N_WATCHED = 1000
 
 
-class RBMClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class RBMClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, BaseEstimator):
     r"""Restricted Boltzmann machine that classifies.
 
     The label y, one-hot encoded, is a group of visible units beside those of the row x:

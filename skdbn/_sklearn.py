@@ -1,6 +1,8 @@
 """The only imports of private or experimental names of scikit-learn."""
 
 from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import PackageNotFoundError, metadata
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
@@ -8,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 __all__ = [
     "CallbackSupportMixin",
+    "DocLinkMixin",
     "Interval",
     "StrOptions",
     "fit_context",
@@ -39,3 +42,26 @@ except ImportError:  # scikit-learn < 1.9
 
         def _init_callback_context(self, **kwargs):
             return _NoCallbacks()
+
+
+@cache
+def documentation_site():
+    """The address of the documentation in the package's metadata; empty without one."""
+    try:
+        urls = metadata("skdbn").get_all("Project-URL") or []
+    except PackageNotFoundError:
+        return ""
+    sites = dict(url.split(", ", 1) for url in urls)
+    return sites.get("Documentation", "").rstrip("/")
+
+
+class DocLinkMixin:
+    """The HTML view links to the page of the estimator, where the package has a site."""
+
+    _doc_link_module = "skdbn"
+
+    @property
+    def _doc_link_template(self):
+        site = documentation_site()
+        page = "/generated/{estimator_module}.{estimator_name}.html"
+        return site + page if site else ""
