@@ -24,8 +24,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 
-from skdbn import RBM, BernoulliRBM, BoltzmannImputer, GaussianRBM
-from skdbn.gradients import PCD
+from skdbn import RBM, BernoulliRBM, BoltzmannImputer
 from skdbn.schedules import Linear
 from skdbn.units import Concatenated
 
@@ -35,8 +34,21 @@ MOST_TRAINING_ROWS = 10_000
 MOST_PICTURES, MOST_WORDS = 500, 2000
 TABLE_ROWS = 5000, 1000, 1000
 NEIGHBOURS = (5, 10, 20, 50)
+# The range of grey values that becomes that of probabilities, in standard deviations.
+RANGE = 4
 # What a probability of 0 or 1 may cost.
 CLIP = 0.01
+
+
+class Bits(NamedTuple):
+    """An imputer that sees each grey value as so many bits of one probability.
+
+    More bits carry less noise, as in rate-coded machines (Teh and Hinton, 2001, NIPS),
+    but have weights of their own here.
+    """
+
+    imputer: BoltzmannImputer
+    n_bits: int
 
 
 class Problem(NamedTuple):
@@ -199,6 +211,29 @@ def fill_by_groups(imputer, widths):
     return fill_groups
 
 
+def fill_by_bits(imputer, n_bits):
+    """An imputer whose model has several binary units for each grey value."""
+    fill = fill_by(imputer)
+
+    def fill_bits(train, holed):
+        mean, width = train.mean(axis=0), RANGE * train.std(axis=0)
+        # A constant column stays what it is.
+        width[width == 0] = 1
+
+        def bits(rows):
+            return np.tile(np.clip((rows - mean) / width + 0.5, 0, 1), n_bits)
+
+        result = []
+        for rows, filled in zip(
+            holed, fill(bits(train), map(bits, holed)), strict=True
+        ):
+            p = filled.reshape(len(rows), n_bits, -1).mean(axis=1)
+            result.append(np.where(np.isnan(rows), (p - 0.5) * width + mean, rows))
+        return result
+
+    return fill_bits
+
+
 def losses(problem, fill, part):
     """The loss of a method for each kind of holes, in one of the parts."""
     X, result = problem.parts[part], {}
@@ -233,6 +268,9 @@ def chosen(problem, candidates):
 
 def fill_by_model(model, seed):
     """By a model, or by an imputer with settings of its own."""
+    if isinstance(model, Bits):
+        imputer = clone(model.imputer).set_params(random_state=seed)
+        return fill_by_bits(imputer, model.n_bits)
     imputer = model if isinstance(model, BoltzmannImputer) else BoltzmannImputer(model)
     imputer = clone(imputer).set_params(random_state=seed)
     visible = getattr(imputer.estimator, "visible", None)
@@ -275,13 +313,13 @@ def olivetti_models():
 
 
 def frey_models():
-    """Grey pixels as real values."""
-    return {
-        f"GaussianRBM({n}), {sweeps} sweeps": GaussianRBM(
-            n, gradient=PCD(n_chains=100), n_iter=sweeps
-        )
-        for n, sweeps in ((200, 100), (400, 15), (400, 30))
-    }
+    """The same with a wider range and several bits, for more of the detail."""
+    model = BernoulliRBM(300, learning_rate=Linear(0.05), n_iter=60, batch_size=50)
+    name = (
+        "BernoulliRBM(300), Linear(0.05), weight_decay=0, 60 sweeps, 3 bits for a grey "
+        "value"
+    )
+    return {name: Bits(BoltzmannImputer(model), 3)}
 
 
 def silhouette_models():
