@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "learnergy")
+PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "learnergy", "rbms")
 
 
 def floor_seconds(n_rows, batch, n_visible, n_hidden, dtype):
