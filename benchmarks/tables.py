@@ -113,6 +113,12 @@ def peers():
     return header, rows
 
 
+def few_labels():
+    """What pre-training gains with few labels of MNIST."""
+    rows = columns("mnist-labels", "labels", "pre-trained, %", "not, %")
+    return ["labels", "pre-trained, %", "without pre-training, %"], rows
+
+
 def seconds(cell):
     """The number in a cell, or infinity for "not in 60"."""
     try:
@@ -121,7 +127,7 @@ def seconds(cell):
         return math.inf
 
 
-TABLES = {f.__name__: f for f in (speed, likelihood, peers)}
+TABLES = {f.__name__: f for f in (speed, likelihood, peers, few_labels)}
 
 
 def simple_table(header, rows):
