@@ -40,16 +40,15 @@ CANDIDATES = {
         dict(generative_weight=weight, learning_rate=1.0, batch_size=20, n_iter=30)
         for weight in (0.01, 0.1)
     ],
-    # 0.002 takes as much from the hidden biases in a sweep as the published steps.
+    # 0.002, as much in a sweep as the published steps take, read worse sweep by sweep.
     "sparse hybrid": [
         dict(
-            sparsity=sparsity,
+            sparsity=0.0002,
             generative_weight=0.1,
             learning_rate=1.0,
             batch_size=20,
             n_iter=30,
         )
-        for sparsity in (0.002, 0.0002)
     ],
     "generative": [dict(learning_rate=0.2, batch_size=100, n_iter=20)],
 }
