@@ -112,7 +112,7 @@ def learnergy(X, rate, n_epochs, seed):
     return lambda: rbm.fit(dataset, batch_size=BATCH, epochs=1), parameters
 
 
-def rbms(X, rate, n_epochs, seed):
+def rbms(X, rate, n_epochs, seed, hidden=HIDDEN, batch_size=BATCH):
     """PCD-1 with centered gradients of norm one, without the file that it keeps."""
     import torch
     from rbms.bernoulli_bernoulli.classes import BBRBM
@@ -122,15 +122,15 @@ def rbms(X, rate, n_epochs, seed):
     torch.manual_seed(seed)
     ones = np.ones(len(X), np.float32)
     data = RBMDataset(X, ones, ones, ones, "digits", is_binary=True, device="cpu")
-    model = BBRBM.init_parameters(HIDDEN, data, "cpu", torch.float32)
+    model = BBRBM.init_parameters(hidden, data, "cpu", torch.float32)
     model.init_grad()
-    chains = model.init_chains(BATCH)
+    chains = model.init_chains(batch_size)
     optimizer = torch.optim.SGD(model.parameters(), lr=rate, maximize=True)
 
     @torch.no_grad()
     def epoch():
         nonlocal chains
-        for rows in torch.randperm(len(X)).split(BATCH):
+        for rows in torch.randperm(len(X)).split(batch_size):
             batch = data.data[rows], data.weights[rows]
             chains, _ = fit_batch_pcd(batch, chains, model, gibbs_steps=1, beta=1.0)
             optimizer.step()

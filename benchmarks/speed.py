@@ -5,7 +5,7 @@
 
 An epoch is timed as (3 epochs − 1 epoch) / 2 and given as its ratio to the floor: the
 five matrix products of a CD-1 step, timed just before and after in the same process.
-scikit-learn runs in the same process; PyTorch by hand and learnergy, where they are
+scikit-learn runs in the same process; PyTorch by hand, learnergy and rbms, where they are
 installed, in processes of their own, since two thread pools in one disturb each other.
 Data are random bits, one in five set. Run it on a quiet machine.
 """
@@ -138,6 +138,16 @@ def learnergy_fit(n_rows, batch, hidden):
     return fit(2) - fit(1)
 
 
+def rbms_fit(n_rows, batch, hidden):
+    """Seconds of an epoch of PCD-1 of the package rbms."""
+    from peers import rbms
+
+    X = random_bits(n_rows, np.float32)
+    epoch, _ = rbms(X, 0.05, 2, 0, hidden, batch)
+    epoch()
+    return seconds(epoch)
+
+
 def by_threads(rows):
     """What ``rows(threads)`` gives with each number of BLAS threads, which comes first."""
     found = []
@@ -171,6 +181,7 @@ def epochs(n_rows, repeats):
                 for name, module in (
                     ("torch_by_hand", "torch"),
                     ("learnergy_fit", "learnergy"),
+                    ("rbms_fit", "rbms"),
                 ):
                     if importlib.util.find_spec(module):
                         runs[name.replace("_", " ").removesuffix(" fit")] = (
@@ -702,7 +713,10 @@ def main():
     warnings.filterwarnings("ignore", module="joblib")
     for name in args.parts:
         title, text = PARTS[name](args.rows, args.repeats)
-        command = f"python benchmarks/speed.py --rows {args.rows} --parts {name}"
+        command = (
+            f"python benchmarks/speed.py --rows {args.rows} --repeats {args.repeats} "
+            f"--parts {name}"
+        )
         report(f"speed-{name.replace('_', '-')}", title, text, command)
 
 
