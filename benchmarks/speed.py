@@ -23,6 +23,7 @@ from unittest.mock import patch
 
 import numpy as np
 from _common import (
+    announce,
     epoch_seconds,
     floor_seconds,
     paired_ratios,
@@ -153,9 +154,9 @@ def by_threads(rows):
     found = []
     for threads in (1, 2):
         with threadpool_limits(threads):
-            found += [[threads, *row] for row in rows(threads)]
-            for row in found[-3:]:
-                print(*row, sep="  ", flush=True)
+            for row in rows(threads):
+                found.append([threads, *row])
+                announce(*found[-1])
     return found
 
 

@@ -23,7 +23,7 @@ FLOORS = [
     ("_bernoulli_rbm _gaussian_rbm _mixed_rbm _sparse_rbm _rbm_classifier", 7),
     ("_dbn _fine_tuning _imputer", 8),
     ("_dbn_supervised _dbn_classifier _dbn_regressor", 10),
-    ("plotting __main__", 0),
+    ("plotting __main__", 2),
 ]
 FLOOR = {
     name: floor for floor, (names, _) in enumerate(FLOORS) for name in names.split()

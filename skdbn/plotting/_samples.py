@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from .._numerics import as_float, check_count
 from .._random import make_rng
+from ..machines import Stack
 from ._base import layers_of, limits, table
 from ._sheet import Sheet, centres, checked_columns, checked_shape
 
@@ -196,14 +197,13 @@ class SamplesDisplay(Sheet):
 
 def _film(machines, X, n_chains, looks, means, rng):
     """What chains of the last machine look like from below, (n_looks, n_chains, ...)."""
-    *below, top = machines
+    stack = Stack(machines)
+    top = stack.top
     if X is None:
         state = top.initial_state(n_chains, rng)
     else:
-        v = rows = as_float(X[:n_chains], top.weights.dtype).copy()
-        for machine in below:
-            v = machine.hidden_sample(v, rng)
-        state = top.state(v.copy(), rng)
+        rows = as_float(X[:n_chains], top.weights.dtype).copy()
+        state = top.state(stack.up(rows, rng).copy(), rng)
     film, done = [], 0
     for look in looks:
         for _ in range(look - done):
@@ -212,17 +212,5 @@ def _film(machines, X, n_chains, looks, means, rng):
         if look == 0 and X is not None:
             film.append(rows)
         else:
-            film.append(_from_state(machines, state, means and look > 0, rng))
+            film.append(stack.from_state(state, rng, means and look > 0))
     return np.array(film)
-
-
-def _from_state(machines, state, means, rng):
-    """Draw downwards from a state of the last machine; at the bottom draws or means."""
-    *below, top = machines
-    if not below:
-        return top.visible_mean(state.hidden) if means else state.visible.copy()
-    bottom, *between = below
-    h = state.visible
-    for machine in reversed(between):
-        h = machine.visible_sample(h, rng)
-    return bottom.visible_mean(h) if means else bottom.visible_sample(h, rng)
