@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, metadata
+from pathlib import Path
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
@@ -44,19 +45,27 @@ except ImportError:  # scikit-learn < 1.9
             return _NoCallbacks()
 
 
+# Where `make docs` puts the pages of a checkout.
+BUILT_PAGES = Path(__file__).parents[1] / "docs" / "_build" / "html"
+
+
 @cache
 def documentation_site():
-    """The address of the documentation in the package's metadata; empty without one."""
+    """The address of the documentation in the package's metadata.
+
+    Without one it is that of the pages that a checkout has built, or empty.
+    """
     try:
         urls = metadata("skdbn").get_all("Project-URL") or []
     except PackageNotFoundError:
-        return ""
+        urls = []
     sites = dict(url.split(", ", 1) for url in urls)
-    return sites.get("Documentation", "").rstrip("/")
+    built = BUILT_PAGES.as_uri() if BUILT_PAGES.is_dir() else ""
+    return sites.get("Documentation", built).rstrip("/")
 
 
 class DocLinkMixin:
-    """The HTML view links to the page of the estimator, where the package has a site."""
+    """The HTML view links to the page of the estimator, where there is one."""
 
     _doc_link_module = "skdbn"
 

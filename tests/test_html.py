@@ -34,25 +34,37 @@ def test_link_to_the_page(kind, monkeypatch):
     assert f"{kind}.html" not in estimator._repr_html_()
 
 
-@pytest.mark.parametrize(
-    "urls, site",
-    [
-        ([], ""),
-        (["Source, https://code.example.org"], ""),
-        (["Source, https://code.example.org", f"Documentation, {SITE}/"], SITE),
-    ],
-)
-def test_address_in_the_metadata(urls, site, monkeypatch):
+@pytest.fixture
+def built(tmp_path, monkeypatch):
+    """The folder of the pages that a checkout has built."""
+    monkeypatch.setattr(_sklearn, "BUILT_PAGES", tmp_path)
+    return tmp_path
+
+
+def has_urls(*urls):
     message = Message()
     for url in urls:
         message["Project-URL"] = url
-    monkeypatch.setattr(_sklearn, "metadata", lambda name: message)
-    assert _sklearn.documentation_site.__wrapped__() == site
+    return lambda name: message
 
 
-def test_no_metadata(monkeypatch):
-    def missing(name):
-        raise _sklearn.PackageNotFoundError(name)
+def missing(name):
+    raise _sklearn.PackageNotFoundError(name)
 
-    monkeypatch.setattr(_sklearn, "metadata", missing)
+
+def test_address_in_the_metadata(built, monkeypatch):
+    urls = "Source, https://code.example.org", f"Documentation, {SITE}/"
+    monkeypatch.setattr(_sklearn, "metadata", has_urls(*urls))
+    assert _sklearn.documentation_site.__wrapped__() == SITE
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [missing, has_urls(), has_urls("Source, https://code.example.org")],
+    ids=["not installed", "no address", "another address"],
+)
+def test_pages_of_a_checkout(metadata, built, monkeypatch):
+    monkeypatch.setattr(_sklearn, "metadata", metadata)
+    assert _sklearn.documentation_site.__wrapped__() == built.as_uri()
+    monkeypatch.setattr(_sklearn, "BUILT_PAGES", built / "nowhere")
     assert _sklearn.documentation_site.__wrapped__() == ""
