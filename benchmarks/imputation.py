@@ -7,7 +7,8 @@ DATA is a folder with ``olivetti_faces.npz``, ``frey_faces.npz``,
 ``caltech101_silhouettes.npz``, ``newsgroups_w100.npz`` and ``uci_binary.npz``. Pictures are
 learned whole; then each half of them, or 70 % of the pixels, are hidden. Of tables 20 % of
 the entries are hidden, in the rows that are learned from as well. The settings of each
-method are chosen on validation rows, and the test rows are read once.
+method are chosen on validation rows for each kind of holes, and the test rows are read
+once.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 
 from skdbn import RBM, BernoulliRBM, BoltzmannImputer
 from skdbn.schedules import Linear
-from skdbn.units import Concatenated
+from skdbn.units import Concatenated, Gaussian
 
 # The distances of KNNImputer and the regressions of IterativeImputer take long, and
 # rows of pictures have five kinds of holes.
@@ -34,21 +35,8 @@ MOST_TRAINING_ROWS = 10_000
 MOST_PICTURES, MOST_WORDS = 500, 2000
 TABLE_ROWS = 5000, 1000, 1000
 NEIGHBOURS = (5, 10, 20, 50)
-# The range of grey values that becomes that of probabilities, in standard deviations.
-RANGE = 4
 # What a probability of 0 or 1 may cost.
 CLIP = 0.01
-
-
-class Bits(NamedTuple):
-    """An imputer that sees each grey value as so many bits of one probability.
-
-    More bits carry less noise, as in rate-coded machines (Teh and Hinton, 2001, NIPS),
-    but have weights of their own here.
-    """
-
-    imputer: BoltzmannImputer
-    n_bits: int
 
 
 class Problem(NamedTuple):
@@ -211,36 +199,28 @@ def fill_by_groups(imputer, widths):
     return fill_groups
 
 
-def fill_by_bits(imputer, n_bits):
-    """An imputer whose model has several binary units for each grey value."""
+def fill_by_factors(imputer):
+    """An imputer whose model has Gaussian units, and sees columns on a common scale.
+
+    In units of their own deviations, pixels that hardly vary would count like others.
+    """
     fill = fill_by(imputer)
 
-    def fill_bits(train, holed):
-        mean, width = train.mean(axis=0), RANGE * train.std(axis=0)
-        # A constant column stays what it is.
-        width[width == 0] = 1
+    def fill_scaled(train, holed):
+        mean, scale = train.mean(axis=0), train.std()
+        filled = fill((train - mean) / scale, [(rows - mean) / scale for rows in holed])
+        return [rows * scale + mean for rows in filled]
 
-        def bits(rows):
-            return np.tile(np.clip((rows - mean) / width + 0.5, 0, 1), n_bits)
-
-        result = []
-        for rows, filled in zip(
-            holed, fill(bits(train), map(bits, holed)), strict=True
-        ):
-            p = filled.reshape(len(rows), n_bits, -1).mean(axis=1)
-            result.append(np.where(np.isnan(rows), (p - 0.5) * width + mean, rows))
-        return result
-
-    return fill_bits
+    return fill_scaled
 
 
-def losses(problem, fill, part):
-    """The loss of a method for each kind of holes, in one of the parts."""
+def losses(problem, fill, part, kinds=None):
+    """The loss of a method for each kind of holes, or for some, in one of the parts."""
     X, result = problem.parts[part], {}
+    kinds = list(problem.holes if kinds is None else kinds)
     # Kinds of holes share a fit where the rows that are learned from are whole.
-    whole = {name: masks for name, masks in problem.holes.items() if masks[0] is None}
-    rest = [[name] for name in problem.holes if name not in whole]
-    for names in [list(whole), *rest]:
+    whole = [name for name in kinds if problem.holes[name][0] is None]
+    for names in [whole, *([name] for name in kinds if name not in whole)]:
         if not names:
             continue
         train = hidden(problem.parts[0], problem.holes[names[0]][0])
@@ -252,28 +232,25 @@ def losses(problem, fill, part):
 
 
 def chosen(problem, candidates):
-    """The candidate with the least mean loss on the validation rows."""
-    scores = {}
+    """For each kind of holes the candidate with the least loss on the validation rows."""
+    found = {}
     for name, fill in candidates.items():
         start = time.perf_counter()
-        scores[name] = np.mean(list(losses(problem, fill, 1).values()))
-        announce(
-            problem.name,
-            name,
-            f"{scores[name]:.5f}",
-            f"{time.perf_counter() - start:.0f} s",
-        )
-    return min(scores, key=scores.get)
+        found[name] = losses(problem, fill, 1)
+        figures = ", ".join(f"{loss:.5f}" for loss in found[name].values())
+        announce(problem.name, name, figures, f"{time.perf_counter() - start:.0f} s")
+    return {
+        kind: min(found, key=lambda name: found[name][kind]) for kind in problem.holes
+    }
 
 
 def fill_by_model(model, seed):
     """By a model, or by an imputer with settings of its own."""
-    if isinstance(model, Bits):
-        imputer = clone(model.imputer).set_params(random_state=seed)
-        return fill_by_bits(imputer, model.n_bits)
     imputer = model if isinstance(model, BoltzmannImputer) else BoltzmannImputer(model)
     imputer = clone(imputer).set_params(random_state=seed)
     visible = getattr(imputer.estimator, "visible", None)
+    if isinstance(visible, Gaussian):
+        return fill_by_factors(imputer)
     if not isinstance(visible, Concatenated):
         return fill_by(imputer)
     widths = [
@@ -299,27 +276,25 @@ def methods(models, seed):
 # The models
 
 
-def olivetti_models():
-    """Grey pixels as bits with a probability; chains long enough for several modes."""
+def face_models(sweeps):
+    """Two layers of Gaussian units: factors, and a variance that is left to the pixels."""
     return {
-        f"BernoulliRBM(300), Linear(0.05), {sweeps} sweeps, n_steps=500, "
-        f"n_samples={n_samples}": BoltzmannImputer(
-            BernoulliRBM(300, learning_rate=Linear(0.05), n_iter=sweeps),
-            n_steps=500,
-            n_samples=n_samples,
+        f"RBM(100), both layers Gaussian, variance {variance}, {sweeps} sweeps": (
+            BoltzmannImputer(
+                RBM(
+                    100,
+                    visible=Gaussian(variance),
+                    hidden="gaussian",
+                    gradient="cd",
+                    n_iter=sweeps,
+                    batch_size=20,
+                ),
+                n_samples=400,
+                standardize=False,
+            )
         )
-        for sweeps, n_samples in ((100, 500), (100, 1000))
+        for variance in (0.1, 0.2, 0.5, 1.0, 1.5)
     }
-
-
-def frey_models():
-    """The same with a wider range and several bits, for more of the detail."""
-    model = BernoulliRBM(300, learning_rate=Linear(0.05), n_iter=60, batch_size=50)
-    name = (
-        "BernoulliRBM(300), Linear(0.05), weight_decay=0, 60 sweeps, 3 bits for a grey "
-        "value"
-    )
-    return {name: Bits(BoltzmannImputer(model), 3)}
 
 
 def silhouette_models():
@@ -382,8 +357,8 @@ def table_models(name):
 
 
 PARTS = {
-    "olivetti": [("olivetti_faces", olivetti, olivetti_models(), squared_error)],
-    "frey": [("frey_faces", frey, frey_models(), squared_error)],
+    "olivetti": [("olivetti_faces", olivetti, face_models(300), squared_error)],
+    "frey": [("frey_faces", frey, face_models(100), squared_error)],
     "silhouettes": [
         (
             "silhouettes",
@@ -408,40 +383,43 @@ def figures(settings, args):
     """A row of the table for each kind of holes of a data set, and its choices."""
     rng = np.random.default_rng(0)
     one = problem(*settings, args.data, rng, args.rows)
-    rows = {name: [name] for name in one.holes}
+    rows = {kind: [kind] for kind in one.holes}
     choices = []
     for method, candidates in methods(one.models, 0).items():
-        best = next(iter(candidates))
+        best = dict.fromkeys(one.holes, next(iter(candidates)))
         if len(candidates) > 1:
             best = chosen(one, candidates)
-        if best:
-            choices.append(f"{method}: {best}")
+        kinds_of = {name: [k for k in best if best[k] == name] for name in candidates}
+        for name, kinds in kinds_of.items():
+            if name and kinds:
+                some = "" if len(kinds) == len(best) else f" ({', '.join(kinds)})"
+                choices.append(f"{method}: {name}{some}")
         # The other methods draw nothing.
         seeds = args.seeds if method == "BoltzmannImputer" else 1
-        tests = [
-            losses(one, methods(one.models, seed)[method][best], 2)
-            for seed in range(seeds)
-        ]
-        for name, row in rows.items():
-            row.append(mean_and_spread([test[name] for test in tests], 4))
+        tests = [{} for _ in range(seeds)]
+        for seed, test in enumerate(tests):
+            for name, fill in methods(one.models, seed)[method].items():
+                if kinds_of[name]:
+                    test.update(losses(one, fill, 2, kinds_of[name]))
+        for kind, row in rows.items():
+            row.append(mean_and_spread([test[kind] for test in tests], 4))
         announce(one.name, method, best, tests[0])
     if args.pictures and one.shape:
-        fill = methods(one.models, 0)["BoltzmannImputer"][best]
-        draw(one, fill, args.pictures)
+        fills = methods(one.models, 0)["BoltzmannImputer"]
+        draw(one, {kind: fills[name] for kind, name in best.items()}, args.pictures)
     return [[one.name, *row] for row in rows.values()], one, choices
 
 
-def draw(problem, fill, folder):
+def draw(problem, fills, folder):
     """Originals, holes and restorations of a few test rows, a row of pictures each."""
     import matplotlib.pyplot as plt
 
     some = np.linspace(0, len(problem.parts[2]) - 1, 12).astype(int)
     X = problem.parts[2][some]
-    masks = [masks[2][some] for masks in problem.holes.values()]
-    holed = [hidden(X, mask) for mask in masks]
     rows = [X]
-    for holes, filled in zip(holed, fill(problem.parts[0], holed), strict=True):
-        rows += [np.nan_to_num(holes, nan=0.5), filled]
+    for kind, masks in problem.holes.items():
+        holed = hidden(X, masks[2][some])
+        rows += [np.nan_to_num(holed, nan=0.5), *fills[kind](problem.parts[0], [holed])]
     height, width = problem.shape
     sheet = np.concatenate(rows).reshape(len(rows), len(some), height, width)
     sheet = np.pad(sheet, [(0, 0), (0, 0), (1, 1), (1, 1)], constant_values=1)

@@ -45,6 +45,7 @@ def start_training(rbm, X, rows, rng, machine=None, unknown=None):
     visible_mean = column_mean(X, rows, unknown)
     if machine is None:
         machine = _new_machine(rbm, visible_mean, X, rows, rng, unknown)
+    machine.center = visible_mean.astype(machine.weights.dtype)
     centering = weight_decay = None
     if rbm.centered:
         dtype = machine.weights.dtype

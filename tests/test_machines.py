@@ -12,6 +12,7 @@ from skdbn import units
 from skdbn._random import make_rng
 from skdbn.gradients._centering import Centering
 from skdbn.machines import RestrictedMachine, State
+from skdbn.machines._restricted import LARGEST_NORM
 
 # Several types side by side.
 LABELS = (("bernoulli", 2), ("softmax", 3), ("spin", 1))
@@ -484,6 +485,19 @@ def test_projection_keeps_a_normaliser(names, dtype, make_machine, rng):
     machine.weights *= 3
     machine.project()
     assert np.linalg.norm(machine.weights * deviation, 2) < 1
+
+
+@pytest.mark.parametrize("n_hidden", [8, 20])
+def test_projection_clips_the_largest_values_only(n_hidden, make_machine):
+    machine = make_machine(30, n_hidden, names=("gaussian",) * 2)
+    deviation = np.broadcast_to(machine.visible.spread(30), 30)[:, None]
+    left, _, right = np.linalg.svd(machine.weights, full_matrices=False)
+    values = np.linspace(1.5, 0.1, n_hidden)
+    machine.weights[:] = (left * values) @ right / deviation
+    for _ in range(20):
+        machine.project()
+    found = np.linalg.svd(machine.weights * deviation, compute_uv=False)
+    np.testing.assert_allclose(found, np.minimum(values, LARGEST_NORM), rtol=1e-6)
 
 
 @pytest.mark.parametrize("names", [("gaussian", "bernoulli"), ("spin", "gaussian")])

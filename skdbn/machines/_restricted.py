@@ -12,8 +12,13 @@ from ._base import Machine, State
 from ._tempered import Tempered
 
 # Two layers of Gaussian units have a normaliser while the largest singular value of
-# the weights, in units of their standard deviations, is below 1.
-LARGEST_NORM = 0.95
+# the weights, in units of their standard deviations, is below 1. Along a singular vector
+# of value s the variance is 1 / (1 - s²) times that given the hidden units: fifty at most.
+LARGEST_NORM = 0.99
+
+# As many singular values are followed as are above the second number.
+FEWEST_FOLLOWED = 8
+WELL_BELOW = 0.9
 
 # After so many steps the mean field of unknown values is taken to have settled.
 MEAN_FIELD_STEPS = 30
@@ -37,7 +42,8 @@ class RestrictedMachine(Machine):
     """E(v, h) = base(v) + base(h) − v·b − h·c − v·W·h.
 
     `weights` W is (n_visible, n_hidden): scikit-learn's ``components_`` transposed,
-    because a sparse v times W and vᵀh then need no copy.
+    because a sparse v times W and vᵀh then need no copy. Where weights are clipped, the
+    fields of rows about `center`, 0 if None, stay as they are.
     """
 
     weights: np.ndarray
@@ -45,6 +51,7 @@ class RestrictedMachine(Machine):
     hidden_bias: np.ndarray
     visible: Units = field(default_factory=Bernoulli)
     hidden: Units = field(default_factory=Bernoulli)
+    center: np.ndarray | None = None
 
     def hidden_field(self, v, out=None):
         """c + v·W"""
@@ -292,22 +299,45 @@ class RestrictedMachine(Machine):
             np.reshape(side, (-1, 1)).astype(dtype)
             for side in (self.visible.spread(n_visible), self.hidden.spread(n_hidden))
         )
-        # The largest singular value by a power iteration, from where the last call was.
-        # It is of a few vectors: a single one is slow to notice what grows elsewhere.
-        vectors = getattr(self, "_vectors", None)
-        if vectors is None:
-            vectors = np.cos(np.outer(1 + np.arange(n_hidden), 1 + np.arange(8)))
-            vectors = vectors[:, :n_hidden].astype(dtype)
-        for _ in range(2):
-            left = spread * (self.weights @ (other * vectors))
-            vectors, _ = np.linalg.qr(other * (self.weights.T @ (spread * left)))
-        left = spread * (self.weights @ (other * vectors))
-        if not np.isfinite(left).all():
+        left, values, right = self._largest_values(spread, other)
+        excess = np.maximum(values - LARGEST_NORM, 0)
+        if not excess.any():
             return
-        self._vectors = vectors
-        norm = np.linalg.norm(left, 2)
-        if norm > LARGEST_NORM:
-            self.weights *= LARGEST_NORM / norm
+        center = np.zeros(n_visible, dtype) if self.center is None else self.center
+        field = self.hidden_field(center)
+        mean = self.hidden.mean(field[None])[0]
+        self.visible_bias += self.weights @ mean
+        self.weights -= (left * excess) @ right / spread / other.T
+        self.visible_bias -= self.weights @ mean
+        self.hidden_bias[:] = field - center @ self.weights
+
+    def _largest_values(self, spread, other):
+        """Singular vectors and values of the weights, in units of the deviations.
+
+        By a power iteration from where the last call was, of enough vectors that the
+        values of all others are well below the limit.
+        """
+        n_visible, n_hidden = self.weights.shape
+        n_all, n_wanted = min(n_visible, n_hidden), FEWEST_FOLLOWED
+        vectors = getattr(self, "_vectors", np.empty((n_hidden, 0)))
+        while True:
+            n_old, n_iter = vectors.shape[1], 2
+            if n_old < min(n_wanted, n_all):
+                more = np.arange(1 + n_old, 1 + min(n_wanted, n_all))
+                waves = np.cos(np.outer(1 + np.arange(n_hidden), more))
+                vectors, n_iter = np.hstack([vectors, waves]), 20
+                vectors = vectors.astype(self.weights.dtype)
+            for _ in range(n_iter):
+                left = spread * (self.weights @ (other * vectors))
+                vectors, _ = np.linalg.qr(other * (self.weights.T @ (spread * left)))
+            left = spread * (self.weights @ (other * vectors))
+            if not np.isfinite(left).all():
+                return left, np.zeros(left.shape[1]), vectors.T
+            left, values, right = np.linalg.svd(left, full_matrices=False)
+            if len(values) == n_all or values[-1] < WELL_BELOW:
+                self._vectors = vectors
+                return left, values, right @ vectors.T
+            n_wanted = 2 * len(values)
 
     def mirrored(self):
         """The same distribution with the two sides exchanged."""
@@ -323,7 +353,7 @@ class RestrictedMachine(Machine):
         """The same machine with arrays of its own."""
         arrays = (self.weights, self.visible_bias, self.hidden_bias)
         copies = (array.copy() for array in arrays)
-        return type(self)(*copies, self.visible.copy(), self.hidden)
+        return type(self)(*copies, self.visible.copy(), self.hidden, self.center)
 
 
 def _push(x, weights):
