@@ -49,11 +49,15 @@ class BoltzmannImputer(
         256, and 10 to 200 sweeps, fewer for more rows.
 
     n_samples : int, default=100
-        Number of states of the chain of a row, over which the mean is taken. 1 fills in
-        a draw, which keeps the spread of the values, in place of a mean.
+        Number of states of a chain, over which the mean is taken. 1 fills in a draw,
+        which keeps the spread of the values, in place of a mean.
 
     n_steps : int, default=100
         Number of Gibbs sweeps before the first of these states.
+
+    n_chains : int, default=1
+        Number of chains of a row; the mean is over the states of all. Several are for
+        models whose chains stay in one of the answers that what is known leaves open.
 
     tempering : int, default=1
         Number of temperatures; more than one is for models whose chains stay where they
@@ -118,6 +122,7 @@ class BoltzmannImputer(
         "estimator": "no_validation",
         "n_samples": [Interval(Integral, 1, None, closed="left")],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
+        "n_chains": [Interval(Integral, 1, None, closed="left")],
         "tempering": [Interval(Integral, 1, None, closed="left")],
         "standardize": ["boolean", StrOptions({"auto"})],
         "random_state": ["random_state"],
@@ -129,6 +134,7 @@ class BoltzmannImputer(
         *,
         n_samples=100,
         n_steps=100,
+        n_chains=1,
         tempering=1,
         standardize="auto",
         random_state=None,
@@ -136,6 +142,7 @@ class BoltzmannImputer(
         self.estimator = estimator
         self.n_samples = n_samples
         self.n_steps = n_steps
+        self.n_chains = n_chains
         self.tempering = tempering
         self.standardize = standardize
         self.random_state = random_state
@@ -213,14 +220,19 @@ class BoltzmannImputer(
             return X
         # Not every model knows of temperatures.
         settings = {"tempering": self.tempering} if self.tempering > 1 else {}
-        found = self.estimator_.impute(
-            _scaled(X, self.mean_, self.scale_),
-            n_samples=self.n_samples,
-            n_steps=self.n_steps,
-            random_state=self._seed,
-            **settings,
-        )
-        found = np.asarray(found) * self.scale_ + self.mean_
+        scaled, total = _scaled(X, self.mean_, self.scale_), 0.0
+        for chain in range(self.n_chains):
+            total += np.asarray(
+                self.estimator_.impute(
+                    scaled,
+                    n_samples=self.n_samples,
+                    n_steps=self.n_steps,
+                    random_state=(self._seed + chain) % 2**31,
+                    **settings,
+                ),
+                np.float64,
+            )
+        found = total / self.n_chains * self.scale_ + self.mean_
         np.copyto(X, found, where=missing, casting="same_kind")
         return X
 

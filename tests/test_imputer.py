@@ -143,6 +143,26 @@ def test_draws_keep_the_spread(rng, seed):
     assert spreads[1] < 0.6
 
 
+def test_chains_that_stay_where_they_are(rng, seed):
+    """Columns 1 to 4 are all 0 or all 1, and column 0 does not say which."""
+    X = np.repeat(rng.integers(2, size=(100, 1)), 5, axis=1).astype(float)
+    X[:, 0] = rng.integers(2, size=100)
+    rbm = BernoulliRBM(2, n_iter=1, random_state=seed).fit(X)
+    # One hidden unit for each of the two.
+    rbm.machine_.weights[:] = [[0, 0]] + 4 * [[8, -8]]
+    rbm.machine_.visible_bias[:] = 0
+    rbm.machine_.hidden_bias[:] = -16, 16
+    holes = np.tile([1.0] + 4 * [np.nan], (20, 1))
+    n_chains, gaps = 64, {}
+    for n in (1, n_chains):
+        imputer = BoltzmannImputer(
+            FrozenEstimator(rbm), n_chains=n, random_state=seed, **QUICK
+        )
+        gaps[n] = np.abs(imputer.fit(X).transform(holes)[:, 1:] - 0.5).mean(axis=1)
+    assert (gaps[1] > 0.4).all()
+    assert (gaps[n_chains] < 5 * 0.5 / np.sqrt(n_chains)).all()
+
+
 def test_random_states(wine, punch):
     hidden, _ = punch(wine[0])
     imputer = BoltzmannImputer(GaussianRBM(4, n_iter=2), random_state=3, **QUICK)
@@ -245,6 +265,7 @@ def test_estimators_that_cannot_impute(estimator, wine):
     [
         ("n_samples", 0),
         ("n_steps", 1.5),
+        ("n_chains", 0),
         ("tempering", None),
         ("standardize", "yes"),
         ("random_state", "seed"),
