@@ -299,23 +299,22 @@ class RestrictedMachine(Machine):
             np.reshape(side, (-1, 1)).astype(dtype)
             for side in (self.visible.spread(n_visible), self.hidden.spread(n_hidden))
         )
-        left, values, right = self._largest_values(spread, other)
-        excess = np.maximum(values - LARGEST_NORM, 0)
-        if not excess.any():
+        change = self._excess(spread, other)
+        if change is None:
             return
         center = np.zeros(n_visible, dtype) if self.center is None else self.center
         field = self.hidden_field(center)
         mean = self.hidden.mean(field[None])[0]
         self.visible_bias += self.weights @ mean
-        self.weights -= (left * excess) @ right / spread / other.T
+        self.weights -= change / spread / other.T
         self.visible_bias -= self.weights @ mean
         self.hidden_bias[:] = field - center @ self.weights
 
-    def _largest_values(self, spread, other):
-        """Singular vectors and values of the weights, in units of the deviations.
+    def _excess(self, spread, other):
+        """What is beyond the limit of the weights in units of the deviations, or None.
 
         By a power iteration from where the last call was, of enough vectors that the
-        values of all others are well below the limit.
+        singular values of all others are well below the limit.
         """
         n_visible, n_hidden = self.weights.shape
         n_all, n_wanted = min(n_visible, n_hidden), FEWEST_FOLLOWED
@@ -332,12 +331,17 @@ class RestrictedMachine(Machine):
                 vectors, _ = np.linalg.qr(other * (self.weights.T @ (spread * left)))
             left = spread * (self.weights @ (other * vectors))
             if not np.isfinite(left).all():
-                return left, np.zeros(left.shape[1]), vectors.T
-            left, values, right = np.linalg.svd(left, full_matrices=False)
-            if len(values) == n_all or values[-1] < WELL_BELOW:
-                self._vectors = vectors
-                return left, values, right @ vectors.T
-            n_wanted = 2 * len(values)
+                return None
+            squares, axes = np.linalg.eigh(left.T @ left)
+            if len(squares) == n_all or squares[0] < WELL_BELOW**2:
+                break
+            n_wanted = 2 * len(squares)
+        self._vectors = vectors
+        some = squares > LARGEST_NORM**2
+        if not some.any():
+            return None
+        axes, share = axes[:, some], 1 - LARGEST_NORM / np.sqrt(squares[some])
+        return (left @ axes * share) @ (vectors @ axes).T
 
     def mirrored(self):
         """The same distribution with the two sides exchanged."""
