@@ -431,10 +431,15 @@ def draw(problem, fills, folder):
 
     some = np.linspace(0, len(problem.parts[2]) - 1, 12).astype(int)
     X = problem.parts[2][some]
+    holed = {k: hidden(X, masks[2][some]) for k, masks in problem.holes.items()}
+    filled = {}
+    for fill in dict.fromkeys(fills.values()):
+        kinds = [kind for kind in fills if fills[kind] is fill]
+        found = fill(problem.parts[0], [holed[kind] for kind in kinds])
+        filled.update(zip(kinds, found, strict=True))
     rows = [X]
-    for kind, masks in problem.holes.items():
-        holed = hidden(X, masks[2][some])
-        rows += [np.nan_to_num(holed, nan=0.5), *fills[kind](problem.parts[0], [holed])]
+    for kind, holes in holed.items():
+        rows += [np.nan_to_num(holes, nan=0.5), filled[kind]]
     height, width = problem.shape
     sheet = np.concatenate(rows).reshape(len(rows), len(some), height, width)
     sheet = np.pad(sheet, [(0, 0), (0, 0), (1, 1), (1, 1)], constant_values=1)
