@@ -166,7 +166,7 @@ def samples(kept, folder):
         "Digits that a deep belief net draws",
         "784-500-500-2000 with ten labels at the top, on all 60,000 training digits of "
         "MNIST, seed 0, each layer learned by persistent contrastive divergence (40 "
-        "sweeps, 80 at the top) and not fine-tuned. Samples, 1,000 of each class after "
+        "sweeps, 80 at the top) and not fine-tuned. Seconds were taken beside other work. Samples, 1,000 of each class after "
         f"{N_STEPS:,} Gibbs sweeps from random states with the label clamped, are read by "
         "a network that was trained on real digits; a network of the same kind that is "
         "trained on 10,000 samples only reads the test digits. With one step of "
