@@ -76,6 +76,11 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
     n_gibbs : sequence of int, default=(3, 6, 10)
         Gibbs steps at the top in "up-down", each for an equal share of the sweeps.
 
+    persistent : bool, default=False
+        Whether the chains at the top in "up-down" go on from step to step and do not
+        start from the rows. After a top layer that was learned by persistent chains
+        they keep :meth:`sample` true; take a small rate and ``n_gibbs=(1,)``.
+
     recognition : {"exact", "gibbs"}, default="exact"
         How "up-down" finds the label at the top: by its exact probability, or by ten
         Gibbs steps, which is only there to be compared.
@@ -94,7 +99,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
 
     learning_rate_init : float, Schedule or "auto", default="auto"
         Learning rate of "adam", "sgd" and "up-down". "auto" falls from 0.01, 0.1 or
-        0.01 to zero over the sweeps of :meth:`fit`; :meth:`partial_fit`, which knows no
+        0.05 to zero over the sweeps of :meth:`fit`; :meth:`partial_fit`, which knows no
         last sweep, divides by 1 + sweeps / 10.
         That of "adam" is smaller in layers of more than 256 units, in proportion.
 
@@ -228,6 +233,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         "unlabeled": "no_validation",
         "fine_tuning": [StrOptions({"backprop", "up-down"})],
         "n_gibbs": [list, tuple],
+        "persistent": ["boolean"],
         "recognition": [StrOptions({"exact", "gibbs"})],
     }
     _attributes_of_some_fits = ("top_",)
@@ -242,6 +248,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         transposed=False,
         fine_tuning="backprop",
         n_gibbs=(3, 6, 10),
+        persistent=False,
         recognition="exact",
         solver="adam",
         alpha=1e-4,
@@ -295,6 +302,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         )
         self.fine_tuning = fine_tuning
         self.n_gibbs = n_gibbs
+        self.persistent = persistent
         self.recognition = recognition
         self.class_weight = class_weight
         self.unlabeled = unlabeled

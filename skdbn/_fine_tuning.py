@@ -15,7 +15,7 @@ from .gradients._up_down import UpDown
 METHODS = {"cg": "CG", "lbfgs": "L-BFGS-B"}
 
 # The learning rates of "auto" before they fall to zero.
-RATES = {"adam": 1e-2, "sgd": 0.1, "up-down": 0.01}
+RATES = {"adam": 1e-2, "sgd": 0.1, "up-down": 0.05}
 
 # Adam moves each weight by the rate, and a field by as much for each unit below: in
 # layers wider than this its rate of "auto" is smaller in proportion.
@@ -41,7 +41,7 @@ def batch_size(asked, solver, n_rows):
 def make_direction(settings):
     """What gives the steps that an estimator's parameters ask for."""
     if getattr(settings, "fine_tuning", "backprop") == "up-down":
-        return UpDown(settings.n_gibbs, settings.alpha)
+        return UpDown(settings.n_gibbs, settings.alpha, settings.persistent)
     solver, dropout = settings.solver, settings.dropout
     if dropout == "auto":
         dropout = 0.0 if solver in METHODS else DROPOUT

@@ -105,59 +105,72 @@ def test_the_way_down(make_net, rng):
     np.testing.assert_allclose(draws, expected[::2000], atol=5 * 0.5 / np.sqrt(2000))
 
 
-def test_awake_and_asleep(make_net, rng):
+@pytest.mark.parametrize(("persistent", "n_steps", "n_calls"), [(0, 60, 1), (1, 1, 60)])
+def test_awake_and_asleep(make_net, rng, persistent, n_steps, n_calls):
     """The means of the direction over draws, against sums over states."""
     net, n = make_net(), 20_000
     row, label = np.array([1.0, 0, 1, 1]), 2
     X, y = np.tile(row, (n, 1)), one_hot([label] * n)
-    gradient = UpDown(n_steps=(60,))
+    gradient = UpDown((n_steps,), persistent=bool(persistent))
     gradient.start(net, n, rng)
-    up_w, up_b, down_w, down_b, top_w, top_v, _ = gradient(net, Examples(X, y), rng)
+    for _ in range(n_calls):
+        direction = gradient(net, Examples(X, y), rng)
+    up_w, up_b, down_w, down_b, top_w, top_v, top_h = direction
     up, down, top = net.up[0], net.down[0], enumerated(net)
+    tolerance = 5 * 0.5 / np.sqrt(n)
 
     h = all_states("bernoulli", 3)[0]
     mean = sigmoid(row @ up.weights + up.hidden_bias)
     p = np.prod(np.where(h == 1, mean, 1 - mean), axis=1)
-    error = row - sigmoid(h @ down.weights.T + down.visible_bias)
-    tolerance = 5 * 0.5 / np.sqrt(n)
-    np.testing.assert_allclose(down_b, p @ error, atol=tolerance)
-    np.testing.assert_allclose(down_w, (error * p[:, None]).T @ h, atol=tolerance)
-
-    # The chain at the top has forgotten its start: its end follows the model.
     data = p @ h
-    np.testing.assert_allclose(
-        top_v, np.append(data, one_hot(label)) - top.p_v @ top.v, atol=2 * tolerance
-    )
+    error = row - sigmoid(h @ down.weights.T + down.visible_bias)
+    # Inputs are taken about their means, and the biases make up for it.
+    of_weights = (error * p[:, None]).T @ (h - data)
+    np.testing.assert_allclose(down_w, of_weights, atol=tolerance)
+    np.testing.assert_allclose(down_b, p @ error - of_weights @ data, atol=tolerance)
+
+    # The chains at the top have forgotten their start: they follow the model.
     v = np.hstack([h, np.tile(one_hot(label), (8, 1))])
-    of_data = (v * p[:, None]).T @ top.hidden_mean(v)
-    of_model = (top.v * top.p_v[:, None]).T @ top.hidden_mean(top.v)
-    np.testing.assert_allclose(top_w, of_data - of_model, atol=2 * tolerance)
+    of_data, of_model = net.top.hidden_mean(v), net.top.hidden_mean(top.v)
+    v0, h0 = p @ v, p @ of_data
+    of_weights = ((v - v0) * p[:, None]).T @ (of_data - h0)
+    of_weights -= ((top.v - v0) * top.p_v[:, None]).T @ (of_model - h0)
+    np.testing.assert_allclose(top_w, of_weights, atol=2 * tolerance)
+    np.testing.assert_allclose(
+        top_v, v0 - top.p_v @ top.v - of_weights @ h0, atol=3 * tolerance
+    )
+    np.testing.assert_allclose(
+        top_h, h0 - top.p_v @ of_model - v0 @ of_weights, atol=3 * tolerance
+    )
 
     p_h = np.array([top.p_v[(top.v[:, :3] == row).all(axis=1)].sum() for row in h])
     below = sigmoid(h @ down.weights.T + down.visible_bias)
     error = h - sigmoid(below @ up.weights + up.hidden_bias)
-    np.testing.assert_allclose(up_b, p_h @ error, atol=2 * tolerance)
-    np.testing.assert_allclose(
-        up_w, below.T @ (error * p_h[:, None]), atol=2 * tolerance
-    )
+    of_weights = (below - row).T @ (error * p_h[:, None])
+    np.testing.assert_allclose(up_w, of_weights, atol=2 * tolerance)
+    np.testing.assert_allclose(up_b, p_h @ error - row @ of_weights, atol=3 * tolerance)
 
 
 def test_rate_and_decay(make_net, rng, seed):
     net = make_net()
-    examples = Examples((rng.random((8, 4)) < 0.5).astype(float), one_hot([0, 1] * 4))
+    x = (rng.random((8, 4)) < 0.5).astype(float)
+    examples = Examples(x, one_hot([0, 1] * 4))
 
     def direction(rate, decay=0.0):
         gradient = UpDown((2,), decay)
         gradient.start(net, 8, rng)
         return gradient(net, examples, np.random.default_rng(seed), rate)
 
-    once = direction(1.0)
-    for one, half, decayed, array in zip(
-        once, direction(0.5), direction(1.0, 0.1), net.params, strict=True
-    ):
-        np.testing.assert_allclose(half, one / 2, rtol=1e-10, atol=1e-14)
-        pull = 0.1 * array if array.ndim == 2 else 0
-        np.testing.assert_allclose(decayed, one - pull, rtol=1e-10, atol=1e-14)
+    once, half, decayed = direction(1.0), direction(0.5), direction(1.0, 0.1)
+    pulls = [one - other for one, other in zip(once, decayed, strict=True)]
+    for i, array in enumerate(net.params):
+        np.testing.assert_allclose(half[i], once[i] / 2, rtol=1e-10, atol=1e-14)
+        if array.ndim == 2:
+            np.testing.assert_allclose(pulls[i], 0.1 * array, rtol=1e-10, atol=1e-14)
+    # The fields of an average row stay as they are.
+    np.testing.assert_allclose(pulls[1], -x.mean(axis=0) @ pulls[0], atol=1e-12)
+    awake = net.up[0].hidden_sample(x, np.random.default_rng(seed))
+    np.testing.assert_allclose(pulls[3], -pulls[2] @ awake.mean(axis=0), atol=1e-12)
 
 
 def test_steps_are_spread_over_the_sweeps(make_net):
@@ -167,7 +180,7 @@ def test_steps_are_spread_over_the_sweeps(make_net):
     gradient, found = UpDown((3, 6, 10)), []
     for epochs, begin in gradient.phases(make_net(), Settings):
         begin()
-        found += [gradient._n_steps for _ in epochs]
+        found += [gradient.gradient.n_steps for _ in epochs]
     assert found == [3] * 3 + [6] * 3 + [10] * 3
 
 

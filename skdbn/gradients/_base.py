@@ -86,6 +86,11 @@ class Gradient(BaseEstimator):
         """Let go of the working arrays; what persists between calls stays."""
         del self._phases
 
+    @property
+    def model_visible(self):
+        """The visible units of the model phase, as the last call left them."""
+        return self._phases.model.visible
+
     def load(self, batch):
         """Put a batch where the gradient reads it, as dense floats.
 

@@ -6,18 +6,29 @@ from itertools import pairwise
 import numpy as np
 
 from .._numerics import as_float
+from ..machines._base import State
+from ._centering import Centering
+from ._contrastive import CD
+from ._decay import WeightDecay
+from ._persistent import PCD
+
+# The share of a batch in the running means of the layers.
+SLIDE = 0.01
 
 
 class UpDown:
     r"""The direction of contrastive wake-sleep for a net with labels.
 
     Awake, a row goes up by draws, and each machine of the way down learns to give back
-    what was below; the RBM at the top learns by contrastive divergence, with the label
-    beside its penultimate layer. Asleep, from the end of its Gibbs chain a draw goes
-    down, and each machine of the way up learns to find what was above [1]_:
+    what was below; the RBM at the top learns by (persistent) contrastive divergence, with
+    the label beside its penultimate layer. Asleep, from the end of its Gibbs chains draws
+    go down, and each machine of the way up learns to find what was above [1]_:
 
-    .. math:: \Delta G_l = \langle h^l (h^{l-1} - E[h^{l-1} \mid h^l])^T \rangle, \quad
-              \Delta R_l = \langle s^{l-1} (s^l - E[s^l \mid s^{l-1}])^T \rangle
+    .. math:: \Delta G_l = \langle (h^l - \mu^l) (h^{l-1} - E[h^{l-1} \mid h^l])^T \rangle,
+              \quad \Delta R_l
+              = \langle (s^{l-1} - \mu^{l-1}) (s^l - E[s^l \mid s^{l-1}])^T \rangle
+
+    Each step is taken about the running means μ of the layers awake, as that of an RBM.
 
     Parameters
     ----------
@@ -27,30 +38,40 @@ class UpDown:
     decay : float, default=0.0
         Weight decay.
 
+    persistent : bool, default=False
+        Whether the chains at the top go on from step to step, as in :class:`PCD`, and do
+        not start from the rows.
+
     References
     ----------
     .. [1] Hinton, G. E., Osindero, S. and Teh, Y. W. (2006). A fast learning algorithm
        for deep belief nets. Neural Computation 18, 1527-1554.
     """
 
-    def __init__(self, n_steps=(3, 6, 10), decay=0.0):
+    def __init__(self, n_steps=(3, 6, 10), decay=0.0, persistent=False):
         self.n_steps = n_steps
         self.decay = decay
-        self._n_steps = n_steps[0]
+        self.gradient = (PCD if persistent else CD)(n_steps[0])
         self._error = self._n_rows = 0
 
     def phases(self, net, settings):
         """The sweeps of a training and what begins them: the number of Gibbs steps."""
         ends = np.linspace(0, settings.max_iter, len(self.n_steps) + 1).round()
         for (start, stop), n in zip(pairwise(ends), self.n_steps, strict=True):
-            yield range(int(start), int(stop)), partial(setattr, self, "_n_steps", n)
+            begin = partial(self.gradient.set_params, n_steps=n)
+            yield range(int(start), int(stop)), begin
 
     def start(self, net, batch_size, rng, n_rows=None):
         """Make the working arrays."""
-        self._direction = [np.empty_like(array) for array in net.params]
+        n_directed = len(net.params) - len(net.top.params)
+        self._direction = [np.empty_like(array) for array in net.params[:n_directed]]
+        self._sizes = batch_size, rng, n_rows
+        self._centering = None
 
     def stop(self):
         """Let go of the working arrays."""
+        if self._centering is not None:
+            self.gradient.stop()
         del self._direction
 
     def report(self):
@@ -60,68 +81,76 @@ class UpDown:
         return {"reconstruction_error": error / max(n_rows, 1)}
 
     def __call__(self, net, batch, rng, rate=1.0):
-        x = as_float(batch.X, net.top.weights.dtype)
-        n_rows, n_depth = len(x), len(net.up)
-        share = rate / n_rows
-        # Steps in units of the deviations of the data, as for an RBM.
-        scale = net.up[0].visible.step_scale
-        up, down = self._direction[: 2 * n_depth], self._direction[2 * n_depth :]
-
-        awake = [x]
+        awake = [as_float(batch.X, net.dtype)]
         for machine in net.up:
             awake.append(machine.hidden_sample(awake[-1], rng))
+        v = np.hstack([awake[-1], batch.targets])
+        means = self._follow([*awake[:-1], v], net, rng)
+        # Steps in units of the deviations of the data, as for an RBM.
+        scale = net.up[0].visible.step_scale
+        n_up = 2 * len(net.up)
+        up, down = self._direction[:n_up], self._direction[n_up:]
+
+        share = rate / len(v)
         for i, machine in enumerate(net.down):
             error = awake[i] - machine.visible_mean(awake[i + 1])
             if i == 0:
                 self._error += float(np.vdot(error, error)) / error.shape[1]
-                self._n_rows += n_rows
+                self._n_rows += len(error)
             error *= share
             if i == 0 and scale is not None:
                 error *= scale
             # The weights of the way down are stored as those of an RBM are.
-            np.dot(error.T, awake[i + 1], out=down[2 * i])
-            np.sum(error, axis=0, out=down[2 * i + 1])
+            weights, bias = down[2 * i : 2 * i + 2]
+            np.dot(error.T, awake[i + 1] - means[i + 1], out=weights)
+            if self.decay:
+                weights -= rate * self.decay * machine.weights
+            np.sum(error, axis=0, out=bias)
+            bias -= weights @ means[i + 1]
 
-        asleep = self._contrast(net, awake[-1], batch.targets, rng, share)
-        for i in reversed(range(n_depth)):
-            last = i == 0
-            below = net.down[i].visible_field(asleep)
+        top = self._contrast(net.top, v, rng, rate)
+        asleep = self.gradient.model_visible[:, : -net.n_labels]
+        share = rate / len(asleep)
+        for i, machine in reversed(list(enumerate(net.up))):
             units = net.down[i].visible
-            below = (
-                units.mean(below, below) if last else units.sample(below, rng, below)
-            )
-            error = asleep - net.up[i].hidden_mean(below)
+            below = net.down[i].visible_field(asleep)
+            below = units.sample(below, rng, below) if i else units.mean(below, below)
+            error = asleep - machine.hidden_mean(below)
             error *= share
-            np.dot(below.T, error, out=up[2 * i])
-            if last and scale is not None:
-                up[0] *= scale.reshape(-1, 1)
-            np.sum(error, axis=0, out=up[2 * i + 1])
+            weights, bias = up[2 * i : 2 * i + 2]
+            np.dot((below - means[i]).T, error, out=weights)
+            if i == 0 and scale is not None:
+                weights *= scale.reshape(-1, 1)
+            if self.decay:
+                weights -= rate * self.decay * machine.weights
+            np.sum(error, axis=0, out=bias)
+            bias -= means[i] @ weights
             asleep = below
-        if self.decay:
-            for change, array in zip(self._direction, net.params, strict=True):
-                if array.ndim == 2:
-                    change -= rate * self.decay * array
-        return self._direction
+        return [*self._direction, *top]
 
-    def _contrast(self, net, penultimate, labels, rng, share):
-        """Contrastive divergence at the top; returns where its chain ends."""
-        top = net.top
-        of_weights, of_visible, of_hidden = self._direction[4 * len(net.up) :]
-        v = np.hstack([penultimate, labels])
-        field = top.hidden_field(v)
-        both, means = [v], [top.hidden.mean(field)]
-        h = top.hidden.sample(field, rng, mean=means[0])
-        for i in range(self._n_steps):
-            if i:
-                h = top.hidden_sample(v, rng)
-            v = top.visible_sample(h, rng)
-        both.append(v)
-        # Means of the hidden units in place of draws: the same in the mean, less noise.
-        means.append(top.hidden_mean(v))
-        signs = np.repeat([share, -share], len(v)).astype(v.dtype)
-        both, means = np.concatenate(both), np.concatenate(means)
-        np.dot(signs, both, out=of_visible)
-        means *= signs[:, None]
-        np.sum(means, axis=0, out=of_hidden)
-        np.dot(both.T, means, out=of_weights)
-        return v[:, : penultimate.shape[1]]
+    def _follow(self, awake, net, rng):
+        """The running means of the layers awake; those of the penultimate one last."""
+        if self._centering is None:
+            self._begin(awake, net, rng)
+        for mean, layer in zip(self._means, awake, strict=True):
+            mean += SLIDE * (layer.mean(axis=0) - mean)
+        return [*self._means[:-1], self._means[-1][: -net.n_labels]]
+
+    def _begin(self, awake, net, rng):
+        """Let means and chains start from the first batch."""
+        v = awake[-1]
+        self._means = [layer.mean(axis=0) for layer in awake]
+        self._centering = Centering(
+            self._means[-1], net.top.hidden_mean(v).mean(axis=0)
+        )
+        self._centering.visible = self._means[-1]
+        if isinstance(self.gradient, PCD) and not hasattr(self.gradient, "chains_"):
+            self.gradient.chains_ = State(v, net.top.hidden_sample(v, rng))
+        self.gradient.start(net.top, *self._sizes)
+
+    def _contrast(self, top, v, rng, rate):
+        """The direction of the RBM at the top."""
+        direction = self.gradient(top, v, rng, self._centering, rate)
+        if self.decay:
+            WeightDecay(self.decay, 0.0)(direction, top, self._centering, rate)
+        return direction
