@@ -17,6 +17,7 @@ from sklearn.utils.multiclass import (
 from sklearn.utils.validation import check_is_fitted
 
 from ._dbn_supervised import SupervisedDBN, Targets, check_y
+from ._network import Network
 from ._numerics import blocks, check_counts
 from ._random import make_rng
 from ._rbm import RBM, restoring_features
@@ -54,10 +55,13 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         and for data outside [0, 1], :class:`GaussianRBM`. Give an instance to search
         its parameters, as ``rbm__learning_rate``.
 
-    pretrained : DBNTransformer or FrozenEstimator, default=None
+    pretrained : DBNTransformer, DBNClassifier or FrozenEstimator, default=None
         A fitted transformer whose layers are taken over, so that one pre-training
         serves a whole grid search; `layers`, `rbm`, `n_iter` and `transposed` are then
-        ignored. Where estimators are cloned it has to be frozen:
+        ignored, but for the top layer of "up-down". Or a classifier that was fitted by
+        "up-down", whose whole net is taken over: "up-down" goes on with it, and
+        "backprop" starts from its way up and its top, with the label's weights there
+        as the head. Where estimators are cloned it has to be frozen:
         ``pretrained=FrozenEstimator(dbn)``.
 
     n_iter : int, default=None
@@ -78,8 +82,9 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
 
     persistent : bool, default=False
         Whether the chains at the top in "up-down" go on from step to step and do not
-        start from the rows. After a top layer that was learned by persistent chains
-        they keep :meth:`sample` true; take a small rate and ``n_gibbs=(1,)``.
+        start from the rows. With many rows and a top layer that was learned so, which is
+        the default, samples and likelihood are better; take ``n_gibbs=(1,)``, no
+        momentum, and a rate of up to 0.05 that falls to zero.
 
     recognition : {"exact", "gibbs"}, default="exact"
         How "up-down" finds the label at the top: by its exact probability, or by ten
@@ -229,6 +234,10 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
 
     _parameter_constraints: dict = {
         **SupervisedDBN._parameter_constraints,
+        "pretrained": [
+            *SupervisedDBN._parameter_constraints["pretrained"],
+            SupervisedDBN,
+        ],
         "class_weight": [StrOptions({"balanced"}), dict, list, None],
         "unlabeled": "no_validation",
         "fine_tuning": [StrOptions({"backprop", "up-down"})],
@@ -426,7 +435,37 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
     def _pretrained_layers(self):
         return self.layers if self.fine_tuning == "backprop" else self.layers[:-1]
 
+    def _given_transformer(self):
+        if not isinstance(self._given(), DBNClassifier):
+            return super()._given_transformer()
+        self._check_given("network_")
+        if not self._given()._is_generative:
+            raise ValueError(
+                f"pretrained={self.pretrained!r} was fitted by back-propagation: give a "
+                "DBNTransformer, or a DBNClassifier fitted with fine_tuning='up-down'."
+            )
+        return self._given().transformer_
+
+    def _of_given_net(self, given, targets):
+        """The network that starts as the net with labels of this classifier."""
+        if targets.fitted["_multilabel"] or not np.array_equal(
+            given.classes_, targets.fitted["classes_"]
+        ):
+            raise ValueError(
+                f"y has the classes {targets.fitted['classes_']}, but pretrained was "
+                f"fitted to {given.classes_}, one a row."
+            )
+        targets.fitted["top_"] = given.top_
+        net = given.network_
+        if self.fine_tuning == "up-down":
+            return net.copy()
+        n_outputs = targets.values.shape[1]
+        return Network.of_joint(net, targets.head, n_outputs, self.max_norm)
+
     def _new_network(self, transformer, inputs, targets, rng):
+        given = self._given()
+        if isinstance(given, DBNClassifier):
+            return self._of_given_net(given, targets)
         if self.fine_tuning == "backprop":
             return super()._new_network(transformer, inputs, targets, rng)
         top = self._new_top(transformer.rbms_[-1])

@@ -305,21 +305,28 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, BaseEstimator):
 
     def _given_transformer(self):
         """The transformer that `pretrained` holds."""
-        given = self.pretrained
-        if isinstance(given, FrozenEstimator):
-            given = given.estimator
+        given = self._given()
         if not isinstance(given, DBNTransformer):
             raise TypeError(
                 f"pretrained={self.pretrained!r} holds no DBNTransformer: give "
                 "FrozenEstimator(dbn) with a fitted one."
             )
-        if not hasattr(given, "rbms_"):
+        self._check_given("rbms_")
+        return given
+
+    def _given(self):
+        """What `pretrained` holds."""
+        given = self.pretrained
+        return given.estimator if isinstance(given, FrozenEstimator) else given
+
+    def _check_given(self, attribute):
+        """Raise a ValueError if what is given is not fitted."""
+        if not hasattr(self._given(), attribute):
             raise ValueError(
                 f"pretrained={self.pretrained!r} is not fitted. Where estimators are "
                 "cloned, as in a grid search, a fitted one has to be frozen: give "
                 "sklearn.frozen.FrozenEstimator(dbn)."
             )
-        return given
 
     def _pretrain(self, X, rng, context, data):
         """The fitted layers: the ones given, or new ones that learn from all rows."""

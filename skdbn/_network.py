@@ -63,6 +63,29 @@ class Network:
         network.project()
         return network
 
+    @classmethod
+    def of_joint(cls, net, head, n_outputs, max_norm=None):
+        """The way up of a net with labels, and a head that reads the label off its top.
+
+        A label's field is d_y + Σⱼ hⱼ U_yj, as in the RBM at the top. The hidden units
+        there feel the mean of the labels in place of the one that is sought.
+        """
+        weights, of_labels = np.split(net.top.weights, [-net.n_labels])
+        bias = net.top.visible_bias[-net.n_labels :]
+        hidden_bias = net.top.hidden_bias + of_labels.mean(axis=0)
+        if n_outputs == 1:
+            of_labels, bias = np.diff(of_labels, axis=0), np.diff(bias)
+        machines = [*net.up, net.top]
+        network = cls(
+            [*(m.weights.copy() for m in net.up), weights.copy(), of_labels.T.copy()],
+            [*(m.hidden_bias.copy() for m in net.up), hidden_bias, bias.copy()],
+            [machine.hidden for machine in machines],
+            head.start(n_outputs, dtype=net.dtype),
+            max_norm,
+        )
+        network.project()
+        return network
+
     @property
     def params(self):
         """The arrays that training changes, in place."""

@@ -8,7 +8,13 @@ from _oracle import Enumeration, all_states, sigmoid
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
-from skdbn import BernoulliRBM, DBNClassifier, DBNTransformer, GaussianRBM
+from skdbn import (
+    BernoulliRBM,
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    GaussianRBM,
+)
 from skdbn._network import Examples
 from skdbn.gradients._up_down import UpDown
 from skdbn.machines import JointNet, RestrictedMachine
@@ -254,6 +260,21 @@ def test_two_classes(X, y, seed):
     np.testing.assert_allclose(dbn.predict_proba(X)[:, 1], sigmoid(odds), rtol=1e-9)
 
 
+def test_chains_that_persist(X, y, seed):
+    settings = dict(n_gibbs=(1,), momentum=0.0, learning_rate_init=0.2)
+    dbn = make(seed, n_iter=100, persistent=True, **settings).fit(X, y)
+    assert dbn.score(X, y) > 0.9
+    labels = np.repeat(["a", "b", "c"], 60)
+    rows, _ = dbn.sample(180, labels, n_steps=100, random_state=seed)
+    assert (dbn.predict(rows) == labels).mean() > 0.6
+    # Two sweeps on chains of their own differ from two that start from the rows.
+    fits = [
+        make(seed, max_iter=2, persistent=p, n_gibbs=(1,)).fit(X, y)
+        for p in (False, True)
+    ]
+    assert (fits[0].network_.top.weights != fits[1].network_.top.weights).any()
+
+
 def test_recognition_by_gibbs(X, y, seed):
     dbn = make(seed, learning_rate_init=0.05).fit(X, y)
     exact = dbn.predict_proba(X)
@@ -281,6 +302,53 @@ def test_layers_of_their_own(X, y, rng, seed):
     assert dbn.transformer_ is given and dbn.top_.n_components == 9
     real = make(seed, layers=(GaussianRBM(6), 8)).fit(rng.normal(size=(120, 3)), y)
     assert real.sample(4, "a", n_steps=3)[0].shape == (4, 3)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_back_propagation_starts_from_a_net_with_labels(X, y, seed, n_classes):
+    y = y if n_classes == 3 else y == "a"
+    given = make(seed).fit(X, y)
+    settings = dict(fine_tuning="backprop", pretrained=given)
+    dbn = make(seed, max_iter=0, **settings).fit(X, y)
+    net, n_labels = given.network_, n_classes
+    h = sigmoid(X @ net.up[0].weights + net.up[0].hidden_bias)
+    weights, of_labels = net.top.weights[:-n_labels], net.top.weights[-n_labels:]
+    h = sigmoid(h @ weights + net.top.hidden_bias + of_labels.mean(axis=0))
+    fields = h @ of_labels.T + net.top.visible_bias[-n_labels:]
+    p = np.exp(fields) / np.exp(fields).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(dbn.predict_proba(X), p, rtol=1e-9)
+    assert dbn.transformer_ is given.transformer_ and dbn.top_ is given.top_
+    before = net.top.weights.copy()
+    tuned = make(seed, solver="sgd", **settings).fit(X, y)
+    assert tuned.history_[-1]["loss"] < tuned.history_[0]["loss"]
+    np.testing.assert_array_equal(net.top.weights, before)
+    assert tuned.partial_fit(X, y).to_mlp().predict(X).shape == y.shape
+
+
+def test_up_down_goes_on_with_a_net_with_labels(X, y, seed):
+    given = make(seed, max_iter=2).fit(X, y)
+    frozen = make(seed, pretrained=FrozenEstimator(given), layers=(4,), max_iter=0)
+    same = clone(frozen).fit(X, y)
+    np.testing.assert_array_equal(same.predict_proba(X), given.predict_proba(X))
+    longer = frozen.set_params(max_iter=2, persistent=True).fit(X, y)
+    assert (longer.network_.top.weights != given.network_.top.weights).any()
+    assert (same.network_.top.weights == given.network_.top.weights).all()
+
+
+def test_nets_with_labels_that_do_not_fit(X, y, seed):
+    given = make(seed, n_iter=1, max_iter=1).fit(X, y)
+    backprop = make(seed, n_iter=1, max_iter=1, fine_tuning="backprop").fit(X, y)
+    several = np.eye(3, dtype=int)[np.unique(y, return_inverse=True)[1]]
+    for pretrained, labels, message in (
+        (backprop, y, "was fitted by back-propagation"),
+        (given, y == "a", r"classes \[False  True\], but pretrained was fitted to"),
+        (given, several, r"pretrained was fitted to \['a' 'b' 'c'\], one a row"),
+        (make(), y, "not fitted. Where estimators are cloned"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make(seed, fine_tuning="backprop", pretrained=pretrained).fit(X, labels)
+    with pytest.raises(TypeError, match="holds no DBNTransformer"):
+        DBNRegressor(pretrained=FrozenEstimator(given)).fit(X, X[:, 0])
 
 
 def test_partial_fit_and_pickles(X, y, seed):
