@@ -88,16 +88,21 @@ class UpDown:
         means = self._follow([*awake[:-1], v], net, rng)
         # Steps in units of the deviations of the data, as for an RBM.
         scale = net.up[0].visible.step_scale
-        n_up = 2 * len(net.up)
-        up, down = self._direction[:n_up], self._direction[n_up:]
+        self._wake(net, awake, means, scale, rate)
+        top = self._contrast(net.top, v, rng, rate)
+        asleep = self.gradient.model_visible[:, : -net.n_labels]
+        self._sleep(net, asleep, means, scale, rng, rate)
+        return [*self._direction, *top]
 
-        share = rate / len(v)
+    def _wake(self, net, awake, means, scale, rate):
+        """Each machine of the way down gives back what was below."""
+        down = self._direction[2 * len(net.up) :]
         for i, machine in enumerate(net.down):
             error = awake[i] - machine.visible_mean(awake[i + 1])
             if i == 0:
                 self._error += float(np.vdot(error, error)) / error.shape[1]
                 self._n_rows += len(error)
-            error *= share
+            error *= rate / len(error)
             if i == 0 and scale is not None:
                 error *= scale
             # The weights of the way down are stored as those of an RBM are.
@@ -108,16 +113,15 @@ class UpDown:
             np.sum(error, axis=0, out=bias)
             bias -= weights @ means[i + 1]
 
-        top = self._contrast(net.top, v, rng, rate)
-        asleep = self.gradient.model_visible[:, : -net.n_labels]
-        share = rate / len(asleep)
+    def _sleep(self, net, asleep, means, scale, rng, rate):
+        """Each machine of the way up finds what was above."""
         for i, machine in reversed(list(enumerate(net.up))):
             units = net.down[i].visible
             below = net.down[i].visible_field(asleep)
             below = units.sample(below, rng, below) if i else units.mean(below, below)
             error = asleep - machine.hidden_mean(below)
-            error *= share
-            weights, bias = up[2 * i : 2 * i + 2]
+            error *= rate / len(error)
+            weights, bias = self._direction[2 * i : 2 * i + 2]
             np.dot((below - means[i]).T, error, out=weights)
             if i == 0 and scale is not None:
                 weights *= scale.reshape(-1, 1)
@@ -126,7 +130,6 @@ class UpDown:
             np.sum(error, axis=0, out=bias)
             bias -= means[i] @ weights
             asleep = below
-        return [*self._direction, *top]
 
     def _follow(self, awake, net, rng):
         """The running means of the layers awake; those of the penultimate one last."""
