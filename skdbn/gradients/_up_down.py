@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 
 from .._numerics import as_float
-from ..machines._base import State
 from ._centering import Centering
 from ._contrastive import CD
 from ._decay import WeightDecay
@@ -148,7 +147,9 @@ class UpDown:
         )
         self._centering.visible = self._means[-1]
         if isinstance(self.gradient, PCD) and not hasattr(self.gradient, "chains_"):
-            self.gradient.chains_ = State(v, net.top.hidden_sample(v, rng))
+            state = net.top.initial_state(len(v), rng)
+            h = net.top.hidden_sample(v, rng)
+            self.gradient.chains_ = state._replace(visible=v, hidden=h)
         self.gradient.start(net.top, *self._sizes)
 
     def _contrast(self, top, v, rng, rate):
