@@ -159,8 +159,8 @@ def errors(kept, folder, seeds, parts):
         "Deep belief nets on MNIST",
         "Test error of all 10,000 test digits, mean and standard deviation over seeds "
         f"{', '.join(map(str, range(seeds)))}, which were fixed beforehand. Settings "
-        "were chosen on the last 10,000 training digits. Seconds are those of one core, "
-        "with another seed on the other one.\n\n"
+        "were chosen on the last 10,000 training digits. Seconds were taken on one core "
+        "beside other work.\n\n"
         f"{table(header, rows)}\n\n"
         "The net of digits and labels is learned layer by layer, the top with the "
         f"labels, and then by {SWEEPS} sweeps of up-down: `{describe(LAYER)}`, at the "
