@@ -83,8 +83,8 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
     persistent : bool, default=False
         Whether the chains at the top in "up-down" go on from step to step and do not
         start from the rows. With many rows and a top layer that was learned so, which is
-        the default, samples and likelihood are better; take ``n_gibbs=(1,)``, no
-        momentum, and a rate of up to 0.05 that falls to zero.
+        the default, labels are read better and samples stay true; take
+        ``n_gibbs=(1,)``, no momentum, and a rate of up to 0.05 that falls to zero.
 
     recognition : {"exact", "gibbs"}, default="exact"
         How "up-down" finds the label at the top: by its exact probability, or by ten

@@ -190,6 +190,17 @@ def test_steps_are_spread_over_the_sweeps(make_net):
     assert found == [3] * 3 + [6] * 3 + [10] * 3
 
 
+def test_few_rows_make_enough_chains(make_net, rng):
+    net, gradient = make_net(), UpDown((1,), persistent=True)
+    x = (rng.random((3, 4)) < 0.5).astype(float)
+    gradient.start(net, 3, rng)
+    gradient(net, Examples(x, one_hot([0, 1, 2])), rng)
+    assert len(gradient.gradient.model_visible) == 50
+    gradient(net, Examples(x[:2], one_hot([0, 1])), rng)
+    gradient.stop()
+    assert len(gradient.gradient.chains_.visible) == 50
+
+
 def test_copies_and_precision(make_net, rng):
     net = make_net(np.float32)
     other = net.copy()

@@ -141,13 +141,16 @@ class UpDown:
     def _begin(self, awake, net, rng):
         """Let means and chains start from the first batch."""
         v = awake[-1]
-        self._means = [layer.mean(axis=0) for layer in awake]
-        self._centering = Centering(
-            self._means[-1], net.top.hidden_mean(v).mean(axis=0)
-        )
-        self._centering.visible = self._means[-1]
+        hidden_mean = net.top.hidden_mean(v).mean(axis=0)
+        self._centering = Centering(v.mean(axis=0), hidden_mean)
+        self._means = [layer.mean(axis=0) for layer in awake[:-1]]
+        # The same array, so that the point about which the top learns slides along.
+        self._means.append(self._centering.visible)
         if isinstance(self.gradient, PCD) and not hasattr(self.gradient, "chains_"):
-            state = net.top.initial_state(len(v), rng)
+            # Small batches are repeated: fewer chains are a poor average.
+            n_chains = max(len(v), self.gradient._fewest_chains)
+            state = net.top.initial_state(n_chains, rng)
+            v = np.resize(v, state.visible.shape)
             h = net.top.hidden_sample(v, rng)
             self.gradient.chains_ = state._replace(visible=v, hidden=h)
         self.gradient.start(net.top, *self._sizes)
