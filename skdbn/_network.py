@@ -285,7 +285,7 @@ def add_multiple(total, array, factor, size=2**15):
 def _mask(rng, shape, dtype, probability):
     """0 with this probability, and else what keeps the expected value."""
     draws = uniform(rng, shape, dtype)
-    np.greater_equal(draws, probability, out=draws)
+    np.greater(draws, probability, out=draws)
     draws *= 1 / (1 - probability)
     return draws
 

@@ -17,16 +17,17 @@ def make_rng(random_state):
 
 
 def uniform(rng, shape, dtype, low=0):
-    """Draws from [low, 1), low 0 or −1, on the grid of 2⁻²⁴, alike in every precision.
+    """Draws from (low, 1], low 0 or −1, on the grid of 2⁻²⁴, alike in every precision.
 
     Raw bits are what a draw costs, so four draws share a 64-bit integer: the upper 16
     bits of each are its own, the lower ones are one dither for the whole array. Each
-    draw is uniform on the whole grid, and the covariance of two is below 2⁻³³.
+    draw is uniform on the whole grid, and the covariance of two is below 2⁻³³. No draw
+    is at or below a probability of 0 (2 · 0 − 1 with low = −1), and all are for 1.
     """
     size = prod(shape)
     raw = rng.bit_generator.random_raw(1 + (size + 3) // 4)
     step = (1 - low) * 2.0**-16
-    dither = raw.item(0) % int(step * 2**24) * 2.0**-24
+    dither = (1 + raw.item(0) % int(step * 2**24)) * 2.0**-24
     draws = raw.view(np.int16)[4 : 4 + size].reshape(shape) * np.dtype(dtype).type(step)
     draws += (1 + low) / 2 + dither
     return draws

@@ -929,7 +929,7 @@ def test_uniform_lies_on_the_grid(shape, low, dtype, seed):
     assert draws.shape == shape and draws.dtype == dtype
     scaled = draws.astype(np.float64) * 2**24
     np.testing.assert_array_equal(scaled, np.floor(scaled))
-    assert ((low <= draws) & (draws < 1)).all()
+    assert ((low < draws) & (draws <= 1)).all()
     double = uniform(make_rng(seed), shape, np.float64, low)
     np.testing.assert_array_equal(draws, double)
 
@@ -947,7 +947,7 @@ def test_uniform_has_no_bias_from_call_to_call(low, seed, rng):
     n, source, n_bits = 2**15, make_rng(seed), 24 - low
     place = rng.integers(7, size=n)
     draws = [uniform(source, (7,), np.float64, low)[i] for i in place]
-    integers = ((np.array(draws) - low) * 2**24).astype(np.int64)
+    integers = ((np.array(draws) - low) * 2**24).astype(np.int64) - 1
     for shift in (n_bits - 8, n_bits - 16, 1):
         assert cells((integers >> shift) & 255) > 1e-6
     assert cells(integers & 1, 2) > 1e-6
@@ -962,7 +962,7 @@ def test_uniform_has_no_bias_within_a_call(low, seed):
     """The upper 16 bits of the draws are independent; the others need not be."""
     n = 2**20
     draws = uniform(make_rng(seed), (n,), np.float64, low)
-    integers = ((draws - low) / (1 - low) * 2**16).astype(np.int64)
+    integers = ((draws - 2**-24 - low) / (1 - low) * 2**16).astype(np.int64)
     assert cells(integers >> 8) > 1e-6
     assert cells(integers & 255) > 1e-6
     # Draws that share a raw integer are neighbours.

@@ -86,14 +86,14 @@ class Softmax(Units):
             sums = np.array(self._by_value(mean), order="C")
         for before, after in pairwise(sums):
             after += before
-        # The first value at which the sum passes u times the total.
+        # The first value at which the sum reaches u times the total.
         reach = uniform(rng, sums.shape[1:], sums.dtype)
         reach *= sums[-1]
-        passed = sums > reach
+        reached = sums >= reach
         out = np.empty_like(field if mean is None else mean) if out is None else out
         values = self._by_value(out)
-        values[0] = passed[0]
-        np.greater(passed[1:], passed[:-1], out=values[1:])
+        values[0] = reached[0]
+        np.greater(reached[1:], reached[:-1], out=values[1:])
         return out
 
     def pull_back(self, error, mean):

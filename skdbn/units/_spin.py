@@ -61,8 +61,8 @@ class Spin(Units):
         if mean is None:
             out = mean = np.tanh(field, out=out)
         draws = uniform(rng, mean.shape, mean.dtype, low=-1)
-        # u from [−1, 1) is below the mean m with probability (1 + m) / 2.
-        out = np.less(draws, mean, out=draws if out is None else out)
+        # u from (−1, 1] is at most the mean m with probability (1 + m) / 2.
+        out = np.less_equal(draws, mean, out=draws if out is None else out)
         out *= 2
         out -= 1
         return out
