@@ -251,6 +251,21 @@ def test_classifies_and_draws_rows_of_a_class(X, y, seed):
     assert (dbn.sample(300, n_steps=50)[1] == "b").mean() == pytest.approx(0.5, abs=0.3)
 
 
+@pytest.mark.filterwarnings("ignore::skdbn.exceptions.DataRangeWarning")
+def test_scale_of_real_values_changes_nothing(rng, seed):
+    scale, y = np.array([0.5, 1.0, 2.0]), rng.permutation(np.arange(60) % 3)
+    X = rng.normal(size=(60, 3)) + y[:, None]
+    dbn = make(seed, rbm=GaussianRBM(learning_rate=0.1), alpha=0.01)
+    one, other = (clone(dbn).fit(rows, y) for rows in (X, X * scale))
+    p = one.predict_proba(X)
+    np.testing.assert_allclose(p, other.predict_proba(X * scale), atol=1e-9)
+    assert p.std(axis=0).max() > 0.02
+    h = (rng.random((20, 8)) < 0.5).astype(float)
+    down, scaled = (net.network_.down[0].visible_mean(h) for net in (one, other))
+    np.testing.assert_allclose(down * scale, scaled, rtol=0, atol=1e-9)
+    assert down.std(axis=0).min() > 0.02
+
+
 def test_ways_come_apart(X, y, seed):
     dbn = make(seed).fit(X, y)
     up, down = dbn.network_.up[0], dbn.network_.down[0]

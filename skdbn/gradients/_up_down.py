@@ -106,11 +106,13 @@ class UpDown:
                 error *= scale
             # The weights of the way down are stored as those of an RBM are.
             weights, bias = down[2 * i : 2 * i + 2]
-            np.dot(error.T, awake[i + 1] - means[i + 1], out=weights)
+            mean = means[i + 1]
+            above, share = _centered(awake[i + 1], mean)
+            np.dot(error.T, above, out=weights)
+            np.dot(share, error, out=bias)
             if self.decay:
                 weights -= rate * self.decay * machine.weights
-            np.sum(error, axis=0, out=bias)
-            bias -= weights @ means[i + 1]
+                bias += rate * self.decay * (machine.weights @ mean)
 
     def _sleep(self, net, asleep, means, scale, rng, rate):
         """Each machine of the way up finds what was above."""
@@ -121,13 +123,12 @@ class UpDown:
             error = asleep - machine.hidden_mean(below)
             error *= rate / len(error)
             weights, bias = self._direction[2 * i : 2 * i + 2]
-            np.dot((below - means[i]).T, error, out=weights)
-            if i == 0 and scale is not None:
-                weights *= scale.reshape(-1, 1)
+            centered, share = _centered(below, means[i], None if i else scale)
+            np.dot(centered.T, error, out=weights)
+            np.dot(share, error, out=bias)
             if self.decay:
                 weights -= rate * self.decay * machine.weights
-            np.sum(error, axis=0, out=bias)
-            bias -= means[i] @ weights
+                bias += rate * self.decay * (means[i] @ machine.weights)
             asleep = below
 
     def _follow(self, awake, net, rng):
@@ -161,3 +162,14 @@ class UpDown:
         if self.decay:
             WeightDecay(self.decay, 0.0)(direction, top, self._centering, rate)
         return direction
+
+
+def _centered(rows, mean, scale=None):
+    """Inputs about their mean, and the share of each row's error in the plain bias.
+
+    With x − μ for the weights and 1 for the bias, taken back to x: 1 − (x − μ)·μ.
+    """
+    centered = rows - mean
+    if scale is not None:
+        centered *= scale
+    return centered, 1 - centered @ mean
