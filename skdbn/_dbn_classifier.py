@@ -234,10 +234,6 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
 
     _parameter_constraints: dict = {
         **SupervisedDBN._parameter_constraints,
-        "pretrained": [
-            *SupervisedDBN._parameter_constraints["pretrained"],
-            SupervisedDBN,
-        ],
         "class_weight": [StrOptions({"balanced"}), dict, list, None],
         "unlabeled": "no_validation",
         "fine_tuning": [StrOptions({"backprop", "up-down"})],
@@ -246,6 +242,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         "recognition": [StrOptions({"exact", "gibbs"})],
     }
     _attributes_of_some_fits = ("top_",)
+    _can_be_given = "DBNTransformer or DBNClassifier"
 
     def __init__(
         self,
@@ -748,6 +745,13 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+# The name of the class is known from here on.
+DBNClassifier._parameter_constraints["pretrained"] = [
+    *SupervisedDBN._parameter_constraints["pretrained"],
+    DBNClassifier,
+]
 
 
 def _is_nan(value):

@@ -127,6 +127,9 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, BaseEstimator):
     # What a fit with other settings may have left behind.
     _attributes_of_some_fits = ()
 
+    # What `pretrained` may hold.
+    _can_be_given = "DBNTransformer"
+
     def __init__(
         self,
         layers=(256,),
@@ -308,7 +311,7 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, BaseEstimator):
         given = self._given()
         if not isinstance(given, DBNTransformer):
             raise TypeError(
-                f"pretrained={self.pretrained!r} holds no DBNTransformer: give "
+                f"pretrained={self.pretrained!r} holds no {self._can_be_given}: give "
                 "FrozenEstimator(dbn) with a fitted one."
             )
         self._check_given("rbms_")

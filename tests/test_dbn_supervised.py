@@ -366,8 +366,12 @@ def test_pretrained_that_does_not_fit(X, y):
     for pretrained, error, message in (
         (FrozenEstimator(fitted), ValueError, "X has 6 columns, .* fitted to 4"),
         (DBNTransformer((3,)), ValueError, "not fitted. Where estimators are cloned"),
-        (FrozenEstimator(BernoulliRBM(2)), TypeError, "holds no DBNTransformer"),
-        (BernoulliRBM(2), ValueError, "pretrained"),
+        (
+            FrozenEstimator(BernoulliRBM(2)),
+            TypeError,
+            "holds no DBNTransformer or DBNClassifier: give",
+        ),
+        (BernoulliRBM(2), ValueError, "'skdbn._dbn_classifier.DBNClassifier'. Got"),
     ):
         with pytest.raises(error, match=message):
             make(pretrained=pretrained).fit(X, y)
