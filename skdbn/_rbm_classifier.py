@@ -77,6 +77,12 @@ class RBMClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, BaseEst
     unlabeled_weight : float, default=0.01
         Weight of a row without a label.
 
+    persistent : bool, default=False
+        Whether the Gibbs chains that stand for the model in the gradients of log p(x, y)
+        and log p(x) go on from step to step, as in :class:`~skdbn.gradients.PCD`, and do
+        not start from the rows. They make better samples and a better generative
+        classifier, if the learning rate falls to zero.
+
     visible : str or Units, default="bernoulli"
         Type of the units of x, as in :class:`RBM`: "bernoulli" for values between 0 and
         1, "gaussian" for real values, or an object of :mod:`skdbn.units`.
@@ -195,6 +201,7 @@ class RBMClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, BaseEst
         "generative_weight": [Interval(Real, 0, None, closed="left")],
         "unlabeled": [Integral, str, None],
         "unlabeled_weight": [Interval(Real, 0, None, closed="left")],
+        "persistent": ["boolean"],
         "visible": [StrOptions(set(units.REGISTRY)), units.Units],
         "learning_rate": [
             Interval(Real, 0, None, closed="neither"),
@@ -222,6 +229,7 @@ class RBMClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, BaseEst
         generative_weight=0.01,
         unlabeled=None,
         unlabeled_weight=0.01,
+        persistent=False,
         visible="bernoulli",
         learning_rate="auto",
         momentum=0.0,
@@ -241,6 +249,7 @@ class RBMClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, BaseEst
         self.generative_weight = generative_weight
         self.unlabeled = unlabeled
         self.unlabeled_weight = unlabeled_weight
+        self.persistent = persistent
         self.visible = visible
         self.learning_rate = learning_rate
         self.momentum = momentum
@@ -469,13 +478,16 @@ class RBMClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, BaseEst
         n_labels = len(label_weights)
         label = ("softmax", 1, n_labels)
         likelihood = {"hybrid": self.generative_weight, "generative": 1.0}
+        generative = likelihood.get(self.objective, 0.0)
+        unlabeled = 0.0 if self.unlabeled is None else self.unlabeled_weight
         gradient = Hybrid(
             n_labels,
             discriminative=float(self.objective != "generative"),
-            generative=likelihood.get(self.objective, 0.0),
-            unlabeled=0.0 if self.unlabeled is None else self.unlabeled_weight,
+            generative=generative,
+            unlabeled=unlabeled,
             label_weights=label_weights,
             sparsity=self.sparsity,
+            persistent=self.persistent and bool(generative or unlabeled),
         )
         return RBM(
             self.n_components,

@@ -16,6 +16,7 @@ from skdbn import RBMClassifier
 from skdbn._random import make_rng
 from skdbn.gradients._centering import Centering
 from skdbn.gradients._discriminative import Hybrid, input_field, label_scores
+from skdbn.machines._base import State
 
 N_FEATURES, N_LABELS = 3, 3
 JOINT = (("bernoulli", N_FEATURES), ("softmax", N_LABELS)), "bernoulli"
@@ -61,8 +62,11 @@ def batch(rng, n=7, n_unknown=0):
     return np.hstack([rng.random((n, N_FEATURES)).round(), labels])
 
 
-def hybrid(discriminative=0.0, generative=0.0, unlabeled=0.0, sparsity=0.0):
-    return Hybrid(N_LABELS, discriminative, generative, unlabeled, WEIGHTS, sparsity)
+def hybrid(
+    discriminative=0.0, generative=0.0, unlabeled=0.0, sparsity=0.0, persistent=False
+):
+    factors = discriminative, generative, unlabeled
+    return Hybrid(N_LABELS, *factors, WEIGHTS, sparsity, persistent)
 
 
 def direction(gradient, machine, rows, rng, rate=1.0, centering=None):
@@ -153,6 +157,30 @@ def test_generative_gradient_by_enumeration(
             expected += factor * mean / len(rows)
             variance += (factor / len(rows)) ** 2 * spread / n_repeats
         assert (np.abs(change - expected) < 5 * np.sqrt(variance) + 1e-12).all()
+
+
+def test_persistent_gradient_by_enumeration(joint, rng):
+    """Of chains from the model it is that of log p(x, y), up to 5 standard errors."""
+    rows, n_chains, generative = batch(rng), 20_000, 0.6
+    oracle = Enumeration.of(joint, JOINT)
+    states = rng.choice(len(oracle.h), size=n_chains, p=oracle.p_h)
+    gradient = hybrid(0, generative, persistent=True)
+    hidden = oracle.h[states]
+    gradient.chains_ = State(np.zeros((n_chains, rows.shape[1])), hidden)
+    found = direction(gradient, joint, rows, rng)
+    factors = generative * rows[:, N_FEATURES:] @ WEIGHTS / len(rows)
+    h = oracle.hidden_mean(rows)
+    of_data = [np.einsum("n,ni,nj->ij", factors, rows, h), factors @ rows, factors @ h]
+    for change, own, states in zip(
+        found, of_data, oracle.model_statistics(), strict=True
+    ):
+        mean = np.tensordot(oracle.p_v, states, 1)
+        variance = np.tensordot(oracle.p_v, (states - mean) ** 2, 1)
+        error = np.abs(change - own + factors.sum() * mean)
+        assert (error < 5 * factors.sum() * np.sqrt(variance / n_chains)).all()
+    gradient.stop()
+    assert gradient.chains_.hidden.shape == hidden.shape
+    assert (gradient.chains_.hidden != hidden).any()
 
 
 @pytest.mark.parametrize("n_unknown", [0, 2])
@@ -461,10 +489,11 @@ def test_verbose_prints_and_changes_nothing(some, seed, capsys):
     np.testing.assert_array_equal(loud.components_, quiet.components_)
 
 
-def test_partial_fit_goes_on(some, seed):
+@pytest.mark.parametrize("persistent", [False, True])
+def test_partial_fit_goes_on(persistent, some, seed):
     """A constant rate: sweeps one by one are those of a fit."""
     X, y = some
-    settings = {"learning_rate": 0.1, "momentum": 0.5}
+    settings = {"learning_rate": 0.1, "momentum": 0.5, "persistent": persistent}
     whole = make(seed, **settings, n_iter=3).fit(X, y)
     parts = make(seed, **settings)
     for _ in range(3):
@@ -549,6 +578,7 @@ BAD_PARAMETERS = [
     ("generative_weight", -0.1),
     ("unlabeled", 0.5),
     ("unlabeled_weight", -1),
+    ("persistent", "always"),
     ("visible", "gauss"),
     ("learning_rate", 0),
     ("learning_rate", "fast"),

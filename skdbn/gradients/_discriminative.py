@@ -5,6 +5,7 @@ from scipy.special import softmax
 
 from ..units import Softmax
 from ._base import Gradient
+from ._persistent import PCD
 
 
 def input_field(machine, x, out=None):
@@ -39,8 +40,8 @@ class Hybrid(Gradient):
               + \gamma \log p(x_i, y_i)\big) + \beta \sum_{i > m} \log p(x_i)\Big)
               - s \sum_j c_j
 
-    The terms with γ and β are followed by contrastive divergence of one step, an unknown
-    label being drawn from p(y | x).
+    The terms with γ and β are followed by (persistent) contrastive divergence of one
+    step, an unknown label being drawn from p(y | x).
 
     Parameters
     ----------
@@ -56,6 +57,10 @@ class Hybrid(Gradient):
     sparsity : float
         The pull s on the hidden biases.
 
+    persistent : bool
+        Whether the chains go on from step to step, as in :class:`PCD`, and do not start
+        from the rows.
+
     References
     ----------
     .. [1] Larochelle, H., Mandel, M., Pascanu, R. and Bengio, Y. (2012). Learning
@@ -63,7 +68,14 @@ class Hybrid(Gradient):
     """
 
     def __init__(
-        self, n_labels, discriminative, generative, unlabeled, label_weights, sparsity
+        self,
+        n_labels,
+        discriminative,
+        generative,
+        unlabeled,
+        label_weights,
+        sparsity,
+        persistent,
     ):
         self.n_labels = n_labels
         self.discriminative = discriminative
@@ -71,16 +83,28 @@ class Hybrid(Gradient):
         self.unlabeled = unlabeled
         self.label_weights = label_weights
         self.sparsity = sparsity
+        self.persistent = persistent
 
     def n_model_rows(self, n_data):
-        return n_data if self.generative or self.unlabeled else 1
+        if not (self.generative or self.unlabeled):
+            return 1
+        return len(self.chains_.visible) if self.persistent else n_data
 
     def start(self, machine, batch_size, rng, n_rows=None):
+        if self.persistent and not hasattr(self, "chains_"):
+            n_chains = max(batch_size, PCD._fewest_chains)
+            self.chains_ = machine.initial_state(n_chains, rng)
         rows = super().start(machine, batch_size, rng, n_rows)
         self._room = np.empty((len(rows), machine.weights.shape[1]), rows.dtype)
+        if self.persistent:
+            model = self._phases.model
+            model.visible[:], model.hidden[:] = self.chains_
         return rows
 
     def stop(self):
+        if self.persistent:
+            model = self._phases.model
+            self.chains_ = type(self.chains_)(model.visible.copy(), model.hidden.copy())
         del self._room
         super().stop()
 
@@ -124,17 +148,24 @@ class Hybrid(Gradient):
             pull += mean
 
     def _contrast(self, machine, field, y, factor, of_labels, rng):
-        """Add E[h | x, y] of the data and take away that of a sweep from there."""
+        """Add E[h | x, y] of the data and take away that of a sweep of the chains."""
         model, pull = self._phases.model, self._phases.data.hidden_mean
         mean, of_model = self._room[: len(field)], model.hidden_mean
+        hidden = machine.hidden
         field += y @ machine.weights[-self.n_labels :]
-        machine.hidden.mean(field, out=mean)
-        machine.hidden.sample(field, rng, out=model.hidden, mean=mean)
+        hidden.mean(field, out=mean)
+        if not self.persistent:
+            hidden.sample(field, rng, out=model.hidden, mean=mean)
         machine.visible_sample(model.hidden, rng, out=model.visible)
-        machine.hidden_mean(model.visible, out=of_model)
+        if self.persistent:
+            machine.hidden_field(model.visible, out=model.hidden)
+            hidden.mean(model.hidden, out=of_model)
+            hidden.sample(model.hidden, rng, out=model.hidden, mean=of_model)
+        else:
+            machine.hidden_mean(model.visible, out=of_model)
         mean *= factor[:, None]
         pull += mean
-        of_model *= -factor[:, None]
+        of_model *= -self._of_model(factor)[:, None]
         of_labels += y.T @ mean
         of_labels += model.visible[:, -self.n_labels :].T @ of_model
 
@@ -152,7 +183,7 @@ class Hybrid(Gradient):
         visible_bias[-n_labels:] += errors.sum(axis=0)
         own = [np.zeros_like(array) for array in visible.params]
         if factor.any():
-            visible_bias -= factor @ phases.model.visible
+            visible_bias -= self._of_model(factor) @ phases.model.visible
             own = self._units_steps(visible, v0, float(factor.sum()))
         if visible.step_scale is not None:
             weights *= visible.step_scale.reshape(-1, 1)
@@ -161,6 +192,13 @@ class Hybrid(Gradient):
         hidden_bias -= v0 @ weights
         hidden_bias -= rate * self.sparsity
         return [weights, visible_bias, hidden_bias, *own]
+
+    def _of_model(self, factor):
+        """The factors of the model's rows: of the rows they started from, or alike."""
+        if not self.persistent:
+            return factor
+        n_chains = len(self.chains_.visible)
+        return np.full(n_chains, factor.sum() / n_chains, factor.dtype)
 
     def _units_steps(self, visible, v0, factor):
         """Steps of what the visible units learn on their own, such as variances."""
