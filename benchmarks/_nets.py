@@ -11,7 +11,6 @@ from skdbn.schedules import Linear
 LAYER = BernoulliRBM(
     gradient=PCD(n_chains=100), learning_rate=Linear(0.1), batch_size=100, n_iter=40
 )
-TOP = clone(LAYER).set_params(n_components=2000, n_iter=200)
 UP_DOWN = dict(
     fine_tuning="up-down",
     persistent=True,
@@ -21,7 +20,6 @@ UP_DOWN = dict(
     alpha=0.0,
     batch_size=100,
 )
-SWEEPS = 24
 
 
 def timed(estimator, *data):
@@ -40,10 +38,24 @@ def layers_below_top(kept, X, seed):
     )
 
 
-def net_with_labels(kept, X, y, seed, sweeps=SWEEPS):
-    """500-500-2000 with labels at the top, after so many sweeps of up-down."""
-    layers = layers_below_top(kept, X, seed)
+def net_with_labels(kept, X, y, seed, top_sweeps, sweeps):
+    """500-500-2000 with labels at the top, learned layer by layer and then by up-down."""
+    if sweeps:
+        name = f"tuned-{top_sweeps}-{sweeps}-{seed}"
+        given = net_with_labels(kept, X, y, seed, top_sweeps, 0)
+    else:
+        name, given = f"greedy-{top_sweeps}-{seed}", layers_below_top(kept, X, seed)
     net = DBNClassifier(
-        (TOP,), pretrained=layers, max_iter=sweeps, random_state=seed, **UP_DOWN
+        (clone(LAYER).set_params(n_components=2000, n_iter=top_sweeps),),
+        pretrained=given,
+        max_iter=sweeps,
+        random_state=seed,
+        **UP_DOWN,
     )
-    return kept.model(f"net-{sweeps}-{seed}", lambda: timed(net, X, y))
+    return kept.model(name, lambda: timed(net, X, y))
+
+
+def seconds_of(net):
+    """What a fitted net and all that it went on from took."""
+    given = getattr(net, "pretrained", None)
+    return net.seconds_ + (seconds_of(given) if given is not None else 0)

@@ -44,13 +44,17 @@ CANDIDATES = {
     "sparse hybrid": [
         dict(
             sparsity=0.0002,
-            generative_weight=0.1,
+            generative_weight=weight,
             learning_rate=1.0,
             batch_size=20,
             n_iter=30,
         )
+        for weight in (0.1, 0.3)
     ],
-    "generative": [dict(learning_rate=0.2, batch_size=100, n_iter=20)],
+    "generative": [
+        dict(learning_rate=0.2, batch_size=100, n_iter=20),
+        dict(persistent=True, learning_rate=0.1, batch_size=100, n_iter=40),
+    ],
 }
 
 
@@ -118,7 +122,7 @@ def rows(name, seeds, training, test, work):
     figures = [[run[key] for run in runs] for key in ("validation", "test", "seconds")]
     chosen = [
         name,
-        network["n_components"],
+        (network | best)["n_components"],
         *map(mean_and_spread, figures[:2]),
         published,
         f"{np.mean(figures[2]):.0f}",
@@ -126,6 +130,7 @@ def rows(name, seeds, training, test, work):
     return chosen, [
         [
             name,
+            (network | settings)["n_components"],
             settings.get("generative_weight", ""),
             settings.get("sparsity", 0),
             settings.get("weight_decay", 0),
@@ -150,6 +155,7 @@ HEADER = [
 ]
 TRIED_HEADER = [
     "objective",
+    "hidden units",
     "generative weight",
     "sparsity",
     "weight decay",

@@ -12,6 +12,7 @@ plain    784-500-500-2000-10, from a net of digits and labels, no other regulari
 layers   the same from layers that were learned without labels
 dropout  from these layers, with dropout
 random   the same without pre-training
+time     how long a net of the first part takes, from a few of its sweeps
 labels   100, 1,000 and 10,000 labels, all other rows unlabelled, pre-trained or not
 speech   frames of spoken digits with their neighbours, pre-trained or not
 
@@ -26,15 +27,19 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "2")
 
+import joblib
 import numpy as np
 from _common import Kept, digits, mean_and_spread, report, table
-from _nets import LAYER, SWEEPS, TOP, UP_DOWN, net_with_labels
+from _nets import LAYER, UP_DOWN, net_with_labels, seconds_of, timed
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from skdbn import BernoulliRBM, DBNClassifier, DBNTransformer, GaussianRBM
 from skdbn.schedules import Linear, Step
 
 LAYERS = (500, 500, 2000)
+# Of the net of digits and labels: at the top, and of up-down.
+SWEEPS = 200, 24
 RBM = BernoulliRBM(
     gradient="cd",
     learning_rate=Linear(0.1),
@@ -95,22 +100,14 @@ LABELS = {100: "81.7 / 76.0", 1000: "93.65 / 88.7", 10_000: "97.3 / 94.7"}
 def pretrained(kept, X, seed, n_iter=None):
     """The layers, learned from all training digits."""
     name = f"layers-{'random' if n_iter == 0 else 'all'}-{seed}"
-
-    def make():
-        start = time.perf_counter()
-        dbn = DBNTransformer(LAYERS, rbm=RBM, n_iter=n_iter, random_state=seed).fit(X)
-        dbn.seconds_ = time.perf_counter() - start
-        return dbn
-
-    return kept.model(name, make)
+    dbn = DBNTransformer(LAYERS, rbm=RBM, n_iter=n_iter, random_state=seed)
+    return kept.model(name, lambda: timed(dbn, X))
 
 
 def start_of(part, seed, kept, X, y):
     """What the net of a part starts from."""
     if part == "plain":
-        net = net_with_labels(kept, X, y, seed)
-        net.seconds_ += net.pretrained.seconds_
-        return net
+        return net_with_labels(kept, X, y, seed, *SWEEPS)
     return pretrained(kept, X, seed, 0 if part == "random" else None)
 
 
@@ -121,7 +118,7 @@ def error_of(part, seed, kept, X, y, X_test, y_test):
     dbn = DBNClassifier(pretrained=given, random_state=seed, **FINE_TUNING[part])
     dbn.fit(X, y)
     spent = {
-        "pre-training": given.seconds_,
+        "pre-training": seconds_of(given),
         "fine-tuning": time.perf_counter() - start,
     }
     return {"error": 100 * float((dbn.predict(X_test) != y_test).mean()), **spent}
@@ -163,13 +160,71 @@ def errors(kept, folder, seeds, parts):
         "beside other work.\n\n"
         f"{table(header, rows)}\n\n"
         "The net of digits and labels is learned layer by layer, the top with the "
-        f"labels, and then by {SWEEPS} sweeps of up-down: `{describe(LAYER)}`, at the "
-        f"top with n_iter={TOP.n_iter}, `{UP_DOWN}`. Back-propagation starts from its "
+        f"labels, and then by {SWEEPS[1]} sweeps of up-down: `{describe(LAYER)}`, at the "
+        f"top with n_iter={SWEEPS[0]}, `{UP_DOWN}`. Back-propagation starts from its "
         "way up and the label's weights at the top. Layers without labels: "
         f"`{describe(RBM)}`. Fine-tuning without dropout: `{FINE_TUNING['plain']}`; "
         f"with it: `{FINE_TUNING['dropout']}`. {TRIED}",
         f"python benchmarks/mnist_dbn.py DATA --work DIR --seeds {seeds} "
         f"--parts {' '.join(parts)}",
+    )
+
+
+def seconds_of_a_sweep(folder, seed, n=2):
+    """Seconds of a sweep of each step of the first part: what `n` more of them take."""
+    X, y, *_ = digits(folder)
+
+    def layers(n_iter):
+        rbm = clone(LAYER).set_params(n_iter=n_iter)
+        return DBNTransformer(LAYERS[:-1], rbm=rbm, random_state=seed)
+
+    def top(n_iter):
+        rbm = clone(LAYER).set_params(n_components=LAYERS[-1], n_iter=n_iter)
+        return DBNClassifier((rbm,), **common, **UP_DOWN | {"max_iter": 0})
+
+    def up_down(n_iter):
+        return DBNClassifier(**common, **UP_DOWN | {"max_iter": n_iter})
+
+    def backprop(n_iter):
+        return DBNClassifier(**common, **FINE_TUNING["plain"] | {"max_iter": n_iter})
+
+    found, common = [], {}
+    for make in (layers, top, up_down, backprop):
+        few, more = (timed(make(n_iter), X, y) for n_iter in (1, 1 + n))
+        found.append((more.seconds_ - few.seconds_) / n)
+        if make is not backprop:
+            common = {"pretrained": more, "random_state": seed}
+    return found
+
+
+def time_of_a_net(folder):
+    """The table of seconds, two nets being learned side by side."""
+    with joblib.parallel_config("loky", n_jobs=2, inner_max_num_threads=1):
+        runs = joblib.Parallel()(
+            joblib.delayed(seconds_of_a_sweep)(folder, seed) for seed in range(2)
+        )
+    names = (
+        "500 and 500 by persistent chains",
+        "the top with the labels",
+        "up-down",
+        "back-propagation",
+    )
+    counts = LAYER.n_iter, *SWEEPS, FINE_TUNING["plain"]["max_iter"]
+    means = np.mean(runs, axis=0)
+    rows = [
+        [name, count, f"{one:.1f}", f"{count * one:.0f}"]
+        for name, count, one in zip(names, counts, means, strict=True)
+    ]
+    total = float(np.dot(counts, means))
+    report(
+        "mnist-dbn-time",
+        "Time of a deep belief net on MNIST",
+        "Seconds of the net that starts from digits and labels, while another one is "
+        "learned on the other core, a thread each, and nothing else runs: two more "
+        "sweeps of each step were timed, in both processes. Two nets take "
+        f"{total / 60:.0f} minutes, so one takes {total / 120:.0f} minutes of two "
+        "cores.\n\n" + table(["", "sweeps", "seconds a sweep", "seconds"], rows),
+        "python benchmarks/mnist_dbn.py DATA --work DIR --parts time",
     )
 
 
@@ -326,13 +381,18 @@ def main():
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
-        "--parts", nargs="+", choices=[*TITLES, "labels", "speech"], default=[*TITLES]
+        "--parts",
+        nargs="+",
+        choices=[*TITLES, "time", "labels", "speech"],
+        default=[*TITLES],
     )
     options = parser.parse_args()
     kept = Kept(options.work)
     whole = [part for part in options.parts if part in TITLES]
     if whole:
         errors(kept, options.data, options.seeds, whole)
+    if "time" in options.parts:
+        time_of_a_net(options.data)
     for name, run in (("labels", labels), ("speech", speech)):
         if name in options.parts:
             run(kept, options.data, options.seeds)
