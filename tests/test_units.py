@@ -81,7 +81,9 @@ def test_states_what_it_takes(name, make_units):
 @every_type
 @both_dtypes
 def test_log_partition_and_mean_by_enumeration(name, dtype, make_units):
-    # Sums and integrals of the oracle, whose digits are those of float64.
+    # Sums and integrals of the oracle, whose digits are those of float64; the nodes of
+    # its integrals differ in the last ones from version to version.
+    tolerance = rounding(dtype) * (1 if name in FINITE else 10)
     field = spread_fields(name).astype(dtype)
     units = make_units(name, width(name), dtype=dtype)
     log_partition, mean, _, _ = unit_moments(name, field.astype(np.float64))
@@ -90,9 +92,7 @@ def test_log_partition_and_mean_by_enumeration(name, dtype, make_units):
         (units.mean(field), mean),
     ):
         assert found.dtype == dtype
-        np.testing.assert_allclose(
-            found, expected, rtol=rounding(dtype), atol=rounding(dtype)
-        )
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
 @every_type
