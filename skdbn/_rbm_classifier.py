@@ -80,8 +80,9 @@ class RBMClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, BaseEst
     persistent : bool, default=False
         Whether the Gibbs chains that stand for the model in the gradients of log p(x, y)
         and log p(x) go on from step to step, as in :class:`~skdbn.gradients.PCD`, and do
-        not start from the rows. They make better samples and a better generative
-        classifier, if the learning rate falls to zero.
+        not start from the rows, for a learning rate that falls to zero. As a generative
+        classifier of MNIST 2000 hidden units then read 2.8 % of the test digits wrong,
+        where 6000 without it were at 5.3 %.
 
     visible : str or Units, default="bernoulli"
         Type of the units of x, as in :class:`RBM`: "bernoulli" for values between 0 and
