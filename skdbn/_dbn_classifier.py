@@ -715,7 +715,9 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
             net.label_by_gibbs(net.recognise(block), rng, N_GIBBS_OF_RECOGNITION)
             for _, block in blocks(X, net.width, net.dtype)
         ]
-        return np.log(np.concatenate(p))
+        # A mean of zero is possible in float32.
+        with np.errstate(divide="ignore"):
+            return np.log(np.concatenate(p))
 
     def to_mlp(self):
         """A fitted network of scikit-learn with the same predictions.

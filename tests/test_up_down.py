@@ -309,6 +309,8 @@ def test_recognition_by_gibbs(X, y, seed):
     assert (exact != gibbs).any()
     np.testing.assert_array_equal(gibbs, dbn.predict_proba(X))
     assert (gibbs.argmax(axis=1) == exact.argmax(axis=1)).mean() > 0.7
+    dbn.network_.top.weights *= 1e4
+    assert np.isneginf(dbn.predict_log_proba(X)).any()
 
 
 def test_few_labels(X, y, seed):
