@@ -157,12 +157,10 @@ class Hybrid(Gradient):
         if not self.persistent:
             hidden.sample(field, rng, out=model.hidden, mean=mean)
         machine.visible_sample(model.hidden, rng, out=model.visible)
+        machine.hidden_field(model.visible, out=model.hidden)
+        hidden.mean(model.hidden, out=of_model)
         if self.persistent:
-            machine.hidden_field(model.visible, out=model.hidden)
-            hidden.mean(model.hidden, out=of_model)
             hidden.sample(model.hidden, rng, out=model.hidden, mean=of_model)
-        else:
-            machine.hidden_mean(model.visible, out=of_model)
         mean *= factor[:, None]
         pull += mean
         of_model *= -self._of_model(factor)[:, None]
