@@ -48,6 +48,7 @@ from skdbn import (
     SparseRBM,
 )
 from skdbn._monitoring import Monitor
+from skdbn._random import make_rng
 from skdbn.evaluation import log_partition
 from skdbn.gradients import CD, PCD, ScoreMatching
 from skdbn.machines import Chains
@@ -671,7 +672,7 @@ def gibbs_runs(dtype, n_chains, hidden, n_steps):
     """What gives the seconds of Gibbs steps, and of their products."""
     rbm = BernoulliRBM(hidden, n_iter=1, random_state=0).fit(random_bits(1000, dtype))
     weights = rbm.machine_.weights
-    chains = Chains(rbm.machine_, n_chains, np.random.default_rng(0))
+    chains = Chains(rbm.machine_, n_chains, make_rng(0))
     v, h = (array.copy() for array in chains.sweep())
     back, up = np.empty_like(v), np.empty_like(h)
 

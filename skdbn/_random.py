@@ -19,18 +19,31 @@ def make_rng(random_state):
 def uniform(rng, shape, dtype, low=0):
     """Draws from (low, 1], low 0 or −1, on the grid of 2⁻²⁴, alike in every precision.
 
+    Each draw is uniform on the whole grid, and the covariance of two is below 2⁻³³. No
+    draw is at or below a probability of 0 (2 · 0 − 1 with low = −1), and all are for 1.
+    """
+    bits, dither = _bits(rng, shape)
+    step = (1 - low) * 2.0**-16
+    draws = bits * np.dtype(dtype).type(step)
+    draws += (1 + low) / 2 + (1 + dither % int(step * 2**24)) * 2.0**-24
+    return draws
+
+
+def uniform_times_2_16(rng, shape):
+    """2¹⁶ times what `uniform` draws from (0, 1], in float32 and with a pass less."""
+    bits, dither = _bits(rng, shape)
+    return np.add(bits, 2.0**15 + (1 + dither % 2**8) * 2.0**-8, dtype=np.float32)
+
+
+def _bits(rng, shape):
+    """16 signed bits for each draw, and a non-negative integer for all of them.
+
     Raw bits are what a draw costs, so four draws share a 64-bit integer: the upper 16
-    bits of each are its own, the lower ones are one dither for the whole array. Each
-    draw is uniform on the whole grid, and the covariance of two is below 2⁻³³. No draw
-    is at or below a probability of 0 (2 · 0 − 1 with low = −1), and all are for 1.
+    bits of each are its own, the lower ones are one dither for the whole array.
     """
     size = prod(shape)
     raw = rng.bit_generator.random_raw(1 + (size + 3) // 4)
-    step = (1 - low) * 2.0**-16
-    dither = (1 + raw.item(0) % int(step * 2**24)) * 2.0**-24
-    draws = raw.view(np.int16)[4 : 4 + size].reshape(shape) * np.dtype(dtype).type(step)
-    draws += (1 + low) / 2 + dither
-    return draws
+    return raw.view(np.int16)[4 : 4 + size].reshape(shape), raw.item(0)
 
 
 def normal(rng, shape, dtype, out=None):

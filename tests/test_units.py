@@ -8,7 +8,7 @@ from _oracle import FINITE, all_states, block, unit_moments, width
 from scipy import sparse, stats
 from sklearn.base import clone
 
-from skdbn._random import make_rng, normal, uniform
+from skdbn._random import make_rng, normal, uniform, uniform_times_2_16
 from skdbn.exceptions import DataRangeWarning
 from skdbn.units import (
     REGISTRY,
@@ -932,6 +932,14 @@ def test_uniform_lies_on_the_grid(shape, low, dtype, seed):
     assert ((low < draws) & (draws <= 1)).all()
     double = uniform(make_rng(seed), shape, np.float64, low)
     np.testing.assert_array_equal(draws, double)
+
+
+@pytest.mark.parametrize("shape", [(1,), (7, 3), (300, 500), (0, 3)])
+def test_uniform_times_2_16(shape, seed):
+    draws = uniform_times_2_16(make_rng(seed), shape)
+    assert draws.shape == shape and draws.dtype == np.float32
+    same = uniform(make_rng(seed), shape, np.float64)
+    np.testing.assert_array_equal(draws, 2**16 * same)
 
 
 def cells(numbers, n=256):

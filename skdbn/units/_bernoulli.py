@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import logit
 
 from .._numerics import takes_only
-from .._random import uniform
+from .._random import uniform, uniform_times_2_16
 from ._base import Units
 
 
@@ -54,20 +54,20 @@ class Bernoulli(Units):
         return change + high @ ones
 
     def mean(self, field, out=None):
-        out = _reciprocal_mean(field, out)
-        return np.divide(1, out, out=out)
+        out = np.negative(field, out=out)
+        return np.divide(1, _one_plus_exp(out, out), out=out)
 
     def sample(self, field, rng, out=None, mean=None):
         if mean is not None:
             draws = uniform(rng, mean.shape, mean.dtype)
             return np.less_equal(draws, mean, out=draws if out is None else out)
-        # u from (0, 1] is at most σ(x) where u / σ(x) is at most 1. Its grid is that of
-        # float32, and so need 1 / σ(x) be no finer.
+        # u from (0, 1] is above 1 − σ(x) = 1 / (1 + eˣ) where u (1 + eˣ) is above 1. Its
+        # grid is that of float32, and so need 1 + eˣ be no finer.
         out = np.empty_like(field) if out is None else out
         room = out if out.dtype == np.float32 else np.empty(out.shape, np.float32)
-        draws = uniform(rng, out.shape, room.dtype)
-        draws *= _reciprocal_mean(field, room)
-        return np.less_equal(draws, 1, out=out)
+        draws = uniform_times_2_16(rng, out.shape)
+        draws *= _one_plus_exp(field, room)
+        return np.greater(draws, 2**16, out=out)
 
     def pull_back(self, error, mean):
         error *= mean
@@ -95,10 +95,9 @@ class Bernoulli(Units):
         return values, np.zeros((2, 1), own.dtype), shares
 
 
-def _reciprocal_mean(field, out=None):
-    """1 / σ(x) = 1 + e⁻ˣ; exp is vectorized on all processors, tanh on some."""
+def _one_plus_exp(x, out):
+    """1 + eˣ, whose exp is vectorized on all processors, as tanh is not."""
     with np.errstate(over="ignore"):
-        out = np.negative(field, out=out)
-        np.exp(out, out=out)
+        np.exp(x, out=out, dtype=out.dtype)
     out += 1
     return out
