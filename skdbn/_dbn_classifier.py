@@ -96,7 +96,8 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         or of L-BFGS.
 
     alpha : float, default=1e-4
-        Strength of the L2 penalty on the weights, divided by the rows of a batch.
+        Strength of the L2 penalty on the weights, divided by the rows of a batch; that
+        of "up-down" is not divided, as for an RBM's `weight_decay`.
 
     batch_size : int or "auto", default="auto"
         Rows in a batch of fine-tuning; "auto" is a fiftieth of the rows, but from 10 to
