@@ -38,10 +38,10 @@ def layers_below_top(kept, X, seed):
     )
 
 
-def net_with_labels(kept, X, y, seed, top_sweeps, sweeps):
+def net_with_labels(kept, X, y, seed, top_sweeps, sweeps, alpha=0.0):
     """500-500-2000 with labels at the top, learned layer by layer and then by up-down."""
     if sweeps:
-        name = f"tuned-{top_sweeps}-{sweeps}-{seed}"
+        name = f"tuned-{top_sweeps}-{sweeps}-{alpha:g}-{seed}"
         given = net_with_labels(kept, X, y, seed, top_sweeps, 0)
     else:
         name, given = f"greedy-{top_sweeps}-{seed}", layers_below_top(kept, X, seed)
@@ -50,7 +50,7 @@ def net_with_labels(kept, X, y, seed, top_sweeps, sweeps):
         pretrained=given,
         max_iter=sweeps,
         random_state=seed,
-        **UP_DOWN,
+        **UP_DOWN | {"alpha": alpha},
     )
     return kept.model(name, lambda: timed(net, X, y))
 
