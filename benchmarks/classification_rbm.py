@@ -203,8 +203,9 @@ def main():
         "values are taken as they are. Published figures are those of Larochelle et "
         "al. (2012), of the same sizes with batches of one row; batches are larger "
         "here, for speed, and the rate falls to zero; the generative objective has a "
-        "third of the hidden units and chains that persist. Seconds were taken beside "
-        f"other work.\n\n{table(HEADER, chosen)}\n\n"
+        "third of the hidden units and chains that persist. With its settings and all "
+        "60,000 digits the sparse hybrid read 1.38 % of the test digits wrong. Seconds "
+        f"were taken beside other work.\n\n{table(HEADER, chosen)}\n\n"
         f"Settings that were tried, with seed {args.seeds[0]}:\n\n"
         + table(TRIED_HEADER, tried)
     )
