@@ -227,6 +227,15 @@ def test_draws_are_independent(name, make_units, rng):
     assert np.abs(correlation).max() < 5 / np.sqrt(n)
 
 
+@both_dtypes
+def test_binary_draws_of_large_fields(dtype, rng):
+    """Some of these overflow in float32, at this step or the next one."""
+    field = np.linspace(40, 900, 1721, dtype=dtype).reshape(1, -1)
+    units = Bernoulli()
+    np.testing.assert_array_equal(units.sample(field, rng), 1)
+    np.testing.assert_array_equal(units.sample(-field, rng), 0)
+
+
 @every_type
 @both_dtypes
 def test_extreme_fields(name, dtype, make_units, rng):

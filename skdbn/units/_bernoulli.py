@@ -55,7 +55,9 @@ class Bernoulli(Units):
 
     def mean(self, field, out=None):
         out = np.negative(field, out=out)
-        return np.divide(1, _one_plus_exp(out, out), out=out)
+        with np.errstate(over="ignore"):
+            _one_plus_exp(out, out)
+        return np.divide(1, out, out=out)
 
     def sample(self, field, rng, out=None, mean=None):
         if mean is not None:
@@ -66,7 +68,8 @@ class Bernoulli(Units):
         out = np.empty_like(field) if out is None else out
         room = out if out.dtype == np.float32 else np.empty(out.shape, np.float32)
         draws = uniform_times_2_16(rng, out.shape)
-        draws *= _one_plus_exp(field, room)
+        with np.errstate(over="ignore"):
+            draws *= _one_plus_exp(field, room)
         return np.greater(draws, 2**16, out=out)
 
     def pull_back(self, error, mean):
@@ -97,7 +100,6 @@ class Bernoulli(Units):
 
 def _one_plus_exp(x, out):
     """1 + eˣ, whose exp is vectorized on all processors, as tanh is not."""
-    with np.errstate(over="ignore"):
-        np.exp(x, out=out, dtype=out.dtype)
+    np.exp(x, out=out, dtype=out.dtype)
     out += 1
     return out
