@@ -236,6 +236,18 @@ def test_binary_draws_of_large_fields(dtype, rng):
     np.testing.assert_array_equal(units.sample(-field, rng), 0)
 
 
+@both_dtypes
+@pytest.mark.parametrize("probability", [3e-7, 1e-6, 1.2e-5, 1e-4])
+def test_draws_of_rare_units(probability, dtype, monkeypatch):
+    """Of all 2²⁴ values that a uniform draw takes, as many turn a unit on as should."""
+    lowest = np.arange(1, 4097, dtype=np.float32).reshape(-1, 1) / 2**8
+    name = "skdbn.units._bernoulli.uniform_times_2_16"
+    monkeypatch.setattr(name, lambda rng, shape: lowest.copy())
+    field = np.full((4096, 1), np.log(probability / (1 - probability)), dtype)
+    n_on = Bernoulli().sample(field, None).sum()
+    assert abs(n_on - probability * 2**24) < 1.01
+
+
 @every_type
 @both_dtypes
 def test_extreme_fields(name, dtype, make_units, rng):

@@ -54,23 +54,23 @@ class Bernoulli(Units):
         return change + high @ ones
 
     def mean(self, field, out=None):
-        out = np.negative(field, out=out)
+        out = np.empty_like(field) if out is None else out
         with np.errstate(over="ignore"):
-            _one_plus_exp(out, out)
+            _reciprocal_mean(field, out)
         return np.divide(1, out, out=out)
 
     def sample(self, field, rng, out=None, mean=None):
         if mean is not None:
             draws = uniform(rng, mean.shape, mean.dtype)
             return np.less_equal(draws, mean, out=draws if out is None else out)
-        # u from (0, 1] is above 1 − σ(x) = 1 / (1 + eˣ) where u (1 + eˣ) is above 1. Its
-        # grid is that of float32, and so need 1 + eˣ be no finer.
+        # u from (0, 1] is at most σ(x) where u / σ(x) is at most 1. Its grid is that of
+        # float32, and so need 1 / σ(x) be no finer.
         out = np.empty_like(field) if out is None else out
         room = out if out.dtype == np.float32 else np.empty(out.shape, np.float32)
         draws = uniform_times_2_16(rng, out.shape)
         with np.errstate(over="ignore"):
-            draws *= _one_plus_exp(field, room)
-        return np.greater(draws, 2**16, out=out)
+            draws *= _reciprocal_mean(field, room)
+        return np.less_equal(draws, 2**16, out=out)
 
     def pull_back(self, error, mean):
         error *= mean
@@ -98,8 +98,13 @@ class Bernoulli(Units):
         return values, np.zeros((2, 1), own.dtype), shares
 
 
-def _one_plus_exp(x, out):
-    """1 + eˣ, whose exp is vectorized on all processors, as tanh is not."""
-    np.exp(x, out=out, dtype=out.dtype)
+def _reciprocal_mean(field, out):
+    """1 / σ(x) = 1 + e⁻ˣ; exp is vectorized on all processors, tanh on some.
+
+    Not 1 + eˣ: that is hardly more than 1 for units that are rarely on, and their
+    probability would be lost in its rounding.
+    """
+    np.negative(field, out=out, dtype=out.dtype)
+    np.exp(out, out=out)
     out += 1
     return out
