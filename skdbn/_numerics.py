@@ -16,6 +16,9 @@ PRODUCT_ELEMENTS = 2**19
 # Below this share of non-zeros a sparse product beats copying to dense and BLAS.
 SPARSE_DENSITY = 0.01
 
+# The share of grey levels that are black or white, at least.
+SHARE_AT_ENDS = 0.25
+
 
 def working_dtype(X):
     """float32 for float32, boolean and 8-bit data, float64 for all other."""
@@ -136,3 +139,31 @@ def positive_variance(variance, mean):
     if constant.all():
         return np.ones_like(variance), constant
     return np.where(constant, variance[~constant].mean(), variance), constant
+
+
+def looks_like_probabilities(X):
+    """Whether X has bits or grey levels: numbers for which binary units are meant.
+
+    They reach from 0 to 1, and a quarter of them at least is at one of the ends, not
+    counting one at each end of a column, where a column scaled to [0, 1] has them. All
+    other numbers have a unit, which may be changed, and are for real-valued units. NaN
+    does not count. The rule reads X as a whole, so that pictures are of one kind.
+    """
+    if X.dtype.kind not in "fiub" or X.shape[0] * X.shape[1] == 0:
+        return False
+    n_zero = n_one = n_known = 0
+    stored = X.data if issparse(X) else X
+    for part in np.array_split(stored.ravel(), stored.size // READ_ELEMENTS + 1):
+        known = part[~np.isnan(part)] if part.dtype.kind == "f" else part
+        if ((known < 0) | (known > 1)).any():
+            return False
+        n_known += known.size
+        n_zero += np.count_nonzero(known == 0)
+        n_one += np.count_nonzero(known == 1)
+    if issparse(X):
+        n_implicit = X.shape[0] * X.shape[1] - X.nnz
+        n_zero, n_known = n_zero + n_implicit, n_known + n_implicit
+    n_ends = n_zero + n_one
+    if n_ends == n_known:
+        return True
+    return bool(n_zero and n_one and n_ends - 2 * X.shape[1] >= SHARE_AT_ENDS * n_known)

@@ -5,9 +5,18 @@ import tracemalloc
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.datasets import load_digits, load_iris
+from sklearn.preprocessing import minmax_scale
 
 from skdbn import _numerics
-from skdbn._numerics import as_float, blocks, column_mean, is_thin, working_dtype
+from skdbn._numerics import (
+    as_float,
+    blocks,
+    column_mean,
+    is_thin,
+    looks_like_probabilities,
+    working_dtype,
+)
 
 CONTAINERS = [
     np.asarray,
@@ -98,3 +107,27 @@ def test_8_bit_data_are_not_converted_as_a_whole():
     finally:
         tracemalloc.stop()
     assert peak < X.nbytes  # a float32 copy has four times as many bytes
+
+
+@pytest.mark.parametrize(
+    "X, expected",
+    [
+        ([[0, 1], [1, 1]], True),
+        (load_digits().data / 16, True),
+        (load_digits().data / 255, False),
+        (load_digits().data, False),
+        (load_iris().data, False),
+        (load_iris().data / 10, False),
+        (load_iris().data / 7.9, False),
+        (minmax_scale(load_iris().data), False),
+        (minmax_scale(load_iris().data[::10]), False),
+        ([[0.4, 0.6], [0.5, 0.5]], False),
+        ([[0.25, 0.75, 0], [0.5, 0, 0.5]], False),
+        ([[0.0, np.nan], [1.0, 1.0]], True),
+        (np.array([[True, False]]), True),
+        (np.array([[3, 200]], np.uint8), False),
+    ],
+)
+@pytest.mark.parametrize("container", [np.array, sparse.csr_array])
+def test_what_looks_like_probabilities(X, expected, container):
+    assert looks_like_probabilities(container(X)) == expected
