@@ -628,7 +628,9 @@ class DBNTransformer(
         self._validate(X, allow_nan=True)
         rows, unknown = first._validate_incomplete(X)
         first._check_data(rows)
-        if unknown is not None:
+        if unknown is None:
+            rows = rows.copy()
+        else:
             warn_of_empty_rows(unknown)
             rng = self._generator(random_state)
             stack, dtype = self._stack(), first.machine_.weights.dtype

@@ -262,6 +262,38 @@ def test_two_layers_follow_their_chain(dbn, seed):
     np.testing.assert_allclose(means[:, 2:].mean(axis=0), p @ v[free, 2:], atol=0.02)
 
 
+@pytest.mark.parametrize("n_samples", [1, 50])
+def test_fills_of_a_single_layer_are_those_of_its_rbm(n_samples, seed):
+    """The hidden unit is off where the first value is 1, which a step unclamps."""
+    weights = np.array([[-10.0], [5.0]])
+    machine = RestrictedMachine(weights, np.array([-5.0, -2.7]), np.array([1.8]))
+    oracle = Enumeration.of(machine)
+    one = oracle.v[:, 0] == 1
+    exact = oracle.p_v[one] @ oracle.v[one, 1] / oracle.p_v[one].sum()
+    assert exact == pytest.approx(0.065, abs=0.001)
+    rbm = fitted(machine)
+    rows = np.tile([1.0, np.nan], (2000, 1))
+    for model in (rbm, DBNTransformer.from_rbms([rbm])):
+        filled = model.impute(rows, n_samples=n_samples, n_steps=20, random_state=seed)
+        error = np.sqrt(exact * (1 - exact) / len(rows))
+        assert filled[:, 1].mean() == pytest.approx(exact, abs=5 * error)
+
+
+def test_means_are_less_noisy_than_draws(dbn, seed):
+    """They are means of E[v | h], not of as many draws of v."""
+    rows = np.repeat([[1.0, 1.0, np.nan, np.nan]], 3000, axis=0)
+    one = dbn.impute(rows, n_samples=2, n_steps=5, random_state=seed)[:, 2:]
+    p = one.mean(axis=0)
+    assert (one.var(axis=0) < 0.8 * p * (1 - p) / 2).all()
+
+
+def test_complete_rows_come_back_as_a_copy(dbn):
+    X = states(4)
+    for found in (dbn.impute(X), dbn.conditional_sample(X)):
+        np.testing.assert_array_equal(found, X)
+        assert not np.shares_memory(found, X)
+
+
 def test_learning_around_unknown_values(rng, seed):
     two = (rng.random((300, 2)) < 0.5)[:, [0, 0, 0, 1, 1, 1]].astype(float)
     holes = np.where(rng.random(two.shape) < 0.3, np.nan, two)

@@ -44,9 +44,10 @@ class Stack:
         """v with the values that are not known drawn, given the others.
 
         They go up by Q, one Gibbs step along the top and down again, n_steps times,
-        each time with the known values put back [1]_. Above a single machine this is not
-        the exact conditional distribution, since Q is not the posterior. With `n_means`
-        the mean over so many more rounds takes the place of a draw.
+        each time with the known values put back [1]_. Of a single machine these are
+        Gibbs steps of the exact conditional distribution; above it they are not, since
+        Q is not the posterior. With `n_means` the mean of E[v | h¹] over so many more
+        rounds takes the place of a draw.
 
         References
         ----------
@@ -54,15 +55,21 @@ class Stack:
            generative models with applications to recognition. CVPR.
         """
         bottom, *above = [*self.below, self.top]
-        stack = Stack([bottom.limited(~known), *above])
+        bottom = bottom.limited(~known)
         given, total = v.copy(), np.zeros(v.shape)
         for i in range(n_steps + (n_means or 0)):
-            state = stack.top.state(stack.up(v, rng), rng)
-            state = stack.top.transition(state, rng)
+            h = bottom.hidden_sample(v, rng)
+            if above:
+                h = Stack(above).resampled(h, rng)
             if n_means and i >= n_steps:
-                total += stack.from_state(state, rng, means=True)
-            v = np.where(known, given, stack.from_state(state, rng))
+                total += bottom.visible_mean(h)
+            v = np.where(known, given, bottom.visible_sample(h, rng))
         return np.where(known, given, total / n_means) if n_means else v
+
+    def resampled(self, v, rng):
+        """v after a way up, one Gibbs step along the top and a way down."""
+        state = self.top.transition(self.top.state(self.up(v, rng), rng), rng)
+        return self.down(state.visible, rng)
 
     def bound(self, v, rng):
         """One draw of log p(v, h) − log Q(h | v) + log Z; its mean is a lower bound.
