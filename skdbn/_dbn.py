@@ -20,7 +20,12 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from . import units
 from ._bernoulli_rbm import BernoulliRBM
 from ._gaussian_rbm import GaussianRBM
-from ._incomplete import hidden_by, warn_of_empty_rows
+from ._incomplete import (
+    CHAIN_ELEMENTS,
+    hidden_by,
+    row_streams,
+    warn_of_empty_rows,
+)
 from ._mixed_rbm import MixedRBM
 from ._numerics import DTYPES, blocks, check_counts
 from ._random import make_rng
@@ -636,12 +641,12 @@ class DBNTransformer(
             stack, dtype = self._stack(), first.machine_.weights.dtype
             some = np.flatnonzero(unknown.any(axis=1))
             width = max(max(rbm.machine_.weights.shape) for rbm in self.rbms_)
-            for part, block in blocks(rows, width, dtype, some):
-                holes = unknown[some[part]]
-                found = stack.fill(block, ~holes, rng, n_steps, n_means)
-                chosen = rows[some[part]]
-                np.copyto(chosen, found, where=holes, casting="same_kind")
-                rows[some[part]] = chosen
+            step = max(1, CHAIN_ELEMENTS // width)
+            for part, streams in row_streams(rows, unknown, rng, some, step):
+                block = rows[part].astype(dtype)
+                known = ~unknown[part]
+                found = stack.fill(block, known, streams, n_steps, n_means)
+                rows[part] = np.where(known, rows[part], found)
         return first._merged(X, rows, n_means is not None)
 
     def _stack(self):

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from ._numerics import blocks, column_mean, column_variance, working_dtype
+from ._random import RowStreams, distinct, row_keys
 from .exceptions import EstimateWarning, warn
 from .machines import Chains, Clamp
 
@@ -104,17 +105,17 @@ def drawn(machine, X, unknown, rng, n_steps, n_temperatures=1, n_means=None):
     """A copy of X with draws of p(unknown v | known v), from clamped chains.
 
     With `n_means` it has in their place the mean of E[v | h] over so many more states
-    of each chain.
+    of each chain. The chain of a row is the same whatever the other rows are, except
+    that equal rows have different ones.
     """
     result = X.astype(machine.weights.dtype)
     rows = np.flatnonzero(unknown.any(axis=1))
     step = max(1, CHAIN_ELEMENTS // (X.shape[1] * n_temperatures))
-    for start in range(0, len(rows), step):
-        some = rows[start : start + step]
+    for some, streams in row_streams(result, unknown, rng, rows, step):
         known = ~unknown[some]
         own = result[some]
         limited = machine.limited(~known)
-        chains = Chains(limited, len(some), rng, n_temperatures, Clamp(own, known))
+        chains = Chains(limited, len(some), streams, n_temperatures, Clamp(own, known))
         state = chains.sweep(n_steps)
         if n_means is None:
             result[some] = state.visible
@@ -124,6 +125,15 @@ def drawn(machine, X, unknown, rng, n_steps, n_temperatures=1, n_means=None):
             total += limited.visible_mean(chains.sweep().hidden)
         result[some] = np.where(known, own, total / n_means)
     return result
+
+
+def row_streams(X, unknown, rng, rows, step):
+    """So many of the rows at a time, each with random numbers of its own."""
+    seed = int(rng.bit_generator.random_raw())
+    keys = distinct(row_keys(X[rows], unknown[rows]))
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        yield rows[part], RowStreams(seed, keys[part])
 
 
 def mean_field_blocks(machine, X, unknown, width):

@@ -152,6 +152,46 @@ def test_means_are_those_of_the_conditional(names, make_case, rng):
     assert (rows.var(axis=0) <= variance / 5 * 3 + 1e-9).all()
 
 
+@every_pair
+@pytest.mark.parametrize("n_temperatures", [1, 3])
+@pytest.mark.parametrize("n_means", [None, 2])
+def test_rows_do_not_depend_on_their_neighbours(
+    names, n_temperatures, n_means, make_case, rng, monkeypatch
+):
+    """One by one, in another order and in other chunks they are the same."""
+    case = make_case(names)
+    v = case.oracle.draw(8, rng)
+    v[:, case.unknown] = v[0, case.unknown]  # and what is not known does not count
+    unknown = np.tile(case.unknown, (8, 1))
+
+    def fills(rows):
+        generator = np.random.default_rng(5)
+        return drawn(
+            case.machine,
+            rows,
+            unknown[: len(rows)],
+            generator,
+            3,
+            n_temperatures,
+            n_means,
+        )
+
+    _, first = np.unique(v, axis=0, return_index=True)
+    v = v[np.sort(first)]
+    together = fills(v)
+    np.testing.assert_allclose(fills(v[::-1])[::-1], together)
+    np.testing.assert_allclose(np.vstack([fills(row[None]) for row in v]), together)
+    v[:, case.unknown] = v[-1:, case.unknown]
+    monkeypatch.setattr("skdbn._incomplete.CHAIN_ELEMENTS", 2 * v.shape[1])
+    np.testing.assert_allclose(fills(v), together)
+
+
+def test_equal_rows_have_chains_of_their_own(make_case, rng):
+    case = make_case(("gaussian", "bernoulli"))
+    rows = drawn(case.machine, *case.repeated(20), rng, 1)
+    assert len(np.unique(rows, axis=0)) == 20
+
+
 def test_tempered_chains_reach_both_modes(rng):
     machine = two_modes()
     oracle = Enumeration.of(machine)

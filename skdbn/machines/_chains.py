@@ -79,7 +79,8 @@ class TemperedChains:
             change = tempered.log_weight_change(v, field, own, other)
         cold, hot = self.places[first], self.places[first + 1]
         log_ratio = change[cold] + change[hot]
-        accepted = np.log(rng.random(log_ratio.shape)) < log_ratio
+        # A row of random numbers is for one chain.
+        accepted = np.log(rng.random(log_ratio.T.shape).T) < log_ratio
         self.places[first] = np.where(accepted, hot, cold)
         self.places[first + 1] = np.where(accepted, cold, hot)
         self.swaps[0, first] += log_ratio.shape[1]
