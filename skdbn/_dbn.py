@@ -28,6 +28,7 @@ from ._incomplete import (
 )
 from ._mixed_rbm import MixedRBM
 from ._numerics import DTYPES, blocks, check_counts
+from ._persistence import VersionMixin
 from ._random import make_rng
 from ._rbm import RBM, check_trace, restoring_features
 from ._sklearn import CallbackSupportMixin, DocLinkMixin, Interval, fit_context
@@ -41,6 +42,7 @@ SMALL = 1e-3
 class DBNTransformer(
     CallbackSupportMixin,
     DocLinkMixin,
+    VersionMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     BaseEstimator,

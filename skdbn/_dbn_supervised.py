@@ -26,6 +26,7 @@ from ._fine_tuning import (
 )
 from ._network import Examples, Network
 from ._numerics import as_float, blocks
+from ._persistence import VersionMixin
 from ._random import make_rng
 from ._rbm import restoring_features
 from ._sklearn import (
@@ -90,7 +91,7 @@ class Targets:
             ) from error
 
 
-class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, BaseEstimator):
+class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstimator):
     """What the classifier and the regressor share."""
 
     _parameter_constraints: dict = {

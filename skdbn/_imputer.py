@@ -14,6 +14,7 @@ from ._bernoulli_rbm import BernoulliRBM
 from ._encoding import is_frame
 from ._gaussian_rbm import GaussianRBM
 from ._mixed_rbm import MixedRBM
+from ._persistence import VersionMixin
 from ._rbm import restoring_features
 from ._sklearn import DocLinkMixin, Interval, StrOptions, fit_context
 
@@ -26,7 +27,7 @@ FEWEST_SWEEPS, MOST_SWEEPS = 10, 200
 
 
 class BoltzmannImputer(
-    DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
+    DocLinkMixin, VersionMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
 ):
     r"""Fill in missing values by their means under a Boltzmann machine.
 

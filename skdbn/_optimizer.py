@@ -36,6 +36,10 @@ class SGD:
         """Learning rate and momentum after this many epochs, as Python floats."""
         return self.learning_rate(epoch, self.n_iter), self.momentum(epoch, self.n_iter)
 
+    def finish(self):
+        """Forget the last step."""
+        self._velocity = None
+
     def step(self, params, direction, momentum=0.0):
         """Move the parameters; `direction` includes the learning rate."""
         if not self._keeps_velocity:

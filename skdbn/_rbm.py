@@ -34,6 +34,7 @@ from ._numerics import (
     column_mean,
     column_variance,
 )
+from ._persistence import VersionMixin
 from ._random import make_rng
 from ._sklearn import (
     CallbackSupportMixin,
@@ -53,6 +54,7 @@ FIRST_FILLS = 20
 class RBM(
     CallbackSupportMixin,
     DocLinkMixin,
+    VersionMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     BaseEstimator,
@@ -361,6 +363,7 @@ class RBM(
                 reconstruction_attributes=lambda: {"machine_": training.machine.copy()},
                 **monitor.data,
             )
+            training.finish()
             self._adopt(training, X if fills is None else fills.X)
             self.history_ = monitor.history
             self.n_iter_ = len(monitor.history)
@@ -370,8 +373,9 @@ class RBM(
     def partial_fit(self, X, y=None):
         """Go on learning: one sweep over the rows of X, in minibatches.
 
-        Chains, momentum and the random numbers go on where the last call, or `fit`,
-        has left them. Early stopping takes no part.
+        Chains and random numbers go on where the last call, or `fit`, left them.
+        Momentum and fast weights go on from the last call; `fit` ends them. Early
+        stopping takes no part.
 
         Parameters
         ----------

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import schedules, units
 from ._monitoring import Guard, Monitor, keep
 from ._numerics import DTYPES, blocks, check_counts, column_mean, column_variance
+from ._persistence import VersionMixin
 from ._random import make_rng
 from ._rbm import RBM, restoring_features
 from ._sklearn import (
@@ -33,7 +34,9 @@ EXACT_BOOST = 5
 N_WATCHED = 1000
 
 
-class RBMClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, BaseEstimator):
+class RBMClassifier(
+    CallbackSupportMixin, DocLinkMixin, VersionMixin, ClassifierMixin, BaseEstimator
+):
     r"""Restricted Boltzmann machine that classifies.
 
     The label y, one-hot encoded, is a group of visible units beside those of the row x:
@@ -325,6 +328,7 @@ class RBMClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, BaseEst
                 },
                 **monitor.data,
             )
+            training.finish()
             self._adopt(training, classes)
             self.history_ = monitor.history
             self.n_iter_ = len(monitor.history)
@@ -334,8 +338,8 @@ class RBMClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, BaseEst
     def partial_fit(self, X, y, classes=None):
         """Go on learning: one sweep over the rows of X, in minibatches.
 
-        Momentum and the random numbers go on where the last call, or `fit`, has left
-        them. Early stopping takes no part.
+        Random numbers go on where the last call, or `fit`, left them, and momentum
+        from the last call; `fit` ends it. Early stopping takes no part.
 
         Parameters
         ----------

@@ -36,6 +36,11 @@ class Training:
     auto_rate: float
     epoch: int = 0
 
+    def finish(self):
+        """Let go of what only the next step needs, as large as the weights."""
+        self.direction.gradient.finish()
+        self.optimizer.finish()
+
 
 def start_training(rbm, X, rows, rng, machine=None, unknown=None):
     """A new training, of a new machine unless one is given.

@@ -1,9 +1,11 @@
-"""Warnings that skdbn raises."""
+"""Warnings of skdbn."""
 
 import sys
 import warnings
 
-__all__ = ["DataRangeWarning", "EstimateWarning"]
+from sklearn import exceptions
+
+__all__ = ["DataRangeWarning", "EstimateWarning", "InconsistentVersionWarning"]
 
 
 class DataRangeWarning(UserWarning):
@@ -32,6 +34,40 @@ class EstimateWarning(UserWarning):
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", EstimateWarning)
     """
+
+
+class InconsistentVersionWarning(exceptions.InconsistentVersionWarning):
+    """An estimator was saved by another version of skdbn.
+
+    It is a subclass of scikit-learn's warning of that name, and has its attributes. Here
+    they hold versions of skdbn.
+
+    Parameters
+    ----------
+    estimator_name : str
+        Name of the class.
+
+    current_sklearn_version : str
+        Version of skdbn that loads the estimator.
+
+    original_sklearn_version : str
+        Version of skdbn that saved it.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skdbn.exceptions import InconsistentVersionWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", InconsistentVersionWarning)
+    """
+
+    def __str__(self):
+        return (
+            f"{self.estimator_name} was saved by version "
+            f"{self.original_sklearn_version} of skdbn and is loaded by version "
+            f"{self.current_sklearn_version}. It may fail or give wrong results. Load it "
+            "with the version that saved it, or fit it again."
+        )
 
 
 def warn(message, category=DataRangeWarning):

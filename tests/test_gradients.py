@@ -212,17 +212,17 @@ def test_fast_parameters_learn_and_decay(machine, rng):
             0.8 * fast + 0.3 / rate * step
             for fast, step in zip(expected, change, strict=True)
         ]
-    assert_directions_equal(gradient.fast_, expected)
+    assert_directions_equal(gradient._fast, expected)
 
 
 def test_fast_parameters_push_the_chains(machine, rng):
     """They are drawn from the sum of both sets; the gradient is that of the machine."""
     n = 20_000
     gradient = FPCD(n_chains=n)
-    gradient.fast_ = [rng.normal(size=array.shape) for array in machine.params]
+    gradient._fast = [rng.normal(size=array.shape) for array in machine.params]
     gradient.start(exact(machine), 3, rng)
     pushed = Enumeration(
-        *(a + b for a, b in zip(machine.params, gradient.fast_, strict=True))
+        *(a + b for a, b in zip(machine.params, gradient._fast, strict=True))
     )
     batch = rng.random((3, 4))
     found = gradient(machine, batch, rng)

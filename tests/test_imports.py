@@ -12,7 +12,7 @@ ROOT = Path(skdbn.__file__).parent
 
 # Modules of each floor, and the highest other floor that they may import.
 FLOORS = [
-    ("_random _numerics _sklearn _show_versions exceptions schedules", 0),
+    ("_random _numerics _sklearn _show_versions _persistence exceptions schedules", 0),
     ("units", 0),
     ("machines", 1),
     ("gradients _optimizer _network", 1),

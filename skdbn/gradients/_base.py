@@ -86,6 +86,9 @@ class Gradient(BaseEstimator):
         """Let go of the working arrays; what persists between calls stays."""
         del self._phases
 
+    def finish(self):
+        """Let go of what only the next step needs; ``fit`` calls it at its end."""
+
     @property
     def model_visible(self):
         """The visible units of the model phase, as the last call left them."""

@@ -37,9 +37,6 @@ class FPCD(PCD):
     chains_ : State
         Values of the visible and the hidden units of the chains, after a fit.
 
-    fast_ : list of ndarray
-        The fast parameters, one array for each of ``machine.params``.
-
     See Also
     --------
     PCD : Without fast weights.
@@ -57,8 +54,8 @@ class FPCD(PCD):
     >>> X = load_digits().data / 16
     >>> gradient = FPCD(fast_learning_rate=0.05)
     >>> rbm = BernoulliRBM(32, gradient=gradient, n_iter=2, random_state=0).fit(X)
-    >>> rbm.gradient_.fast_[0].shape
-    (64, 32)
+    >>> rbm.gradient_.chains_.visible.shape
+    (50, 64)
     """
 
     def __init__(
@@ -75,8 +72,8 @@ class FPCD(PCD):
         if not (isinstance(decay, Real) and 0 <= decay < 1):
             raise ValueError(f"fast_decay={decay!r} of FPCD: take a number in [0, 1).")
         room = super().start(machine, batch_size, rng, n_rows)
-        if not hasattr(self, "fast_"):
-            self.fast_ = [np.zeros_like(array) for array in machine.params]
+        if not hasattr(self, "_fast"):
+            self._fast = [np.zeros_like(array) for array in machine.params]
         self._pushed = machine.copy()
         return room
 
@@ -84,10 +81,13 @@ class FPCD(PCD):
         del self._pushed
         super().stop()
 
+    def finish(self):
+        del self._fast
+
     def sample(self, machine, phases, rng):
         pushed, model = self._pushed, phases.model
         for array, own, fast in zip(
-            pushed.params, machine.params, self.fast_, strict=True
+            pushed.params, machine.params, self._fast, strict=True
         ):
             np.add(own, fast, out=array)
         pushed.project()
@@ -101,7 +101,7 @@ class FPCD(PCD):
         direction = super().__call__(machine, batch, rng, centering, rate, watch)
         if rate:
             scale = self.fast_learning_rate / rate
-            for fast, change in zip(self.fast_, direction, strict=True):
+            for fast, change in zip(self._fast, direction, strict=True):
                 fast *= self.fast_decay
                 fast += scale * change
         return direction
