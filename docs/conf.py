@@ -1,20 +1,17 @@
 """Sphinx configuration; `make docs` builds the pages."""
 
 import inspect
+import itertools
 import os
-import re
+import zlib
+from pathlib import Path
 
-import matplotlib
-from docutils import nodes
-from docutils.utils.math import MathError, latex2mathml
-from sphinx.util import logging
+from sklearn.utils.discovery import all_estimators, all_functions
 
 import skdbn
 
 # Pictures go to files: a display must not be needed.
 os.environ.setdefault("MPLBACKEND", "Agg")
-
-logger = logging.getLogger(__name__)
 
 project = "skdbn"
 author = "The skdbn developers"
@@ -24,8 +21,13 @@ release = skdbn.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "numpydoc",
+    # MathJax and its fonts are copied into the pages, which then need no network.
+    "sphinx-mathjax-offline",
+    "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["examples", "_build"]
@@ -42,11 +44,7 @@ html_title = "skdbn"
 html_show_sourcelink = False
 # Pages without pages below have nothing to show at the side.
 html_sidebars = {name: [] for name in ("glossary", "whats_new", "develop", "search")}
-# The font of the formulas comes with matplotlib.
-html_static_path = [
-    "_static",
-    os.path.join(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSerif.ttf"),
-]
+html_static_path = ["_static"]
 html_css_files = ["skdbn.css"]
 html_theme_options = {
     "navigation_with_keys": False,
@@ -55,8 +53,9 @@ html_theme_options = {
     "show_prev_next": True,
     "header_links_before_dropdown": 6,
 }
-# Formulas as MathML: browsers draw it themselves, so that no page needs a network.
-html_math_renderer = "mathml"
+# Copies of a doctest leave out its prompts and its output.
+copybutton_prompt_text = ">>> |\\.\\.\\. |\\$ "
+copybutton_prompt_is_regexp = True
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
@@ -83,24 +82,28 @@ def skip_member(app, what, name, obj, skip, options):
     return None if module.startswith("skdbn") else True
 
 
-def visit_math(translator, node):
-    """Write a formula as MathML."""
-    block = isinstance(node, nodes.math_block)
-    # What docutils does not know, and the space between a function and its argument.
-    formula = re.sub(r"\\[bB]ig\s*(?=[([]|\\\{|\\langle)", r"\\left", node.astext())
-    formula = re.sub(r"\\[bB]ig\s*(?=[])]|\\\}|\\rangle)", r"\\right", formula)
-    formula = re.sub(r"\\(log|exp)(?=\s+\\?[a-zA-Z])", r"\\\1\\,", formula)
-    try:
-        markup = latex2mathml.tex2mathml(formula, as_block=block)
-    except MathError as error:
-        logger.warning("formula %r: %s", node.astext(), error, location=node)
-        markup = translator.encode(node.astext())
-    tag = "div" if block else "span"
-    translator.body.append(translator.starttag(node, tag, "", CLASS="math"))
-    translator.body.append(f"{markup}</{tag}>")
-    raise nodes.SkipNode
+def write_inventory(path):
+    """List the pages of scikit-learn's classes and functions, without a network."""
+    lines = []
+    for name, member in [*all_estimators(), *all_functions()]:
+        parts = itertools.takewhile(
+            lambda part: not part.startswith("_"), member.__module__.split(".")
+        )
+        role = "class" if inspect.isclass(member) else "function"
+        full = ".".join([*parts, name])
+        lines.append(f"{full} py:{role} 1 modules/generated/{full}.html#$ -\n")
+    header = "# Sphinx inventory version 2\n# Project: scikit-learn\n# Version:\n"
+    header += "# The remainder of this file is compressed using zlib.\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(header.encode() + zlib.compress("".join(lines).encode()))
 
 
 def setup(app):
     app.connect("autodoc-skip-member", skip_member)
-    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
+
+
+inventory = Path(__file__).parent / "_build" / "scikit-learn.inv"
+write_inventory(inventory)
+intersphinx_mapping = {
+    "sklearn": ("https://scikit-learn.org/stable", str(inventory)),
+}

@@ -6,8 +6,9 @@ from ._rbm import RBM
 class BernoulliRBM(RBM):
     r"""Restricted Boltzmann machine with binary visible and hidden units.
 
-    .. math:: p(v, h) \propto \exp(v \cdot b + h \cdot c + v W h),
-              \quad v_i, h_j \in \{0, 1\}
+    .. math:: p(v, h) \propto \exp(v \cdot b + h \cdot c + v W h)
+
+    where all units are 0 or 1.
 
     It learns the distribution of binary data, or of values between 0 and 1 that are
     taken as probabilities, such as grey levels. In place of

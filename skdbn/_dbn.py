@@ -49,8 +49,8 @@ class DBNTransformer(
 ):
     r"""Deep belief net: restricted Boltzmann machines, each on the features of the last.
 
-    .. math:: p(v, h^1, \ldots, h^L) = p(v \mid h^1) \cdots
-              p(h^{L-2} \mid h^{L-1}) \, p(h^{L-1}, h^L)
+    .. math:: &p(v, h^1, \ldots, h^L) \\
+              &= p(v \mid h^1) \cdots p(h^{L-2} \mid h^{L-1}) \, p(h^{L-1}, h^L)
 
     The layers are learned one after the other, from the bottom up and without labels:
     the first RBM from the data, and each further one from the hidden means of the one

@@ -13,8 +13,9 @@ class GaussianRBM(RBM):
     r"""Restricted Boltzmann machine with real-valued visible and binary hidden units.
 
     .. math:: p(v, h) \propto \exp\Big(v \cdot b + h \cdot c + v W h
-              - \sum_i \frac{v_i^2}{2 \sigma_i^2}\Big), \qquad
-              h_j \in \{0, 1\}
+              - \sum_i \frac{v_i^2}{2 \sigma_i^2}\Big)
+
+    where the hidden units are 0 or 1.
 
     A mixture of as many Gaussians as the hidden units have states: given them, a row
     has mean σ²(b + W h) and variance σ². The weights couple to raw values; in the

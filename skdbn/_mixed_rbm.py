@@ -17,8 +17,9 @@ from .units import Bernoulli, Concatenated
 class MixedRBM(RBM):
     r"""Restricted Boltzmann machine for tables with columns of different kinds.
 
-    .. math:: p(v, h) \propto \exp(v \cdot b + h \cdot c + v W h - \text{base}(v)),
-              \qquad h_j \in \{0, 1\}
+    .. math:: p(v, h) \propto \exp(v \cdot b + h \cdot c + v W h - \text{base}(v))
+
+    where the hidden units are 0 or 1.
 
     It takes a DataFrame as it is, or the numbers that a
     :class:`~sklearn.compose.ColumnTransformer` makes of one, and finds the type of the

@@ -41,13 +41,13 @@ class RBMClassifier(
 
     The label y, one-hot encoded, is a group of visible units beside those of the row x:
 
-    .. math:: E(x, y, h) = \text{base}(x) - b \cdot x - d \cdot y - c \cdot h
-              - x W h - y U h, \qquad h_j \in \{0, 1\}
+    .. math:: E(x, y, h) = {} &\text{base}(x) - b \cdot x - d \cdot y \\
+              &- c \cdot h - x W h - y U h
 
-    so that its probability is exact, without sampling:
+    where the hidden units are 0 or 1. The probability of y is exact, without sampling:
 
-    .. math:: p(y \mid x) \propto \exp\Big(d_y
-              + \sum_j \log\big(1 + e^{c_j + U_{yj} + (x W)_j}\big)\Big)
+    .. math:: p(y \mid x) \propto
+              e^{d_y} \prod_j \big(1 + e^{c_j + U_{yj} + (x W)_j}\big)
 
     It is a classifier with one layer of features, which learns how to tell the classes
     apart (`objective` "discriminative"), how rows and labels look together

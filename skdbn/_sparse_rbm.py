@@ -18,8 +18,8 @@ class SparseRBM(RBM):
 
     Beside the likelihood it follows a penalty on the mean activity of each hidden unit,
 
-    .. math:: \log p(v) - \lambda \sum_j \mathrm{KL}(p \,\|\, q_j), \qquad
-              q_j = \langle P(h_j = 1 \mid v) \rangle
+    .. math:: \log p(v) - \lambda \sum_j \mathrm{KL}(p \,\|\, q_j),
+              \quad q_j = \langle P(h_j = 1 \mid v) \rangle
 
     or (p − qⱼ)² in place of the divergence. A unit that is on for few rows stands for
     something that few rows have: a pen stroke, an edge, a topic.

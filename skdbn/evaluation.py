@@ -102,8 +102,8 @@ def log_partition(
     Annealed importance sampling [1]_ takes chains from independent units with visible
     bias b⁰ to the model, along
 
-    .. math:: p_\beta(v, h) \propto \exp\big((1 - \beta)\, v \cdot b^0
-              + \beta\,(v \cdot b + h \cdot c + v W h)\big)
+    .. math:: \log p_\beta(v, h) &= (1 - \beta)\, v \cdot b^0 \\
+              &+ \beta\,(v \cdot b + h \cdot c + v W h) + \text{const}
 
     (Gaussian units move their precisions in the same way) and weighs them by the ratios
     of probability that they have passed. The mean of
@@ -288,9 +288,9 @@ def log_likelihood_bound(
 ) -> np.ndarray:
     r"""A lower bound on the log-likelihood of each row under a deep belief net.
 
-    .. math:: \log p(v) \ge \sum_{l<L} \Big\langle \log p(h^{l-1} \mid h^l)
-              + H\big(Q(h^l \mid h^{l-1})\big) \Big\rangle
-              - \big\langle F_L(h^{L-1}) \big\rangle - \log Z_L
+    .. math:: \log p(v) &\ge \sum_{l<L} \Big\langle \log p(h^{l-1} \mid h^l)
+              + H\big(Q(h^l \mid h^{l-1})\big) \Big\rangle \\
+              &- \big\langle F_L(h^{L-1}) \big\rangle - \log Z_L
 
     with :math:`h^0 = v`, the means over draws from the layers' distributions Q on the
     way up, and the free energy and the normaliser of the RBM at the top [1]_. What is

@@ -15,16 +15,16 @@ class ScoreMatching(Gradient):
     It fits the slope of the log-likelihood, ψ = ∂ log p / ∂v, which needs neither the
     normaliser nor samples of the model, by the exact gradient of
 
-    .. math:: J = \Big\langle \sum_i \sigma_i^2 \Big(\tfrac12 \psi_i^2
-              + \frac{\partial \psi_i}{\partial v_i}\Big) \Big\rangle, \qquad
-              \psi_i = b_i - v_i / \sigma_i^2 + \sum_j W_{ij} P(h_j = 1 \mid v)
+    .. math:: J &= \Big\langle \sum_i \sigma_i^2 \Big(\tfrac12 \psi_i^2
+              + \frac{\partial \psi_i}{\partial v_i}\Big) \Big\rangle, \\
+              \psi_i &= b_i - v_i / \sigma_i^2 + \sum_j W_{ij} P(h_j = 1 \mid v)
 
     The factors σᵢ², which are not derived by, make the scale of a column not matter.
     With noise it is the denoising form: rows v + τ ε are to point back to v,
 
-    .. math:: J = \tfrac12 \Big\langle \sum_i \sigma_i^2 \Big(\psi_i(v + \tau \epsilon)
-              + \frac{\epsilon_i}{\tau_i}\Big)^2 \Big\rangle, \qquad
-              \tau_i = s_i \cdot \text{noise}
+    .. math:: J &= \tfrac12 \Big\langle \sum_i \sigma_i^2 \Big(\psi_i(v + \tau \epsilon)
+              + \frac{\epsilon_i}{\tau_i}\Big)^2 \Big\rangle, \\
+              \tau_i &= s_i \cdot \text{noise}
 
     where sᵢ is the column's standard deviation: an autoencoder with tied weights, and
     the model is that of the noisy rows.

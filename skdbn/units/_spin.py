@@ -11,8 +11,8 @@ from ._base import Units
 class Spin(Units):
     r"""Units in {−1, 1}.
 
-    .. math:: P(x = 1 \mid \text{field}) = \frac{1}{1 + e^{-2\,\text{field}}}, \qquad
-              E[x \mid \text{field}] = \tanh(\text{field})
+    .. math:: P(x = 1 \mid \text{field}) &= \frac{1}{1 + e^{-2\,\text{field}}}, \\
+              E[x \mid \text{field}] &= \tanh(\text{field})
 
     Values between −1 and 1 are taken as means. A machine of spins has the
     distributions of one of binary units x, with 2x − 1 for x: only its parameters, and
