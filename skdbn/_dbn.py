@@ -30,7 +30,7 @@ from ._mixed_rbm import MixedRBM
 from ._numerics import DTYPES, blocks, check_counts
 from ._persistence import VersionMixin
 from ._random import make_rng
-from ._rbm import RBM, check_trace, restoring_features
+from ._rbm import RBM, check_trace, restoring
 from ._sklearn import CallbackSupportMixin, DocLinkMixin, Interval, fit_context
 from .exceptions import DataRangeWarning
 from .machines import RestrictedMachine, Stack
@@ -237,7 +237,7 @@ class DBNTransformer(
         KeyboardInterrupt
             At Ctrl-C; the estimator is left as it was.
         """
-        with restoring_features(self):
+        with restoring(self):
             X = self._validate(X, reset=True, allow_nan=True)
             rbms = self._new_rbms(X)
             context = self._init_callback_context(max_subtasks=len(rbms))
@@ -297,7 +297,7 @@ class DBNTransformer(
             As in :meth:`fit`. The model is then left as it was.
         """
         first = not hasattr(self, "rbms_")
-        with restoring_features(self):
+        with restoring(self):
             X = self._validate(X, reset=first, allow_nan=True)
             rbms = self._new_rbms(X) if first else copy.deepcopy(self.rbms_)
             values = X

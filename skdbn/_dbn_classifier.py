@@ -20,7 +20,7 @@ from ._dbn_supervised import SupervisedDBN, Targets, check_y
 from ._network import Network
 from ._numerics import blocks, check_counts
 from ._random import make_rng
-from ._rbm import RBM, restoring_features
+from ._rbm import RBM, restoring
 from ._rbm_classifier import one_hot_labels
 from ._sklearn import StrOptions, fit_context, safe_indexing
 from .machines import JointNet
@@ -344,7 +344,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
             among them, or if `fine_tuning` is another one than before. The model is
             then left as it was.
         """
-        with restoring_features(self):
+        with restoring(self):
             self._check_settings()
             self._check_kind()
             X = self._validate(X, reset=not hasattr(self, "network_"))

@@ -6,7 +6,7 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.utils.validation import check_is_fitted
 
 from ._dbn_supervised import SupervisedDBN, Targets, check_y
-from ._rbm import restoring_features
+from ._rbm import restoring
 from ._sklearn import fit_context, safe_indexing
 from .units import Gaussian
 
@@ -258,7 +258,7 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
             As in :meth:`fit`. The model is then left as it was.
         """
         first = not hasattr(self, "network_")
-        with restoring_features(self):
+        with restoring(self):
             X = self._validate(X, reset=first)
             targets = self._new_targets(X, y, None if first else self._scale)
             return self._partial_fit(X, y, targets)

@@ -28,7 +28,7 @@ from ._network import Examples, Network
 from ._numerics import as_float, blocks
 from ._persistence import VersionMixin
 from ._random import make_rng
-from ._rbm import restoring_features
+from ._rbm import restoring
 from ._sklearn import (
     CallbackSupportMixin,
     DocLinkMixin,
@@ -213,7 +213,7 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
             data, if no row has a target, or if a fit diverges. The estimator is then
             left as it was.
         """
-        with restoring_features(self):
+        with restoring(self):
             self._check_settings()
             X = self._validate(X, reset=True)
             targets = self._new_targets(X, y)

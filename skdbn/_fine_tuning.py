@@ -88,13 +88,13 @@ def fine_tune(network, examples, rows, settings, rng, monitor):
     except KeyboardInterrupt:
         if monitor.last is None:
             raise
-        done = len(monitor.history)
+        network, done = monitor.last
+        del monitor.history[done:]
         warnings.warn(
             f"Interrupted in epoch {done + 1} of fine-tuning; the network is that of "
             f"epoch {done}.",
             stacklevel=4,
         )
-        network = monitor.last
     return network if monitor.best is None else monitor.best
 
 
@@ -179,7 +179,8 @@ class FineTuningMonitor(Guard):
         self.history.append(row)
         if self.estimator.verbose:
             self._announce(epoch, row)
-        self.last = network.copy()
+        # Both at once, so that an interrupt finds them together.
+        self.last = network.copy(), len(self.history)
         self.stopped = self.validation is not None and self._early_stop(row)
         self.stopped |= bool(
             self._task.call_on_fit_task_end(
@@ -208,5 +209,5 @@ class FineTuningMonitor(Guard):
         else:
             self._epochs_without_improvement += 1
         if score > self._best_score:
-            self._best_score, self.best = score, self.last
+            self._best_score, self.best = score, self.last[0]
         return self._epochs_without_improvement >= estimator.n_iter_no_change

@@ -15,7 +15,7 @@ from ._encoding import is_frame
 from ._gaussian_rbm import GaussianRBM
 from ._mixed_rbm import MixedRBM
 from ._persistence import VersionMixin
-from ._rbm import restoring_features
+from ._rbm import restoring
 from ._sklearn import DocLinkMixin, Interval, StrOptions, fit_context
 
 # The default model: hidden units for each column, and how many rows it learns from, of
@@ -173,7 +173,7 @@ class BoltzmannImputer(
             If X has text, infinity or a column without a known value, or if the fit of
             the model diverges.
         """
-        with restoring_features(self):
+        with restoring(self):
             X = self._validate(X, reset=True)
             seeds = check_random_state(self.random_state).randint(2**31, size=2)
             binary = np.isin(X, (0, 1)) | np.isnan(X)

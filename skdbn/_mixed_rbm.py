@@ -1,7 +1,5 @@
 """The RBM for tables whose columns are of different kinds."""
 
-from contextlib import contextmanager
-
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
@@ -276,10 +274,6 @@ class MixedRBM(RBM):
         """
         return self._fit(X, y)
 
-    def _fit(self, X, y=None, machine=None, keeps_interrupted=True):
-        with _restoring_encoding(self):
-            return super()._fit(X, y, machine, keeps_interrupted)
-
     def partial_fit(self, X, y=None):
         """Go on learning: one sweep over the rows of X, in minibatches.
 
@@ -305,8 +299,7 @@ class MixedRBM(RBM):
             If values do not fit the units, if X has not the columns of
             the first call, or if the fit diverges. The model is then left as it was.
         """
-        with _restoring_encoding(self):
-            return super().partial_fit(X, y)
+        return super().partial_fit(X, y)
 
     def inverse_transform(self, H):
         """The visible units' means, E[v | h], as columns of the data.
@@ -567,17 +560,3 @@ class MixedRBM(RBM):
             "before, in a ColumnTransformer with remainder='passthrough' and, to keep "
             "categories, set_output(transform='pandas')",
         )
-
-
-@contextmanager
-def _restoring_encoding(estimator):
-    """On an error, forget the units that validation has found."""
-    names = ("_encoding", "units_")
-    before = {name: vars(estimator)[name] for name in names if name in vars(estimator)}
-    try:
-        yield
-    except BaseException:
-        for name in names:
-            vars(estimator).pop(name, None)
-        vars(estimator).update(before)
-        raise

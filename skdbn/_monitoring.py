@@ -70,7 +70,16 @@ def _at(unknown, units, coordinate):
 
 
 class Guard:
-    """Stops a training that diverges, and does no more."""
+    """Stops a training that diverges, and does no more.
+
+    Attributes
+    ----------
+    last : tuple of (Machine, int) or None
+        The machine after the last finished epoch, and the number of finished epochs.
+
+    best : Machine or None
+        The machine that held-out rows like best.
+    """
 
     last = best = None
 
@@ -173,7 +182,8 @@ class Monitor(Guard):
                 f"pseudo-likelihood = {self.history[-1]['pseudo_likelihood']:.2f}, "
                 f"time = {seconds:.2f}s"
             )
-        self.last = keep(machine, self.last)
+        # Both at once, so that an interrupt finds them together.
+        self.last = machine.copy(), len(self.history)
         stop = self._early_stop(machine) if self.validation is not None else False
         stop |= bool(
             self._task.call_on_fit_task_end(
@@ -203,14 +213,5 @@ class Monitor(Guard):
             self._epochs_without_improvement += 1
         if score > self._best_score:
             self._best_score = score
-            self.best = keep(machine, self.best)
+            self.best = self.last[0]
         return self._epochs_without_improvement >= self.patience
-
-
-def keep(machine, kept=None):
-    """A copy of the machine, in the arrays of an earlier copy if there is one."""
-    if kept is None:
-        return machine.copy()
-    for old, new in zip(kept.params, machine.params, strict=True):
-        old[...] = new
-    return kept

@@ -324,7 +324,7 @@ class RBM(
     @fit_context(prefer_skip_nested_validation=True)
     def _fit(self, X, y=None, machine=None, keeps_interrupted=True):
         """Fit the model, from a given machine if there is one."""
-        with restoring_features(self):
+        with restoring(self):
             given = X
             X, unknown = self._validate_training_data(X, reset=True)
             rng = make_rng(self.random_state)
@@ -398,7 +398,7 @@ class RBM(
             model is then left as it was.
         """
         first = not hasattr(self, "machine_")
-        with restoring_features(self):
+        with restoring(self):
             X, unknown = self._validate_training_data(X, reset=first)
             rows = np.arange(X.shape[0])
             # Learning goes on in a copy, so that an error leaves the model alone.
@@ -542,12 +542,12 @@ class RBM(
         except KeyboardInterrupt:
             if monitor.last is None or not keeps_interrupted:
                 raise
-            done = len(monitor.history)
+            training.machine, done = monitor.last
+            del monitor.history[done:]
             warnings.warn(
                 f"Interrupted in epoch {done + 1}; the model is that of epoch {done}.",
                 stacklevel=4,
             )
-            training.machine = monitor.last
         training.epoch = first + done
         if monitor.best is not None:
             training.machine = monitor.best
@@ -996,16 +996,17 @@ class RBM(
 
 
 @contextmanager
-def restoring_features(estimator):
-    """On an error, forget the columns that validation has noted."""
-    names = ("n_features_in_", "feature_names_in_")
-    before = {name: vars(estimator)[name] for name in names if name in vars(estimator)}
+def restoring(estimator):
+    """On an error or an interrupt, give the estimator back all that it had."""
+    before = dict(vars(estimator))
     try:
         yield
     except BaseException:
-        for name in names:
-            vars(estimator).pop(name, None)
-        vars(estimator).update(before)
+        # scikit-learn takes down by itself what it has set up for callbacks.
+        own = {name: v for name, v in before.items() if "callback" not in name}
+        callbacks = {n: v for n, v in vars(estimator).items() if "callback" in n}
+        # One assignment, which nothing can interrupt.
+        estimator.__dict__ = own | callbacks
         raise
 
 

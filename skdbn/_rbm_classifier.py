@@ -12,11 +12,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import schedules, units
-from ._monitoring import Guard, Monitor, keep
+from ._monitoring import Guard, Monitor
 from ._numerics import DTYPES, blocks, check_counts, column_mean, column_variance
 from ._persistence import VersionMixin
 from ._random import make_rng
-from ._rbm import RBM, restoring_features
+from ._rbm import RBM, restoring
 from ._sklearn import (
     CallbackSupportMixin,
     DocLinkMixin,
@@ -296,7 +296,7 @@ class RBMClassifier(
             If X is not a table of finite numbers, if y has fewer than two classes, or
             if the fit diverges. The estimator is then left as it was.
         """
-        with restoring_features(self):
+        with restoring(self):
             X, y = self._validate_training_data(X, y, reset=True)
             classes = np.unique(y[self._is_labeled(y)])
             codes = self._codes(y, classes)
@@ -367,7 +367,7 @@ class RBMClassifier(
         """
         first = not hasattr(self, "machine_")
         classes = self._known_classes(classes)
-        with restoring_features(self):
+        with restoring(self):
             X, y = self._validate_training_data(X, y, reset=first)
             codes = self._codes(y, classes)
             data = _joined(X, codes, len(classes))
@@ -752,5 +752,5 @@ class _LabelMonitor(Monitor):
         if score > self._best_score:
             self._epochs_without_improvement = 0
             self._best_score = score
-            self.best = keep(machine, self.best)
+            self.best = self.last[0]
         return self._epochs_without_improvement >= self.patience

@@ -143,10 +143,10 @@ class UpDown:
         """Let means and chains start from the first batch."""
         v = awake[-1]
         hidden_mean = net.top.hidden_mean(v).mean(axis=0)
-        self._centering = Centering(v.mean(axis=0), hidden_mean)
+        centering = Centering(v.mean(axis=0), hidden_mean)
         self._means = [layer.mean(axis=0) for layer in awake[:-1]]
         # The same array, so that the point about which the top learns slides along.
-        self._means.append(self._centering.visible)
+        self._means.append(centering.visible)
         if isinstance(self.gradient, PCD) and not hasattr(self.gradient, "chains_"):
             # Small batches are repeated: fewer chains are a poor average.
             n_chains = max(len(v), self.gradient._fewest_chains)
@@ -155,6 +155,8 @@ class UpDown:
             h = net.top.hidden_sample(v, rng)
             self.gradient.chains_ = state._replace(visible=v, hidden=h)
         self.gradient.start(net.top, *self._sizes)
+        # Last, since it says that there is something to stop.
+        self._centering = centering
 
     def _contrast(self, top, v, rng, rate):
         """The direction of the RBM at the top."""

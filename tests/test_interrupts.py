@@ -1,0 +1,143 @@
+"""KeyboardInterrupt anywhere: an estimator is what it was before, or all new."""
+
+import copy
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import skdbn
+from skdbn import (
+    RBM,
+    BernoulliRBM,
+    BoltzmannImputer,
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    GaussianRBM,
+    MixedRBM,
+    RBMClassifier,
+    SparseRBM,
+)
+
+PACKAGE = str(Path(skdbn.__file__).parent)
+RBMS = dict(n_components=3, n_iter=2, learning_rate=0.1, batch_size=8)
+NETS = dict(layers=(3, 2), n_iter=1, max_iter=2, batch_size=8, learning_rate_init=0.1)
+
+ESTIMATORS = [
+    RBM(**RBMS, gradient="pt"),
+    RBM(**RBMS, early_stopping=True),
+    BernoulliRBM(**RBMS),
+    GaussianRBM(**RBMS),
+    SparseRBM(**RBMS),
+    MixedRBM(**RBMS),
+    RBMClassifier(**RBMS, early_stopping=True),
+    DBNTransformer((3, 2), rbm=BernoulliRBM(**RBMS)),
+    DBNClassifier(**NETS, early_stopping=True),
+    DBNClassifier(**NETS, fine_tuning="up-down", n_gibbs=(1,)),
+    DBNRegressor(**NETS),
+    BoltzmannImputer(BernoulliRBM(**RBMS)),
+]
+
+
+class Interrupter:
+    """Raises KeyboardInterrupt before the n-th line of the package, as Ctrl-C does."""
+
+    def __init__(self, n=np.inf):
+        self.n, self.count = n, 0
+
+    def __call__(self, frame, event, arg):
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        if event == "line":
+            self.count += 1
+            if self.count == self.n:
+                raise KeyboardInterrupt
+        return self
+
+    def run(self, call):
+        """The number of lines run."""
+        before = sys.gettrace()
+        sys.settrace(self)
+        try:
+            call()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        return self.count
+
+
+def make_data(rng, n_columns):
+    X = (rng.random((24, n_columns)) < 0.5).astype(float)
+    return X, np.arange(24) % 3
+
+
+def learned(estimator):
+    """The arrays that a fit changes, from wherever they are."""
+    for path in (("estimator_", "machine_"), ("machine_",), ("network_",)):
+        found = estimator
+        for name in path:
+            found = getattr(found, name, None)
+        if found is not None:
+            return [array.copy() for array in found.params]
+    return [a.copy() for rbm in estimator.rbms_ for a in rbm.machine_.params]
+
+
+def is_one_of(arrays, models):
+    return any(
+        len(arrays) == len(model) and all(map(np.array_equal, arrays, model))
+        for model in models
+    )
+
+
+CASES = [
+    pytest.param(estimator, method, id=f"{type(estimator).__name__}-{method}")
+    for estimator in ESTIMATORS
+    for method in ("fit", "partial_fit")
+    if hasattr(estimator, method)
+]
+
+
+@pytest.mark.parametrize("estimator, method", CASES)
+def test_interrupt_leaves_an_old_or_a_new_model(estimator, method, rng, seed):
+    estimator = copy.deepcopy(estimator).set_params(random_state=seed)
+    first, y = make_data(rng, 4)
+    old = estimator.fit(first, y)
+    # A fit may be to other columns.
+    X, y = make_data(rng, 5 if method == "fit" else 4)
+    before = dict(vars(old))
+
+    def start():
+        new = copy.copy(old)
+        return new, lambda: getattr(new, method)(X, y)
+
+    whole, call = start()
+    total = Interrupter().run(call)
+    names, models = set(vars(whole)), [learned(whole)]
+    # An interrupt during the second epoch leaves the model of the first.
+    for name in ("n_iter", "max_iter", "estimator__n_iter"):
+        if method == "fit" and name in estimator.get_params():
+            one = copy.deepcopy(estimator).set_params(**{name: 1})
+            models.append(learned(one.fit(X, y)))
+    # The end line by line, and some of what comes before.
+    points = {*range(total - 30, total + 2), *range(1, total - 30, total // 10)}
+    outcomes = set()
+    for n in sorted(points):
+        found, call = start()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Interrupted in epoch")
+            Interrupter(n).run(call)
+        now = vars(found)
+        if now.keys() == before.keys() and all(now[k] is before[k] for k in now):
+            outcomes.add("old")
+            continue
+        outcomes.add("new")
+        assert set(now) == names
+        assert found.n_features_in_ == X.shape[1]
+        assert is_one_of(learned(found), models), n
+        if hasattr(found, "history_"):
+            assert found.n_iter_ == len(found.history_) or method == "partial_fit"
+    assert outcomes == {"old", "new"}
