@@ -27,7 +27,7 @@ from ._incomplete import (
     warn_of_empty_rows,
 )
 from ._mixed_rbm import MixedRBM
-from ._numerics import DTYPES, blocks, check_counts
+from ._numerics import DTYPES, blocks, canonical, check_counts
 from ._persistence import VersionMixin
 from ._random import make_rng
 from ._rbm import RBM, check_trace, restoring
@@ -450,7 +450,13 @@ class DBNTransformer(
         Returns
         -------
         log_probability : ndarray of shape (n_samples,)
-            In nats; higher is better.
+            In nats; higher is better. It is −inf for a row with a value that the
+            visible units cannot have.
+
+        Warns
+        -----
+        DataRangeWarning
+            If a row has a value that the visible units cannot have.
         """
         check_is_fitted(self, "rbms_")
         X = self._validate(X, allow_nan=True)
@@ -471,6 +477,7 @@ class DBNTransformer(
             log_probability -= machine.visible.log_partition(field)
             log_probability -= machine.visible.base_energy(v)
             result[part] = log_probability
+        result[first._rows_outside(X)] = -np.inf
         return result
 
     def score(self, X, y=None):
@@ -710,7 +717,7 @@ def validate_rows(estimator, first, X, reset=False, allow_nan=False):
     """X as the first layer takes it; a table is validated there."""
     if isinstance(first, MixedRBM):
         return validate_data(estimator, X, skip_check_array=True, reset=reset)
-    return validate_data(
+    X = validate_data(
         estimator,
         X,
         accept_sparse="csr",
@@ -718,6 +725,7 @@ def validate_rows(estimator, first, X, reset=False, allow_nan=False):
         reset=reset,
         ensure_all_finite="allow-nan" if allow_nan else True,
     )
+    return canonical(X)
 
 
 def check_nested(estimator, params):

@@ -5,7 +5,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from ._encoding import Encoding, is_frame, joined, with_index_of
 from ._incomplete import nan_places
-from ._numerics import DTYPES, column_mean
+from ._numerics import DTYPES, canonical, column_mean
 from ._rbm import RBM
 from ._sklearn import StrOptions
 from ._start import check_scale
@@ -513,7 +513,7 @@ class MixedRBM(RBM):
             X = check_array(
                 X, accept_sparse="csr", dtype=DTYPES, ensure_all_finite="allow-nan"
             )
-            return self._encoding.fill(X)
+            return self._encoding.fill(canonical(X))
         if is_frame(X):
             validate_data(self, X, skip_check_array=True, reset=reset)
             if not len(X):

@@ -89,12 +89,16 @@ def check_counts(**values):
         check_count(name, value)
 
 
-def takes_only(X, values):
-    """Whether every value that X stores is one of the two given ones."""
-    one, other = values
-    stored = X.data if issparse(X) else X
-    parts = np.array_split(stored, stored.size // READ_ELEMENTS + 1)
-    return all(((part == one) | (part == other)).all() for part in parts)
+def canonical(X):
+    """X, or a copy of a sparse one in which an entry is stored in several parts.
+
+    Functions of the stored values, such as log x!, would be those of the parts.
+    """
+    if not issparse(X) or X.has_canonical_format:
+        return X
+    X = X.copy()
+    X.sum_duplicates()
+    return X
 
 
 def column_range(X):

@@ -30,6 +30,7 @@ from ._numerics import (
     DTYPES,
     as_float,
     blocks,
+    canonical,
     check_counts,
     column_mean,
     column_variance,
@@ -45,7 +46,9 @@ from ._sklearn import (
 )
 from ._start import check_scale, start_training
 from ._training import train
+from .exceptions import warn
 from .machines import Chains, RestrictedMachine
+from .units._base import OUTSIDE
 
 # Gibbs sweeps for unknown values of rows that a trained machine has not met.
 FIRST_FILLS = 20
@@ -445,6 +448,21 @@ class RBM(
         visible = self._new_units()[0].start(X.shape[1])
         visible.check_data(X, self._unit_names(X.shape[1]))
 
+    def _rows_outside(self, X):
+        """Which rows have a value that the visible units cannot have; warns of them."""
+        rows, columns = self.machine_.visible.lowest_support(X)
+        outside = rows == OUTSIDE
+        if outside.any():
+            names = self._unit_names(X.shape[1])
+            column = np.flatnonzero(columns == OUTSIDE)[0]
+            warn(
+                f"{outside.sum()} of {X.shape[0]} rows of X have values that the visible "
+                f"units cannot have, the first of them in column {names[column]}: the "
+                "likelihood of these rows is 0. Scale or encode X as for fit; "
+                "sklearn.preprocessing.MinMaxScaler(clip=True) keeps new rows in range."
+            )
+        return outside
+
     def _unit_names(self, n_units):
         return getattr(self, "feature_names_in_", range(n_units))
 
@@ -458,6 +476,7 @@ class RBM(
             reset=reset,
             ensure_all_finite="allow-nan",
         )
+        X = canonical(X)
         return X if allow_nan else self._refuse_nan(X)
 
     def _refuse_nan(self, X):
@@ -479,7 +498,7 @@ class RBM(
         # Units of a new machine are next to independent.
         n_steps = FIRST_FILLS if training.epoch else 1
         fills = Fills(machine, X, unknown, rng, n_steps, whole=whole)
-        fills.sample_data = self.sample_data and not machine.visible.holds(fills.X)
+        fills.sample_data = self.sample_data and not machine.visible.are_states(fills.X)
         return fills
 
     def _split(self, n_samples, rng):
@@ -523,7 +542,7 @@ class RBM(
         """Learn for some epochs; `training` ends with the machine to be kept."""
         visible = training.machine.visible
         X = X if fills is None else fills.X
-        training.direction.sample_data = self.sample_data and not visible.holds(X)
+        training.direction.sample_data = self.sample_data and not visible.are_states(X)
         first = training.epoch
         try:
             with np.errstate(over="ignore", invalid="ignore"):
@@ -915,7 +934,8 @@ class RBM(
         r"""The free energy of each row, F(v) = −log Σₕ exp(−E(v, h)).
 
         It is −log p(v) but for the model's normaliser: small for rows that the model
-        finds likely, and comparable between rows of one model only.
+        finds likely, and comparable between rows of one model only. It is infinite for
+        a row with a value that the visible units cannot have.
 
         Parameters
         ----------
@@ -926,8 +946,13 @@ class RBM(
         -------
         free_energy : ndarray of shape (n_samples,)
             In nats.
+
+        Warns
+        -----
+        DataRangeWarning
+            If a row has a value that the visible units cannot have.
         """
-        return self._each_row("free_energy", X)
+        return self._each_row("free_energy", X, outside=np.inf)
 
     def score_samples(self, X):
         r"""The pseudo-log-likelihood of each row, exactly.
@@ -936,7 +961,8 @@ class RBM(
 
         over all columns i: how well each value follows from the others. A value
         between 0 and 1 on binary units counts by the cross-entropy of it and
-        P(v_i = 1 | v_{-i}). Unlike the likelihood it needs no normaliser.
+        P(v_i = 1 | v_{-i}). Unlike the likelihood it needs no normaliser. It is −inf
+        for a row with a value that the visible units cannot have.
 
         Parameters
         ----------
@@ -948,12 +974,17 @@ class RBM(
         pseudo_log_likelihood : ndarray of shape (n_samples,)
             In nats; higher is better.
 
+        Warns
+        -----
+        DataRangeWarning
+            If a row has a value that the visible units cannot have.
+
         References
         ----------
         .. [1] Besag, J. (1975). Statistical analysis of non-lattice data. The
            Statistician 24, 179-195.
         """
-        return self._each_row("pseudo_log_likelihood", X, dense=True)
+        return self._each_row("pseudo_log_likelihood", X, outside=-np.inf, dense=True)
 
     def score(self, X, y=None):
         """The mean of :meth:`score_samples`.
@@ -973,8 +1004,11 @@ class RBM(
         """
         return float(self.score_samples(X).mean())
 
-    def _each_row(self, name, X, dense=False):
-        """The machine's method of this name for blocks of X: a number a row."""
+    def _each_row(self, name, X, outside, dense=False):
+        """The machine's method of this name for blocks of X: a number a row.
+
+        `outside` is that of rows in which the visible units cannot be.
+        """
         check_is_fitted(self, "machine_")
         X = self._validate(X)
         machine = self.machine_
@@ -982,6 +1016,7 @@ class RBM(
         width = max(machine.weights.shape) if dense else machine.weights.shape[1]
         for part, block in blocks(X, width, result.dtype):
             result[part] = getattr(machine, name)(block)
+        result[self._rows_outside(X)] = outside
         return result
 
     def __sklearn_tags__(self):

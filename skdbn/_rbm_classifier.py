@@ -13,7 +13,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import schedules, units
 from ._monitoring import Guard, Monitor
-from ._numerics import DTYPES, blocks, check_counts, column_mean, column_variance
+from ._numerics import (
+    DTYPES,
+    blocks,
+    canonical,
+    check_counts,
+    column_mean,
+    column_variance,
+)
 from ._persistence import VersionMixin
 from ._random import make_rng
 from ._rbm import RBM, restoring
@@ -393,6 +400,7 @@ class RBMClassifier(
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype=DTYPES, order="C", reset=reset
         )
+        X = canonical(X)
         check_classification_targets(y)
         names = getattr(self, "feature_names_in_", range(X.shape[1]))
         units.resolve(self.visible).start(X.shape[1]).check_data(X, names)
@@ -564,6 +572,7 @@ class RBMClassifier(
         """
         check_is_fitted(self, "machine_")
         X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
+        X = canonical(X)
         return _log_conditional(self.machine_, X, len(self.classes_))
 
     def predict_proba(self, X):

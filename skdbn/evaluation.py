@@ -20,6 +20,7 @@ from ._numerics import (
 )
 from ._random import make_rng
 from .exceptions import EstimateWarning
+from .units._base import MEAN
 
 __all__ = [
     "LogPartition",
@@ -248,12 +249,17 @@ def log_likelihood(
     Returns
     -------
     log_likelihood : ndarray of shape (n_samples,)
-        In nats.
+        In nats; −inf for a row with a value that the visible units cannot have.
 
     Raises
     ------
     ValueError
-        If the units are binary and X is not.
+        If values of X are means of states, such as grey levels of binary units.
+
+    Warns
+    -----
+    DataRangeWarning
+        If a row has a value that the visible units cannot have.
 
     See Also
     --------
@@ -318,12 +324,18 @@ def log_likelihood_bound(
     Returns
     -------
     bound : ndarray of shape (n_samples,)
-        In nats. It has the error of its draws, and that of log Z.
+        In nats. It has the error of its draws, and that of log Z. It is −inf for a row
+        with a value that the visible units cannot have.
 
     Raises
     ------
     ValueError
-        If the units are binary and X is not.
+        If values of X are means of states, such as grey levels of binary units.
+
+    Warns
+    -----
+    DataRangeWarning
+        If a row has a value that the visible units cannot have.
 
     See Also
     --------
@@ -350,6 +362,7 @@ def log_likelihood_bound(
     first, top = dbn.rbms_[0], dbn.rbms_[-1]
     X = first._validate(X)
     _check_states(first.machine_.visible, X)
+    outside = first._rows_outside(X)
     stack, rng = dbn._stack(), make_rng(random_state)
     dtype = first.machine_.weights.dtype
     width = max(max(rbm.machine_.weights.shape) for rbm in dbn.rbms_)
@@ -362,6 +375,7 @@ def log_likelihood_bound(
         some = as_float(X[: 10 * N_STARTS], dtype)
         log_partition = _find_log_partition(top, X=stack.up(some, rng), random_state=0)
     value = getattr(log_partition, "value", log_partition)
+    total[outside] = -np.inf
     return total / n_samples - float(value)
 
 
@@ -489,7 +503,8 @@ def free_energy_gap(rbm: Any, X_train: Any, X_valid: Any) -> float:
 
 def _check_states(visible, X):
     """Raise a ValueError if values of X stand for a distribution over states."""
-    if not visible.holds(X):
+    rows, _ = visible.lowest_support(X)
+    if (rows == MEAN).any():
         raise ValueError(
             f"X has values between those that {type(visible).__name__} units can take, "
             "such as grey ones between 0 and 1: a likelihood is that of the units' "

@@ -1,22 +1,27 @@
 """The normaliser and the likelihood, against enumeration."""
 
+import warnings
+
 import numpy as np
 import pytest
 from _oracle import Enumeration, all_states, sigmoid
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 
-from skdbn import BernoulliRBM
+from skdbn import RBM, BernoulliRBM, DBNTransformer
+from skdbn._random import make_rng
 from skdbn.evaluation import (
     anneal,
     free_energy_gap,
     log_likelihood,
+    log_likelihood_bound,
     log_partition,
     pseudo_log_likelihood,
     reconstruction_error,
 )
-from skdbn.exceptions import EstimateWarning
-from skdbn.units import Bernoulli
+from skdbn.exceptions import DataRangeWarning, EstimateWarning
+from skdbn.units import Bernoulli, Concatenated
 
 
 def fitted(machine, X=None):
@@ -189,6 +194,78 @@ def test_nothing_to_enumerate(machine):
     machine.visible = machine.hidden = Continuous()
     with pytest.raises(ValueError, match="neither layer of this model has finitely"):
         log_partition(fitted(machine), method="exact")
+
+
+# Rows of two units, or of a group of three: a good one, and those that cannot be.
+ROWS = {
+    "bernoulli": [[0, 1], [0, 2], [-0.5, 0]],
+    "spin": [[1, -1], [-1, 1.5], [-3, 1]],
+    "softmax": [[0, 1, 0], [0, 0, 0], [1, 1, 0]],
+    "rectified": [[0, 1.5], [-0.5, 1], [1, -2]],
+    "poisson": [[3, 0], [1.5, 2], [0, -1]],
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_rows_that_cannot_be(name, container, make_machine, seed):
+    X = np.array(ROWS[name], float)
+    machine = make_machine(X.shape[1], 3, (name, "bernoulli"))
+    rbm = RBM(3, visible=machine.visible, n_iter=0, random_state=seed)
+    rbm.fit(X[[0, 0]]).machine_ = machine
+    net = DBNTransformer.from_rbms([rbm])
+    good, X = container(X[:1]), container(X)
+    for call, value in (
+        (lambda X: log_likelihood(rbm, X, 0.0), -np.inf),
+        (rbm.score_samples, -np.inf),
+        (rbm.free_energy, np.inf),
+        (net.score_samples, -np.inf),
+        (lambda X: log_likelihood_bound(net, X, 0.0), -np.inf),
+    ):
+        expected = call(good)
+        assert np.isfinite(expected).all()
+        with pytest.warns(DataRangeWarning, match="2 of 3 rows .* in column 0"):
+            found = call(X)
+        np.testing.assert_allclose(found[0], expected[0])
+        np.testing.assert_array_equal(found[1:], value)
+
+
+def test_a_search_with_rows_that_cannot_be(rng):
+    """They give −inf to all candidates, and no error."""
+    X = (rng.random((30, 4)) < 0.5) + 0.0
+    X[::10, 2] = 3
+    search = GridSearchCV(
+        BernoulliRBM(3, n_iter=1, random_state=0), {"n_components": [2, 3]}, cv=3
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search.fit(X)
+    assert {one.category for one in caught} >= {DataRangeWarning}
+    assert (search.cv_results_["mean_test_score"] == -np.inf).all()
+
+
+def test_entries_stored_in_parts(make_machine, seed):
+    """As SciPy means them, they are the sums of the parts."""
+    parts = [1.0, 2.0, 0.5, 0.5], [0, 0, 1, 1], [0, 4]
+    X = sparse.csr_matrix(parts, shape=(1, 1000))
+    whole = sparse.csr_matrix(X.toarray())
+    names = [("poisson", 1), ("bernoulli", 1), ("gaussian", 998)]
+    units = Concatenated(names)
+    rbm = RBM(3, visible=units, n_iter=0, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataRangeWarning)
+        rbm.fit(np.vstack([whole.toarray()] * 2))
+        for method in (rbm.free_energy, rbm.score_samples, rbm.transform, rbm.gibbs):
+            rbm._rng = make_rng(seed)
+            found = method(X)
+            rbm._rng = make_rng(seed)
+            np.testing.assert_array_equal(found, method(whole))
+        fits = [
+            RBM(3, visible=units, n_iter=1, random_state=seed).fit(rows).components_
+            for rows in (sparse.vstack([X, X]), sparse.vstack([whole, whole]))
+        ]
+    np.testing.assert_array_equal(*fits)
+    assert X.nnz == 4 and X.data.tolist() == parts[0]
 
 
 def test_bad_data(machine):

@@ -227,7 +227,8 @@ def test_methods_return_what_was_put_in(table, seed):
         assert frame.index.equals(some.index)
     from_features = rbm.inverse_transform(rbm.transform(some))
     pd.testing.assert_frame_equal(from_features, means.reset_index(drop=True))
-    for frame in (rows, drawn, means):
+    # A mean count is none of the values of its units.
+    for frame in (rows, drawn, means.round({"visits": 0})):
         assert rbm.score_samples(frame).shape == (len(frame),)
 
 

@@ -352,24 +352,24 @@ def test_means_stand_for_states(name, make_units, rng):
     units = make_units(name, 6)
     states = units.sample(np.zeros((30, 6)), rng)
     mean = units.mean(rng.normal(size=(30, 6)))
-    assert units.holds(states) and units.holds(sparse.csr_array(states))
-    assert (
-        units.holds(mean) == units.holds(sparse.csr_array(mean)) == (name not in FINITE)
-    )
+    assert units.are_states(states) and units.are_states(sparse.csr_array(states))
+    is_state = name in ("gaussian", "rectified")
+    for rows in (mean, sparse.csr_array(mean)):
+        assert units.are_states(rows) == is_state
     rows = np.repeat(mean[:1], 20_000, axis=0)
     units.draw(rows, rng)
     if name not in FINITE:
         np.testing.assert_array_equal(rows, mean[:1].repeat(20_000, axis=0))
         return
-    assert units.holds(rows)
+    assert units.are_states(rows)
     error = np.abs(rows.mean(axis=0) - mean[0])
     assert (error < 5 * rows.std(axis=0) / np.sqrt(len(rows)) + 2**-16).all()
 
 
 def test_a_spin_that_is_not_stored_is_a_mean(make_units):
     units = make_units("spin", 2)
-    assert not units.holds(sparse.csr_array([[1.0, 0.0]]))
-    assert units.holds(sparse.csr_array([[1.0, -1.0]]))
+    assert not units.are_states(sparse.csr_array([[1.0, 0.0]]))
+    assert units.are_states(sparse.csr_array([[1.0, -1.0]]))
 
 
 @every_type
@@ -502,6 +502,58 @@ def test_groups_that_are_not_one_hot(values, container, make_units, rng):
     X[[3, 5], 3:] = values
     with pytest.raises(ValueError, match=r"Columns d, e, f .* 2 of 20 rows"):
         make_units("softmax", 6).check_data(container(X), NAMES)
+
+
+# A row that the layer cannot be in, for each type.
+IMPOSSIBLE = {
+    "bernoulli": [2.0, 0, 1, 0, 1, 0],
+    "spin": [1.0, -1, 1, -1, 1.5, 1],
+    "softmax": [0.0, 1, 0, 0, 0, 0],
+    "rectified": [0.5, 0, 0, -0.1, 0, 0],
+    "poisson": [0.0, 3, 1.5, 0, 0, 2],
+}
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+@pytest.mark.parametrize("container", CONTAINERS)
+@both_dtypes
+def test_support(name, container, dtype, make_units, rng):
+    """States, a mean of them, and what is neither; a sparse zero that is not stored."""
+    units, bad = make_units(name, 6), np.array(IMPOSSIBLE[name])
+    states = good_data(name, make_units, rng)[:3]
+    between = units.mean(np.zeros((1, 6))) if name in FINITE else states[:1]
+    X = np.vstack([states, between, bad, states]).astype(dtype)
+    rows, columns = units.lowest_support(container(X))
+    expected = [2, 2, 2, 1 if name in FINITE else 2, 0, 2, 2, 2]
+    np.testing.assert_array_equal(rows, expected)
+    outside = np.array([bad != states[0]])[0] & (units.support(bad[None])[0] == 0)
+    group = np.arange(6) >= 3 if name == "softmax" else outside
+    np.testing.assert_array_equal(columns == 0, group)
+    np.testing.assert_array_equal(columns[~group], expected[3])
+    assert units.are_states(container(X[:3]))
+
+
+def test_support_of_stored_zeros_and_means(make_units):
+    X = sparse.csr_array(np.array([[1.0, 0, 1], [-1, 1, 1], [1, -1, -1]]))
+    rows, columns = make_units("spin", 3).lowest_support(X)
+    assert rows.tolist() == [1, 2, 2] and columns.tolist() == [2, 1, 2]
+    rows, columns = make_units("bernoulli", 3).lowest_support(abs(X) / 2)
+    assert rows.tolist() == [1, 1, 1] and columns.tolist() == [1, 1, 1]
+
+
+@every_type
+def test_unknown_values_are_not_outside(name, make_units, rng):
+    X = good_data(name, make_units, rng)
+    X[0] = X[1, 3:] = np.nan
+    rows, _ = make_units(name, 6).lowest_support(X)
+    assert (rows > 0).all()
+
+
+def test_rounding_is_not_outside(make_units):
+    above, below = np.nextafter(1, 2), -np.nextafter(0, 1)
+    for name in ("bernoulli", "spin", "rectified", "poisson"):
+        rows, _ = make_units(name, 2).lowest_support(np.array([[above, below]]))
+        assert rows > 0
 
 
 # Types with settings
@@ -859,12 +911,19 @@ def test_side_by_side_data(make_units, rng):
     X = units.sample(np.zeros((20, 6)), rng)
     units.check_data(X, names)
     units.check_data(sparse.csr_array(X), range(6))
-    assert units.holds(X)
+    assert units.are_states(X)
+    bad = X.copy()
+    bad[3, 1], bad[5, 5], bad[7, 4] = 2, -1, 0
+    rows, columns = units.lowest_support(sparse.csr_array(bad))
+    np.testing.assert_array_equal(columns, [2, 0, 0, 0, 1, 0])
+    np.testing.assert_array_equal(np.flatnonzero(rows == 0), [3, 5])
+    np.testing.assert_array_equal(np.flatnonzero(rows == 1), [7])
+    np.testing.assert_array_equal(units.support(bad).min(axis=1), rows)
     mean = X.copy()
     mean[0, :5] = 0.3, 0.1, 0.2, 0.7, 0.5
-    assert not units.holds(mean)
+    assert not units.are_states(mean)
     units.draw(mean, rng)
-    assert units.holds(mean)
+    assert units.are_states(mean)
     np.testing.assert_array_equal(mean[1:], X[1:])
     for column, value, message in (
         (0, 7.0, r"first in column a\), and Bernoulli"),

@@ -1,10 +1,17 @@
 """The contract of a unit type."""
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 
-from .._numerics import column_range
+from .._numerics import READ_ELEMENTS, as_float, blocks, column_range, working_dtype
 from ..exceptions import warn
+
+# What a value is to a unit: none of its values, a mean of them, or one of them.
+OUTSIDE, MEAN, STATE = 0, 1, 2
+
+# How far rounding may take a value beyond a bound, as a share of the range.
+SLACK = 1e-6
 
 
 class Units(BaseEstimator):
@@ -432,20 +439,100 @@ class Units(BaseEstimator):
 
     # Data
 
-    def holds(self, X):
+    def support(self, x):
+        """What each value is: 2 a state of its unit, 1 a mean of states, 0 neither.
+
+        Unknown values, NaN, are never 0.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_samples, n_units)
+            Values of the units.
+
+        Returns
+        -------
+        support : ndarray of int8 of shape (n_samples, n_units)
+            By default 2 within the bounds and 0 outside of them.
+        """
+        low, high = self._wide_bounds()
+        outside = (x < low) | (x > high)
+        return np.where(outside, np.int8(OUTSIDE), np.int8(STATE))
+
+    def lowest_support(self, X):
+        """The lowest :meth:`support` in each row and in each column.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse matrix} of shape (n_samples, n_units)
+            Rows of data.
+
+        Returns
+        -------
+        rows : ndarray of int8 of shape (n_samples,)
+            2 where the layer can be in the state of the row, and 0 where the row has
+            a value that its unit cannot have.
+
+        columns : ndarray of int8 of shape (n_units,)
+            The same of each column.
+        """
+        n_rows, n_units = X.shape
+        if issparse(X) and self.n_coordinates(n_units) == n_units:
+            return self._lowest_support_of_stored(X)
+        rows, columns = (
+            np.full(n_rows, STATE, np.int8),
+            np.full(n_units, STATE, np.int8),
+        )
+        for part, block in blocks(X, n_units, working_dtype(X), size=READ_ELEMENTS):
+            support = self.support(as_float(block, block.dtype))
+            if support.min(initial=STATE) < STATE:
+                support.min(axis=1, out=rows[part])
+                np.minimum(columns, support.min(axis=0), out=columns)
+        return rows, columns
+
+    def are_states(self, X):
         """Whether every row of X is a state that the layer can be in.
 
         Parameters
         ----------
         X : {ndarray, sparse matrix} of shape (n_samples, n_units)
-            Rows of data, within the bounds.
+            Rows of data.
 
         Returns
         -------
-        holds : bool
-            If not, values are means, from which states can be drawn.
+        are_states : bool
+            If not, values are means, from which states can be drawn, or outside of the
+            units' range.
         """
-        return True
+        rows, _ = self.lowest_support(X)
+        return bool(rows.min(initial=STATE) == STATE)
+
+    def _wide_bounds(self):
+        """The bounds, with room for rounding."""
+        low, high = self.bounds
+        width = np.subtract(high, low)
+        slack = SLACK * width if np.isfinite(width) else SLACK
+        return low - slack, high + slack
+
+    def _lowest_support_of_stored(self, X):
+        """The lowest support of a sparse X, of units that do not vary together."""
+        n_rows, n_units = X.shape
+        rows, columns = (
+            np.full(n_rows, STATE, np.int8),
+            np.full(n_units, STATE, np.int8),
+        )
+        X = X.tocsr()
+        zero = self.support(np.zeros((1, 1)))[0, 0]
+        if zero < STATE:
+            rows[np.diff(X.indptr) < n_units] = zero
+            columns[np.bincount(X.indices, minlength=n_units) < n_rows] = zero
+        for start in range(0, X.nnz, READ_ELEMENTS):
+            support = self.support(X.data[None, start : start + READ_ELEMENTS])[0]
+            low = np.flatnonzero(support < STATE)
+            places = low + start
+            np.minimum.at(columns, X.indices[places], support[low])
+            of_row = np.searchsorted(X.indptr, places, side="right") - 1
+            np.minimum.at(rows, of_row, support[low])
+        return rows, columns
 
     def draw(self, x, rng):
         """Draw the states for which values between them stand, in place.
@@ -480,18 +567,22 @@ class Units(BaseEstimator):
         DataRangeWarning
             If there is one, but values are out of bounds.
         """
-        low, high = self.bounds
-        width = np.subtract(high, low)
-        slack = 1e-6 * width if np.isfinite(width) else 1e-6
-        smallest, largest = column_range(X)
-        outside = np.flatnonzero((smallest < low - slack) | (largest > high + slack))
+        outside = self._columns_outside(X)
         if len(outside):
+            smallest, largest = column_range(X[:, outside])
+            low, high = self.bounds
             warn(
                 f"X has values from {smallest.min():.4g} to {largest.max():.4g} (first "
                 f"in column {names[outside[0]]}), and {type(self).__name__} units take "
                 f"values from {low} to {high}. Scale the columns, with "
-                "sklearn.preprocessing.MinMaxScaler for example, or binarize them."
+                "sklearn.preprocessing.MinMaxScaler(clip=True) for example, or binarize "
+                "them."
             )
+
+    def _columns_outside(self, X):
+        """The columns of X that have a value which the units cannot have."""
+        _, columns = self.lowest_support(X)
+        return np.flatnonzero(columns == OUTSIDE)
 
     def settle(self, x, unknown, names):
         """Note, in place, what follows from known values where units vary together.

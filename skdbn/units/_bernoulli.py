@@ -3,9 +3,8 @@
 import numpy as np
 from scipy.special import logit
 
-from .._numerics import takes_only
 from .._random import uniform, uniform_times_2_16
-from ._base import Units
+from ._base import MEAN, STATE, Units
 
 
 class Bernoulli(Units):
@@ -86,8 +85,10 @@ class Bernoulli(Units):
     def states(self, index, n_units):
         return (index[:, None] >> np.arange(n_units) & 1).astype(np.float64)
 
-    def holds(self, X):
-        return takes_only(X, (0, 1))
+    def support(self, x):
+        support = super().support(x)
+        support[(support == STATE) & (x != 0) & (x != 1)] = MEAN
+        return support
 
     def draw(self, x, rng):
         self.sample(None, rng, out=x, mean=x)

@@ -220,8 +220,13 @@ class Concatenated(Units):
             index = index // n_states
         return np.concatenate(states, axis=1)
 
-    def holds(self, X):
-        return all(units.holds(own) for units, own in self._split(X))
+    def support(self, x):
+        return np.hstack([units.support(own) for units, own in self._split(x)])
+
+    def lowest_support(self, X):
+        found = [units.lowest_support(own) for units, own in self._split(X)]
+        rows, columns = zip(*found, strict=True)
+        return np.minimum.reduce(rows), np.concatenate(columns)
 
     def draw(self, x, rng):
         for units, own in self._split(x):

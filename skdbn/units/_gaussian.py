@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from .._random import normal
-from ._base import Units
+from ._base import STATE, Units
 
 # Variances stay above this share of those from which they start.
 SMALLEST = 1e-4
@@ -156,6 +156,9 @@ class Gaussian(Units):
 
     def link(self, mean):
         return mean * self.precision
+
+    def lowest_support(self, X):
+        return tuple(np.full(n, STATE, np.int8) for n in X.shape)
 
     def statistics(self, x, about=0.0):
         if not self._learns:

@@ -4,9 +4,9 @@ import numpy as np
 from scipy.sparse import issparse
 from scipy.special import gammaln
 
-from .._numerics import READ_ELEMENTS, as_float, blocks, column_range, working_dtype
+from .._numerics import column_range
 from ..exceptions import warn
-from ._base import Units
+from ._base import OUTSIDE, SLACK, Units
 
 # From this field on the mean stays: at e^15, 3.3 million.
 LARGEST_FIELD = 15.0
@@ -88,26 +88,29 @@ class Poisson(Units):
         return np.log(mean)
 
     def check_data(self, X, names):
-        smallest, _ = column_range(X)
-        negative = np.flatnonzero(smallest < 0)
+        outside = self._columns_outside(X)
+        if not len(outside):
+            return
+        smallest, _ = column_range(X[:, outside])
+        negative = np.flatnonzero(smallest < -SLACK)
         if len(negative):
+            first = negative[0]
             raise ValueError(
-                f"Negative values in data: column {names[negative[0]]} of X has "
-                f"{smallest[negative[0]]:.4g}, and Poisson units take counts. Leave "
+                f"Negative values in data: column {names[outside[first]]} of X has "
+                f"{smallest[first]:.4g}, and Poisson units take counts. Leave "
                 "that column out, or take 'gaussian' units for it."
             )
-        if X.dtype.itemsize == 1:
-            return
-        broken = np.zeros(X.shape[1], bool)
-        for _, block in blocks(X, X.shape[1], working_dtype(X), size=READ_ELEMENTS):
-            block = as_float(block, block.dtype)
-            broken |= (block != np.rint(block)).any(axis=0)
-        if broken.any():
-            warn(
-                f"Column {names[np.flatnonzero(broken)[0]]} of X has values that are "
-                "not whole, and Poisson units take counts. The likelihood is that of "
-                "a sum over whole values."
-            )
+        warn(
+            f"Column {names[outside[0]]} of X has values that are not whole, and "
+            "Poisson units take counts: such rows have a likelihood of 0. Round them, "
+            "or take 'rectified' units."
+        )
+
+    def support(self, x):
+        support = super().support(x)
+        if x.dtype.kind == "f":
+            support[np.abs(x - np.rint(x)) > SLACK] = OUTSIDE
+        return support
 
     def alternatives(self, coordinate, own, felt):
         # Beyond the highest count that keeps up half of itself each term is less than

@@ -117,13 +117,13 @@ class Rectified(Units):
         return np.where(field < -100, np.square(mean), 1 - mean * (mean - field))
 
     def check_data(self, X, names):
-        smallest, _ = column_range(X)
-        negative = np.flatnonzero(smallest < 0)
+        negative = self._columns_outside(X)
         if len(negative):
+            smallest, _ = column_range(X[:, negative[:1]])
             raise ValueError(
                 f"Negative values in data: column {names[negative[0]]} of X has "
-                f"{smallest[negative[0]]:.4g}, and Rectified units take values of at "
-                "least 0. Take 'gaussian' units for values of either sign."
+                f"{smallest[0]:.4g}, and Rectified units take values of at least 0. "
+                "Take 'gaussian' units for values of either sign."
             )
 
     def alternatives(self, coordinate, own, felt):

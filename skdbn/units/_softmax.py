@@ -5,9 +5,8 @@ from numbers import Integral
 
 import numpy as np
 
-from .._numerics import READ_ELEMENTS, as_float, blocks, takes_only, working_dtype
 from .._random import uniform
-from ._base import Units
+from ._base import MEAN, OUTSIDE, STATE, Units
 
 # How far from 1 the values of a group may add up.
 SLACK = 1e-5
@@ -114,26 +113,29 @@ class Softmax(Units):
         digits = index[:, None] // places % n_values
         return np.eye(n_values)[digits].reshape(len(index), n_units)
 
-    def holds(self, X):
-        return takes_only(X, (0, 1))
+    def support(self, x):
+        # All units of a group have the same.
+        values = self._by_value(x)
+        outside = np.abs(values.sum(axis=0) - 1) > SLACK
+        outside |= (values < -SLACK).any(axis=0)
+        is_mean = ((values != 0) & (values != 1)).any(axis=0)
+        of_group = np.where(is_mean, np.int8(MEAN), np.int8(STATE))
+        of_group[outside] = OUTSIDE
+        return np.repeat(of_group, self.n_values, axis=1)
 
     def draw(self, x, rng):
         self.sample(None, rng, out=x, mean=x)
 
     def check_data(self, X, names):
-        n_values, dtype = self.n_values, working_dtype(X)
-        bad = np.zeros(X.shape[1] // n_values, int)
-        for _, block in blocks(X, X.shape[1], dtype, size=READ_ELEMENTS):
-            values = self._by_value(as_float(block, dtype))
-            off = np.abs(values.sum(axis=0) - 1) > SLACK
-            bad += (off | (values < 0).any(axis=0)).sum(axis=0)
-        if bad.any():
-            first = np.flatnonzero(bad)[0]
-            columns = ", ".join(str(names[i]) for i in self.columns(first))
+        outside = self._columns_outside(X)
+        if len(outside):
+            group = self.columns(outside[0] // self.n_values)
+            rows, _ = self.lowest_support(X[:, group])
+            columns = ", ".join(str(names[i]) for i in group)
             raise ValueError(
                 f"Columns {columns} are a group of Softmax units: one of them has to be "
-                "1 and the others 0, or all of them probabilities that add up to 1, "
-                f"and {bad[first]} of {X.shape[0]} rows of X are not like this. "
+                "1 and the others 0, or all of them probabilities that add up to 1, and "
+                f"{(rows == OUTSIDE).sum()} of {X.shape[0]} rows of X are not like this. "
                 "sklearn.preprocessing.OneHotEncoder makes such groups."
             )
 

@@ -1,11 +1,9 @@
 """Units of either sign."""
 
 import numpy as np
-from scipy.sparse import issparse
 
-from .._numerics import takes_only
 from .._random import uniform
-from ._base import Units
+from ._base import MEAN, STATE, Units
 
 
 class Spin(Units):
@@ -80,11 +78,10 @@ class Spin(Units):
     def states(self, index, n_units):
         return 2.0 * (index[:, None] >> np.arange(n_units) & 1) - 1
 
-    def holds(self, X):
-        # What a sparse X does not store is 0, a mean.
-        if issparse(X) and X.nnz < X.shape[0] * X.shape[1]:
-            return False
-        return takes_only(X, (-1, 1))
+    def support(self, x):
+        support = super().support(x)
+        support[(support == STATE) & (x != -1) & (x != 1)] = MEAN
+        return support
 
     def draw(self, x, rng):
         self.sample(None, rng, out=x, mean=x)
