@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.linalg
 from scipy import sparse, stats
 
 from skdbn import RBM, GaussianRBM
@@ -63,14 +64,23 @@ def test_defaults_beat_an_independent_gaussian(gradient, rng, seed):
 
 @quiet
 @pytest.mark.parametrize("gradient", ["cd", "pcd", "score-matching"])
-def test_the_scale_of_a_column_does_not_matter(gradient, rng, seed):
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"weight_decay": 0.01},
+        {"weight_decay": 0.01, "l1_ratio": 1.0},
+        {"weight_decay": 1.0, "learning_rate": 3.0},
+    ],
+    ids=["l2", "l1", "long steps"],
+)
+def test_the_scale_of_a_column_does_not_matter(gradient, settings, rng, seed):
     """A power of two is exact, so that the whole fit is the same in other units."""
     X = factors(rng, 60)
     scale = 2.0 ** np.array([-10, -3, 0, 1, 6, 12])
     plain, scaled = (
-        GaussianRBM(
-            5, gradient=gradient, weight_decay=0.01, n_iter=1, random_state=seed
-        ).fit(Y)
+        GaussianRBM(5, gradient=gradient, n_iter=1, random_state=seed, **settings).fit(
+            Y
+        )
         for Y in (X, scale * X)
     )
     np.testing.assert_allclose(scaled.transform(scale * X), plain.transform(X), 1e-6)
@@ -87,6 +97,28 @@ def test_the_zero_of_a_column_does_not_matter(rng, seed):
     np.testing.assert_allclose(shifted.variance_, plain.variance_, rtol=0.3)
     np.testing.assert_allclose(
         shifted.score_samples(X + shift).mean(), plain.score_samples(X).mean(), atol=0.2
+    )
+
+
+@quiet
+@pytest.mark.parametrize("gradient", ["cd", "fpcd"])
+def test_the_zero_does_not_matter_where_weights_are_clipped(gradient, rng, seed):
+    """Two Gaussian layers, whose weights meet the bound of a normalizer."""
+    X = factors(rng, 60, 40)
+    shift = np.resize([8.0, -0.5, 16.0, 4.0, 0.0], 40)
+    settings = dict(visible="gaussian", hidden="gaussian", gradient=gradient)
+    plain, shifted = (
+        RBM(4, learning_rate=1.0, n_iter=4, random_state=seed, **settings).fit(Y)
+        for Y in (X, X + shift)
+    )
+    deviation = np.sqrt(1 / plain.machine_.visible.precision)
+    largest = np.linalg.norm(deviation[:, None] * plain.machine_.weights, 2)
+    assert 0.9 < largest < 1
+    np.testing.assert_allclose(
+        shifted.transform(X + shift), plain.transform(X), atol=1e-6
+    )
+    np.testing.assert_allclose(
+        shifted.reconstruct(X + shift) - shift, plain.reconstruct(X), atol=1e-6
     )
 
 
@@ -132,6 +164,68 @@ def test_which_variances_are_learned(variance, n_different, rng, seed):
     assert len(rbm.machine_.params) == (3 if variance == 1.0 else 4)
     with pytest.raises(ValueError, match="variance"):
         GaussianRBM(4, variance=-1.0).fit(factors(rng, 10))
+
+
+@pytest.mark.parametrize("gradient", ["cd", "score-matching"])
+def test_a_shared_variance_takes_the_mean_step(gradient, rng, seed):
+    """Where all columns start from one variance, in the first update."""
+    X = rng.normal(size=(40, 4))
+    X = np.sqrt(40) * scipy.linalg.orth(X - X.mean(axis=0))
+    np.testing.assert_allclose(X.std(axis=0), 1)
+    shared, column = (
+        GaussianRBM(
+            3,
+            variance=variance,
+            gradient=gradient,
+            batch_size=40,
+            n_iter=1,
+            random_state=seed,
+        ).fit(X)
+        for variance in ("shared", "column")
+    )
+    np.testing.assert_allclose(shared.components_, column.components_, rtol=1e-9)
+    steps = np.log(column.variance_)
+    assert steps.std() > 1e-7
+    np.testing.assert_allclose(np.log(shared.variance_), steps.mean(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_variances_beside_unbounded_hidden_units_are_half(mixed, rng, seed):
+    """They stay so: hidden units of every size could take them to zero."""
+    X = factors(rng, 60) * [1, 0.5, 2, 1, 1, 1]
+    visible = "gaussian"
+    if mixed:
+        X[:, :3] = X[:, :3] > 0
+        visible = Concatenated([("bernoulli", 3), ("gaussian", 3)])
+    rbm = RBM(3, visible=visible, hidden="gaussian", n_iter=2, random_state=seed)
+    units = rbm.fit(X).machine_.visible
+    for _ in range(2):
+        assert rbm.machine_.params[3:] == []
+        variance = units.spread(6)[-3:] ** 2
+        np.testing.assert_allclose(variance, X[:, -3:].var(axis=0) / 2)
+        rbm.partial_fit(X[::2])
+
+
+@quiet
+def test_a_constant_column_has_the_variance_of_an_average_one(rng, seed):
+    X = factors(rng, 60) * [1, 2, 3, 1, 1, 0] + 1e3
+    rbm = GaussianRBM(3, n_iter=0, random_state=seed).fit(X)
+    variance = X.var(axis=0)
+    variance[-1] = variance[:-1].mean()
+    np.testing.assert_allclose(rbm.variance_, variance)
+    constant = GaussianRBM(3, n_iter=0, random_state=seed).fit(np.full((9, 2), 7.0))
+    np.testing.assert_array_equal(constant.variance_, 1)
+
+
+@quiet
+def test_start_in_the_middle_of_the_data(rng, seed):
+    """Hidden units do not lean to a side, wherever the zero of a column is."""
+    X = factors(rng, 60) + np.array([0, 10, -100, 1000, 1, 2])
+    rbm = GaussianRBM(5, n_iter=0, random_state=seed).fit(X)
+    middle = X.mean(axis=0, keepdims=True)
+    np.testing.assert_allclose(rbm.transform(middle), 0.5, atol=1e-9)
+    spread = (rbm.components_ * X.std(axis=0)).std()
+    assert 0.5 * 0.01 < spread < 1.5 * 0.01
 
 
 @quiet

@@ -500,6 +500,21 @@ def test_projection_clips_the_largest_values_only(n_hidden, make_machine):
     np.testing.assert_allclose(found, np.minimum(values, LARGEST_NORM), rtol=1e-6)
 
 
+def test_projection_keeps_the_fields_of_an_average_row(make_machine, rng):
+    """Of the hidden units there, and of the visible ones at the means that they have."""
+    machine = make_machine(5, 4, names=("gaussian",) * 2)
+    machine.center = rng.normal(3, 1, (1, 5))[0]
+    machine.weights *= 3
+    hidden = machine.hidden_field(machine.center[None])
+    visible = machine.visible_field(hidden)
+    before = machine.weights.copy()
+    for one in (machine.copy(), machine):
+        one.project()
+        assert (one.weights != before).any()
+        np.testing.assert_allclose(one.hidden_field(machine.center[None]), hidden)
+        np.testing.assert_allclose(one.visible_field(hidden), visible)
+
+
 @pytest.mark.parametrize("names", [("gaussian", "bernoulli"), ("spin", "gaussian")])
 def test_nothing_to_project(names, make_machine):
     machine = make_machine(names=names)
