@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_digits, load_sample_image
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -135,6 +136,27 @@ def test_film_strip_has_a_row_for_each_chain(rbm, X):
             assert_array_equal(shown, display.samples[step, chain].reshape(3, 4))
     labels = [tick.get_text() for tick in display.axes_.get_xticklabels()]
     assert labels == ["0", "1", "30"]
+
+
+def test_film_strip_is_no_taller_than_a_page(rbm):
+    film = SamplesDisplay.from_estimator(rbm, steps=(1, 2, 3, 4), image_shape=(3, 4))
+    width, height = film.figure_.get_size_inches()
+    assert film.samples.shape[1] == 10 and height <= 3 * width
+
+
+def test_ink_is_dark_and_photographs_are_no_negatives():
+    photographs = load_sample_image("china.jpg").mean(axis=2)[:400, :640] / 255
+    photographs = photographs.reshape(10, 40, 16, 40).swapaxes(1, 2).reshape(-1, 1600)
+    for rows, expected in (
+        (load_digits().data[:50], "gray_r"),
+        (photographs, "gray"),
+        ((photographs - photographs.mean(axis=0)) / photographs.std(axis=0), "gray"),
+    ):
+        assert SamplesDisplay(rows).plot().image_.get_cmap().name == expected
+        shown = ReconstructionsDisplay(rows, rows).plot().image_
+        assert shown.get_cmap().name == expected
+        shown = ReconstructionsDisplay(rows, rows).plot(cmap="viridis").image_
+        assert shown.get_cmap().name == "viridis"
 
 
 def test_film_strip_keeps_the_data(rbm, X):

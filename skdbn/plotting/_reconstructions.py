@@ -80,7 +80,7 @@ class ReconstructionsDisplay(Sheet):
         *,
         n_samples: int = 10,
         image_shape: Sequence[int] | None = None,
-        cmap: Any = "gray_r",
+        cmap: Any = None,
         ax: Any = None,
     ) -> Self:
         """Reconstruct the first rows of X, and draw both.
@@ -100,8 +100,9 @@ class ReconstructionsDisplay(Sheet):
             Height and width of a picture, with a 3 behind for colours; None takes a
             square.
 
-        cmap : str or matplotlib Colormap, default="gray_r"
-            Colours.
+        cmap : str or matplotlib Colormap, default=None
+            Colors. None takes "gray_r" for ink on paper, where a quarter of the values
+            or more are close to the lowest, and "gray" for photographs.
 
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
@@ -129,7 +130,7 @@ class ReconstructionsDisplay(Sheet):
         )
         return display.plot(ax, cmap=cmap)
 
-    def plot(self, ax: Any = None, *, cmap: Any = "gray_r") -> Self:
+    def plot(self, ax: Any = None, *, cmap: Any = None) -> Self:
         """Draw the rows and their reconstructions.
 
         Parameters
@@ -137,8 +138,9 @@ class ReconstructionsDisplay(Sheet):
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
 
-        cmap : str or matplotlib Colormap, default="gray_r"
-            Colours.
+        cmap : str or matplotlib Colormap, default=None
+            Colors. None takes "gray_r" for ink on paper, where a quarter of the values
+            or more are close to the lowest, and "gray" for photographs.
 
         Returns
         -------

@@ -87,7 +87,7 @@ class SamplesDisplay(Sheet):
         cls,
         estimator: Any,
         *,
-        n_samples: int = 50,
+        n_samples: int | None = None,
         n_steps: int = 1000,
         steps: Sequence[int] | None = None,
         X: Any = None,
@@ -95,7 +95,7 @@ class SamplesDisplay(Sheet):
         image_shape: Sequence[int] | None = None,
         n_columns: int | None = None,
         random_state: int | np.random.RandomState | None = None,
-        cmap: Any = "gray_r",
+        cmap: Any = None,
         ax: Any = None,
     ) -> Self:
         """Run Gibbs chains, and draw where they are.
@@ -107,8 +107,8 @@ class SamplesDisplay(Sheet):
             the chains are then those of the last, and a row is drawn layer by layer
             below each.
 
-        n_samples : int, default=50
-            Number of chains.
+        n_samples : int, default=None
+            Number of chains; None takes 50, or 10 for a film strip.
 
         n_steps : int, default=1000
             Number of Gibbs sweeps.
@@ -135,8 +135,9 @@ class SamplesDisplay(Sheet):
         random_state : int, RandomState instance or None, default=None
             Determines the chains.
 
-        cmap : str or matplotlib Colormap, default="gray_r"
-            Colours.
+        cmap : str or matplotlib Colormap, default=None
+            Colors. None takes "gray_r" for ink on paper, where a quarter of the values
+            or more are close to the lowest, and "gray" for photographs.
 
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
@@ -153,6 +154,8 @@ class SamplesDisplay(Sheet):
         ValueError
             If a number is out of range.
         """
+        if n_samples is None:
+            n_samples = 50 if steps is None else 10
         check_count("n_samples", n_samples)
         check_count("n_steps", n_steps)
         looks = [n_steps] if steps is None else list(steps)
@@ -168,7 +171,7 @@ class SamplesDisplay(Sheet):
         )
         return display.plot(ax, cmap=cmap)
 
-    def plot(self, ax: Any = None, *, cmap: Any = "gray_r") -> Self:
+    def plot(self, ax: Any = None, *, cmap: Any = None) -> Self:
         """Draw the samples.
 
         Parameters
@@ -176,8 +179,9 @@ class SamplesDisplay(Sheet):
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
 
-        cmap : str or matplotlib Colormap, default="gray_r"
-            Colours.
+        cmap : str or matplotlib Colormap, default=None
+            Colors. None takes "gray_r" for ink on paper, where a quarter of the values
+            or more are close to the lowest, and "gray" for photographs.
 
         Returns
         -------

@@ -18,6 +18,9 @@ class Sheet:
     def _draw(self, ax, rows, limits, cmap):
         """Draw rows as pictures, between these limits of colour."""
         low, high = limits
+        if cmap is None:
+            paper = np.mean(rows <= low + 0.1 * (high - low)) >= 0.25
+            cmap = "gray_r" if paper else "gray"
         images = rows.reshape(-1, *self.image_shape)
         colours = images.ndim == 4
         if colours:
