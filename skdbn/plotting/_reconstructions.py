@@ -101,7 +101,7 @@ class ReconstructionsDisplay(Sheet):
             square.
 
         cmap : str or matplotlib Colormap, default=None
-            Colors. None takes "gray_r" for ink on paper, where a quarter of the values
+            Colors. None takes "gray_r" for ink on paper, where 30 % of the values
             or more are close to the lowest, and "gray" for photographs.
 
         ax : matplotlib Axes, default=None
@@ -139,7 +139,7 @@ class ReconstructionsDisplay(Sheet):
             Where to draw; None makes a figure.
 
         cmap : str or matplotlib Colormap, default=None
-            Colors. None takes "gray_r" for ink on paper, where a quarter of the values
+            Colors. None takes "gray_r" for ink on paper, where 30 % of the values
             or more are close to the lowest, and "gray" for photographs.
 
         Returns

@@ -136,7 +136,7 @@ class SamplesDisplay(Sheet):
             Determines the chains.
 
         cmap : str or matplotlib Colormap, default=None
-            Colors. None takes "gray_r" for ink on paper, where a quarter of the values
+            Colors. None takes "gray_r" for ink on paper, where 30 % of the values
             or more are close to the lowest, and "gray" for photographs.
 
         ax : matplotlib Axes, default=None
@@ -180,7 +180,7 @@ class SamplesDisplay(Sheet):
             Where to draw; None makes a figure.
 
         cmap : str or matplotlib Colormap, default=None
-            Colors. None takes "gray_r" for ink on paper, where a quarter of the values
+            Colors. None takes "gray_r" for ink on paper, where 30 % of the values
             or more are close to the lowest, and "gray" for photographs.
 
         Returns

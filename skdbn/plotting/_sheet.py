@@ -19,7 +19,7 @@ class Sheet:
         """Draw rows as pictures, between these limits of colour."""
         low, high = limits
         if cmap is None:
-            paper = np.mean(rows <= low + 0.1 * (high - low)) >= 0.25
+            paper = np.mean(rows <= low + 0.1 * (high - low)) >= 0.3
             cmap = "gray_r" if paper else "gray"
         images = rows.reshape(-1, *self.image_shape)
         colours = images.ndim == 4
