@@ -83,7 +83,8 @@ class DBNTransformer(
         the net is as good a model as it was before that layer, and better with every
         step uphill [1]_. The layer has to be at least as wide as the one two below, the
         data for the second one, and of the same type; units beyond that start with
-        next to no weights.
+        next to no weights. Gaussian units stand for the data divided by their standard
+        deviation.
 
     verbose : int, default=0
         Whether to print a line for each layer and each sweep.
@@ -773,11 +774,10 @@ def _check_types(i, below, rbm):
     if isinstance(rbm, MixedRBM):
         raise TypeError(f"Layer {i} is a MixedRBM, which can only be the first one.")
     visible, _ = rbm._new_units()
-    if type(visible) is not type(below):
+    if not visible.has_states_of(below):
         raise ValueError(
-            f"Layer {i} has visible units of type {type(visible).__name__}, but the "
-            f"hidden units below are {type(below).__name__}. Give it an RBM with "
-            f"visible={type(below).__name__.lower()!r}."
+            f"Layer {i} has visible units of type {visible}, but the hidden units below "
+            f"are {below}. Give it an RBM with visible={_as_parameter(below)}."
         )
 
 
@@ -789,12 +789,19 @@ def _check_fit(i, below, machine):
             f"rbms[{i}] has {machine.weights.shape[0]} columns, but rbms[{i - 1}] has "
             f"{n_units} hidden units."
         )
-    if type(machine.visible) is not type(below.machine_.hidden):
+    if not machine.visible.has_states_of(below.machine_.hidden):
         raise ValueError(
-            f"rbms[{i}] has visible units of type {type(machine.visible).__name__}, "
-            f"but the hidden units of rbms[{i - 1}] are "
-            f"{type(below.machine_.hidden).__name__}."
+            f"rbms[{i}] has visible units of type {machine.visible}, but the hidden "
+            f"units of rbms[{i - 1}] are {below.machine_.hidden}."
         )
+
+
+def _as_parameter(layer):
+    """The name of a type at its default settings, or how to write it otherwise."""
+    for name, kind in units.REGISTRY.items():
+        if type(layer) is kind and layer.get_params() == kind().get_params():
+            return repr(name)
+    return repr(layer)
 
 
 def _transposed(i, below, rbm, rng):
@@ -802,11 +809,11 @@ def _transposed(i, below, rbm, rng):
     machine = below.mirrored()
     n_visible, n_hidden = machine.weights.shape
     hidden = _hidden_units(rbm)
-    if type(hidden) is not type(machine.hidden):
+    if not hidden.has_states_of(machine.hidden):
         raise ValueError(
-            f"transposed=True, and layer {i} has hidden units of type "
-            f"{type(hidden).__name__}, but {type(machine.hidden).__name__} units are "
-            "two layers below. Take transposed=False."
+            f"transposed=True, and layer {i} has hidden units of type {hidden}, but "
+            f"{machine.hidden} units are two layers below. Give it an RBM with "
+            f"hidden={_as_parameter(machine.hidden)}, or take transposed=False."
         )
     added = rbm.n_components - n_hidden
     if added < 0:
@@ -816,11 +823,16 @@ def _transposed(i, below, rbm, rng):
             "transposed=False."
         )
     dtype = machine.weights.dtype
+    hidden.start(rbm.n_components, dtype=dtype)
+    # A unit in other units of measure has the same weights in those.
+    spread, own = machine.hidden.spread(n_hidden), hidden.spread(rbm.n_components)
+    own = np.broadcast_to(own, rbm.n_components)[:n_hidden]
+    scale = np.divide(spread, own, out=np.ones(n_hidden), where=own > 0).astype(dtype)
     noise = rng.normal(0, SMALL, (n_visible, added)).astype(dtype)
     return RestrictedMachine(
-        np.hstack([machine.weights, noise]),
+        np.hstack([machine.weights * scale, noise]),
         machine.visible_bias.copy(),
-        np.concatenate([machine.hidden_bias, np.zeros(added, dtype)]),
+        np.concatenate([machine.hidden_bias * scale, np.zeros(added, dtype)]),
         machine.visible,
-        hidden.start(rbm.n_components, dtype=dtype),
+        hidden,
     )

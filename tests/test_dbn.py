@@ -254,7 +254,7 @@ def test_from_rbms_that_do_not_fit(X, seed):
     for rbms, error, message in (
         ([], ValueError, "empty"),
         ([one, one], ValueError, r"rbms\[1\] has 6 columns, but rbms\[0\] has 5"),
-        ([two, spins], ValueError, "Spin, but the hidden units .* Bernoulli"),
+        ([two, spins], ValueError, r"Spin\(\), but the hidden units .* Bernoulli"),
         ([one, "two"], TypeError, r"rbms\[1\]='two' is no RBM"),
         ([BernoulliRBM(2)], NotFittedError, "not fitted"),
     ):
@@ -292,7 +292,7 @@ def test_bad_parameters(settings, error, message, X):
 def test_transposed_types(rng):
     dbn = make((3, 6), transposed=True)
     with pytest.raises(
-        ValueError, match="Bernoulli, but Gaussian units are two layers"
+        ValueError, match=r"Bernoulli\(\), but Gaussian\(\) units are two layers"
     ):
         dbn.fit(rng.normal(size=(30, 3)))
 

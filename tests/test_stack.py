@@ -1,11 +1,14 @@
 """The net as a distribution: samples, its bound, and rows with unknown values."""
 
+import warnings
+
 import numpy as np
 import pytest
 from _oracle import Enumeration, all_states
 from sklearn.frozen import FrozenEstimator
 
 from skdbn import (
+    RBM,
     BernoulliRBM,
     BoltzmannImputer,
     DBNTransformer,
@@ -13,10 +16,11 @@ from skdbn import (
     MixedRBM,
 )
 from skdbn.evaluation import log_likelihood, log_likelihood_bound, log_partition
-from skdbn.exceptions import EstimateWarning
+from skdbn.exceptions import DataRangeWarning, EstimateWarning
 from skdbn.gradients import PCD
 from skdbn.machines import RestrictedMachine
 from skdbn.schedules import Linear
+from skdbn.units import Gaussian, Softmax
 
 
 def fitted(machine):
@@ -124,6 +128,48 @@ def test_transposed_start_and_its_training(rng, seed):
     start = Enumeration.of(dbn.rbms_[0].machine_).log_likelihood(X).mean()
     assert bounds[0] == pytest.approx((start, start), rel=1e-9)
     assert start + 0.02 < bounds[1][1] < bounds[1][0]
+
+
+@pytest.mark.parametrize("size", [1.0, 30.0])
+@pytest.mark.parametrize("variance", ["column", "shared", 2.0])
+@pytest.mark.parametrize("n_units", [3, 5])
+def test_transposed_above_real_values(size, variance, n_units, rng, seed):
+    """Its distribution of the layer between is that below, in any unit of measure."""
+    X = size * rng.normal(size=(200, 3)) * [0.3, 1, 2]
+    X += size * np.sign(rng.normal(size=(200, 1)))
+    first = RBM(3, visible=Gaussian(variance), gradient="cd", n_iter=5)
+    second = RBM(n_units, hidden="gaussian", gradient="cd", n_iter=0)
+    dbn = DBNTransformer((first, second), transposed=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataRangeWarning)
+        dbn.fit(X)
+        below, h = dbn.rbms_[0].machine_, states(3)
+        field = below.visible_bias + h @ below.weights.T
+        log_p = h @ below.hidden_bias
+        log_p += (np.exp(below.visible.log_variance_) * field**2 / 2).sum(axis=1)
+        found = -dbn.rbms_[1].free_energy(h)
+        np.testing.assert_allclose(found - found[0], log_p - log_p[0], atol=1e-4)
+        # Learning starts from there.
+        second.set_params(n_iter=1)
+        after = -dbn.fit(X).rbms_[1].free_energy(h)
+    np.testing.assert_allclose(after - after[0], log_p - log_p[0], atol=0.5)
+
+
+def test_layers_with_other_settings(rng, seed):
+    """Groups of two are no groups of three."""
+    X = rng.integers(0, 2, (20, 4)).astype(float)
+    first = RBM(6, hidden=Softmax(3), n_iter=1, random_state=seed)
+    second = RBM(6, visible=Softmax(2), n_iter=1, random_state=seed)
+    with pytest.raises(ValueError, match=r"visible=Softmax\(n_values=3\)"):
+        DBNTransformer((first, second)).fit(X)
+    fits = first.fit(X), second.fit(np.tile([1.0, 0], (20, 3)))
+    with pytest.raises(ValueError, match=r"Softmax\(\), .* are Softmax\(n_values=3\)"):
+        DBNTransformer.from_rbms(fits)
+    fits = fits[0], RBM(2, visible=Softmax(3), n_iter=1).fit(first.transform(X))
+    assert DBNTransformer.from_rbms(fits).transform(X).shape == (20, 2)
+    third = RBM(4, visible=Softmax(3), hidden=Softmax(2))
+    with pytest.raises(ValueError, match=r"layer 1 has .* hidden='bernoulli'"):
+        DBNTransformer((first, third), transposed=True).fit(X)
 
 
 def test_normaliser_can_be_given(dbn, seed):

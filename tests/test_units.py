@@ -413,6 +413,36 @@ def test_resolve(name):
     assert type(pickle.loads(pickle.dumps(instance))) is type(instance)
 
 
+@pytest.mark.parametrize(
+    "one, other, same",
+    [
+        (Bernoulli(), Bernoulli(), True),
+        (Bernoulli(), Softmax(), False),
+        (Softmax(2), Softmax(3), False),
+        # A variance is no state.
+        (Gaussian(), Gaussian(variance=2.0), True),
+        (Gaussian(), Poisson(), False),
+        (Concatenated([("spin", 2)]), Concatenated([("spin", 1)] * 2), True),
+        (Concatenated([("spin", 2)]), Concatenated([("spin", 3)]), False),
+        (Concatenated([("spin", 2)]), Concatenated([("bernoulli", 2)]), False),
+        (
+            Concatenated([("spin", 2), (Gaussian(2.0), 1), (Softmax(3), 6)]),
+            Concatenated([("spin", 2), ("gaussian", 1), ("softmax", 2, 3)]),
+            True,
+        ),
+        (
+            Concatenated([("softmax", 1, 4)]),
+            Concatenated([("softmax", 2, 2)]),
+            False,
+        ),
+        (Concatenated([("spin", 2)]), resolve("spin"), False),
+    ],
+    ids=str,
+)
+def test_layers_with_the_same_states(one, other, same):
+    assert one.has_states_of(other) == other.has_states_of(one) == same
+
+
 def test_contract_is_abstract(rng):
     units, field = Units(), np.zeros((1, 1))
     for call in (

@@ -402,6 +402,21 @@ class Units(BaseEstimator):
         """
         return self
 
+    def has_states_of(self, other):
+        """Whether a layer of these units has the states that one of others has.
+
+        Parameters
+        ----------
+        other : Units
+            Units of any type, as `self` with or without a width.
+
+        Returns
+        -------
+        has_states_of : bool
+            By default whether type and settings are the same.
+        """
+        return type(other) is type(self) and other.get_params() == self.get_params()
+
     # Layers with finitely many states
 
     def n_states(self, n_units):

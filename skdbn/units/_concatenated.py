@@ -207,6 +207,17 @@ class Concatenated(Units):
             ]
         )
 
+    def has_states_of(self, other):
+        if not isinstance(other, Concatenated):
+            return False
+        own, others = self._merged(), other._merged()
+        return len(own) == len(others) and all(
+            width == other_width and units.has_states_of(other_units)
+            for (units, width), (other_units, other_width) in zip(
+                own, others, strict=True
+            )
+        )
+
     def n_states(self, n_units):
         counts = [units.n_states(width) for units, width in self._widths()]
         # An int beyond the floats cannot be multiplied with infinity.
@@ -287,6 +298,16 @@ class Concatenated(Units):
             f"part {part!r} of Concatenated: take (type, n_columns), the type one of "
             f"{sorted(REGISTRY)} or an instance, or ('softmax', n_groups, n_values)."
         )
+
+    def _merged(self):
+        """Units and their number, neighbours with the same states taken together."""
+        merged = []
+        for units, width in self._resolved():
+            if merged and units.has_states_of(merged[-1][0]):
+                merged[-1][1] += width
+            else:
+                merged.append([units, width])
+        return merged
 
     def _each(self):
         """The units of each part, also before `start`."""

@@ -230,6 +230,9 @@ class Gaussian(Units):
         new.log_variance_ = self.log_variance_.copy()
         return new
 
+    def has_states_of(self, other):
+        return isinstance(other, Gaussian)
+
     def spread(self, n_units):
         return np.broadcast_to(self.precision**-0.5, n_units)
 
