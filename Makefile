@@ -8,24 +8,28 @@ bin = .venv/bin
 # Pictures go to files: a display must not be needed.
 export MPLBACKEND = Agg
 # Without this scikit-learn skips its array API checks.
-test test-oldest: export SCIPY_ARRAY_API = 1
+test quick test-oldest: export SCIPY_ARRAY_API = 1
 # The last Python for which the oldest versions have wheels.
 test-oldest: export MAX_MINOR = 12
 
-.PHONY: help demo test test-oldest lint format docs bench clean
+.PHONY: help demo test quick test-oldest lint format docs bench clean
 # Two targets must not set up the same environment at the same time.
 .NOTPARALLEL:
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1:/p' Makefile | awk -F: '{ printf "  %-12s %s\n", $$1, $$2 }'
 
-demo: ## train a few models and write pictures to demo_output/
+demo: ## train a few models and write pictures to demo_output/ (5 minutes)
 	@$(venv) .venv plot,progress
 	$(bin)/python docs/demo.py $(ARGS)
 
-test: ## run the tests
+test: ## run the tests (8 minutes on two cores)
 	@$(venv) .venv test
 	$(bin)/python -m pytest $(ARGS)
+
+quick: ## run a part of each test (under 2 minutes)
+	@$(venv) .venv test
+	$(bin)/python -m pytest --quick $(ARGS)
 
 test-oldest: ## run the tests with the oldest supported versions
 	@$(venv) .venv-oldest test .ci/oldest.txt

@@ -1,6 +1,8 @@
 """Seeds, tiny machines, and no silent skips."""
 
 import os
+from math import isqrt
+from random import Random
 
 # Read by SciPy when it is imported; without it scikit-learn skips some of its checks.
 os.environ["SCIPY_ARRAY_API"] = "1"
@@ -17,6 +19,30 @@ SEED = int(os.environ.get("SKDBN_TEST_SEED", "0"))
 
 # A test that is skipped for any other reason fails.
 SKIPS = ("scikit-learn has callbacks from 1.9 on",)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--quick",
+        action="store_true",
+        help="skip tests marked slow, and run those with n sets of parameters for "
+        "about the square root of n of them",
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("quick"):
+        return
+    functions = {}
+    for item in items:
+        functions.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    kept = set()
+    for name, own in functions.items():
+        if own[0].get_closest_marker("slow") is None:
+            # Another seed chooses other sets of parameters.
+            kept.update(Random(f"{SEED} {name}").sample(own, isqrt(len(own))))
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -101,6 +101,7 @@ def test_bracket_holds_the_exact_value(machine, rows, seed):
     assert found.high - found.low < 0.05 and found.settled
 
 
+@pytest.mark.slow
 def test_seeds_and_processes(machine, rows, seed):
     rbm = fitted(machine)
     settings = dict(method="ais", n_betas=50, X=rows)

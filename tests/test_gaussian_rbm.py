@@ -313,6 +313,7 @@ def test_two_gaussian_layers_follow_strong_factors(gradient, rng, seed):
     assert found > independent_gaussian(train, test) + 10
 
 
+@pytest.mark.slow
 @quiet
 @pytest.mark.parametrize("visible", ["gaussian", "rectified"])
 @pytest.mark.parametrize("hidden", ["gaussian", "rectified"])

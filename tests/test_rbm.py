@@ -886,6 +886,7 @@ def batch_of_rows(n_rows, gradient):
     return n_rows // getattr(resolve(gradient), "n_temperatures", 1)
 
 
+@pytest.mark.slow
 @every_gradient
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
 @pytest.mark.parametrize("early_stopping", [False, True])
@@ -933,6 +934,7 @@ def huge():
     return sparse.csr_array(data, shape=(n_rows, N_FEATURES))
 
 
+@pytest.mark.slow
 @every_gradient
 def test_sparse_data_are_never_dense_as_a_whole(gradient, huge, seed):
     batch_size = batch_of_rows(100, gradient)
@@ -944,6 +946,7 @@ def test_sparse_data_are_never_dense_as_a_whole(gradient, huge, seed):
     assert peak(lambda: rbm.fit(huge)) < limit + 2**20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("density", ["thin", "thick"])
 @pytest.mark.parametrize("name", ["transform", "free_energy", "score_samples"])
 def test_sparse_data_are_read_in_blocks(name, density, huge, seed):
