@@ -8,11 +8,11 @@ bin = .venv/bin
 # Pictures go to files: a display must not be needed.
 export MPLBACKEND = Agg
 # Without this scikit-learn skips its array API checks.
-test quick test-oldest: export SCIPY_ARRAY_API = 1
+test quick test-oldest test-sdist: export SCIPY_ARRAY_API = 1
 # The last Python for which the oldest versions have wheels.
 test-oldest: export MAX_MINOR = 12
 
-.PHONY: help demo test quick test-oldest lint format docs bench clean
+.PHONY: help demo test quick test-oldest test-sdist lint format docs bench clean
 # Two targets must not set up the same environment at the same time.
 .NOTPARALLEL:
 
@@ -34,6 +34,10 @@ quick: ## run a part of each test (under 2 minutes)
 test-oldest: ## run the tests with the oldest supported versions
 	@$(venv) .venv-oldest test .ci/oldest.txt
 	.venv-oldest/bin/python -m pytest $(ARGS)
+
+test-sdist: ## install the source distribution as README.md says, and test it
+	@$(venv) .venv test
+	PYTEST_ADDOPTS="--quick $(ARGS)" sh .ci/sdist.sh
 
 lint: ## check style, formatting and docstrings
 	@$(venv) .venv test
