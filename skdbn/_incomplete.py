@@ -5,6 +5,7 @@ from scipy.sparse import issparse
 
 from ._numerics import blocks, column_mean, column_variance, working_dtype
 from ._random import RowStreams, distinct, row_keys
+from ._threads import threads_for
 from .exceptions import EstimateWarning, warn
 from .machines import Chains, Clamp
 
@@ -121,8 +122,9 @@ def drawn(machine, X, unknown, rng, n_steps, n_temperatures=1, n_means=None):
             result[some] = state.visible
             continue
         total = np.zeros(own.shape)
-        for _ in range(n_means):
-            total += limited.visible_mean(chains.sweep().hidden)
+        with threads_for(len(some), machine.n_weights):
+            for _ in range(n_means):
+                total += limited.visible_mean(chains.sweep().hidden)
         result[some] = np.where(known, own, total / n_means)
     return result
 

@@ -93,6 +93,11 @@ class Network:
         return [array for pair in pairs for array in pair]
 
     @property
+    def n_weights(self):
+        """Number of elements of the largest matrix of weights."""
+        return max(array.size for array in self.weights)
+
+    @property
     def dtype(self):
         """The precision of all arrays."""
         return self.weights[0].dtype
@@ -166,6 +171,10 @@ class BackPropagation:
     def stop(self):
         """Let go of the working arrays."""
         del self._fields, self._errors, self._gradient
+
+    def rows_at_once(self, n_rows):
+        """The largest number of rows in a product, if a batch has `n_rows`."""
+        return n_rows
 
     def report(self):
         """The mean loss of the rows since the last call, by name."""

@@ -5,6 +5,8 @@ from numbers import Integral
 import numpy as np
 from scipy.sparse import issparse
 
+from ._threads import threads_for
+
 # These stay as they are; all other data become float64.
 DTYPES = [np.float64, np.float32, np.bool_, np.uint8, np.int8]
 
@@ -46,17 +48,20 @@ def blocks(X, width, dtype, rows=None, size=PRODUCT_ELEMENTS):
     """X from top to bottom as ``(slice, block)``, each block dense and of `dtype`.
 
     `width` is the number of columns of what is computed for a row, and `rows` an
-    index of the rows that take part. A thin sparse X stays sparse.
+    index of the rows that take part. A thin sparse X stays sparse. Small products that
+    are made of a block while the loop is there are left to one thread.
     """
     n_rows = X.shape[0] if rows is None else len(rows)
+    n_weights = X.shape[1] * width
     thin = is_thin(X)
     if not thin and (issparse(X) or X.dtype != dtype):
         width = max(width, X.shape[1])
     step = max(32, size // width)
-    for start in range(0, n_rows, step):
-        part = slice(start, min(start + step, n_rows))
-        block = X[part if rows is None else rows[part]]
-        yield part, block.astype(dtype) if thin else as_float(block, dtype)
+    with threads_for(min(step, n_rows), n_weights):
+        for start in range(0, n_rows, step):
+            part = slice(start, min(start + step, n_rows))
+            block = X[part if rows is None else rows[part]]
+            yield part, block.astype(dtype) if thin else as_float(block, dtype)
 
 
 def column_mean(X, rows=None, unknown=None):

@@ -45,6 +45,7 @@ from ._sklearn import (
     fit_context,
 )
 from ._start import check_scale, start_training
+from ._threads import threads_for
 from ._training import train
 from .exceptions import warn
 from .machines import Chains, RestrictedMachine
@@ -703,7 +704,8 @@ class RBM(
             The expected rows.
         """
         H = self._hidden_rows(H)
-        return self.machine_.visible_mean(H)
+        with threads_for(len(H), self.machine_.n_weights):
+            return self.machine_.visible_mean(H)
 
     def reconstruct(self, X):
         """The means of the visible units, given the hidden means of X.
@@ -738,8 +740,9 @@ class RBM(
         check_is_fitted(self, "machine_")
         machine = self.machine_
         rng = self._sampling_rng()
-        h = machine.hidden_sample(self._rows(self._validate(v)), rng)
-        return machine.visible_sample(h, rng)
+        v = self._rows(self._validate(v))
+        with threads_for(len(v), machine.n_weights):
+            return machine.visible_sample(machine.hidden_sample(v, rng), rng)
 
     def sample(
         self, n_samples=1, *, n_steps=1000, tempering=1, trace=None, random_state=None

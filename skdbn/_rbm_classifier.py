@@ -32,6 +32,7 @@ from ._sklearn import (
     fit_context,
 )
 from ._start import start_training
+from ._threads import threads_for
 from .gradients._discriminative import Hybrid, input_field, label_scores
 
 # How much longer steps are by default where the gradient is mostly exact.
@@ -652,11 +653,12 @@ class RBMClassifier(
         machine, n_features = self.machine_, self.n_features_in_
         v, h = machine.initial_state(n_samples, rng)
         labels = v[:, n_features:]
-        for _ in range(n_steps):
-            if given is not None:
-                labels[...] = given
-            machine.hidden_sample(v, rng, out=h)
-            machine.visible_sample(h, rng, out=v)
+        with threads_for(n_samples, machine.n_weights):
+            for _ in range(n_steps):
+                if given is not None:
+                    labels[...] = given
+                machine.hidden_sample(v, rng, out=h)
+                machine.visible_sample(h, rng, out=v)
         if given is not None:
             labels[...] = given
         rows = machine.visible_mean(h) if means else v

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ._threads import threads_for
+
 
 def minibatches(X, rows, batch_size, rng, room=None):
     """The given rows of X in random order, a batch at a time.
@@ -80,25 +82,27 @@ def train(
         The number of epochs done.
     """
     share = min(1.0, batch_size / len(rows))
-    room = direction.start(machine, batch_size, rng, min(batch_size, len(rows)))
+    n_rows = min(batch_size, len(rows))
+    room = direction.start(machine, batch_size, rng, n_rows)
     try:
-        n_epochs = 0
-        for epoch in epochs:
-            monitor.epoch_begins(epoch)
-            if fills is not None:
-                fills.epoch_begins(machine, rows)
-            for i, batch in enumerate(minibatches(X, rows, batch_size, rng, room)):
+        with threads_for(direction.rows_at_once(n_rows), machine.n_weights):
+            n_epochs = 0
+            for epoch in epochs:
+                monitor.epoch_begins(epoch)
                 if fills is not None:
-                    # The rows are in the order of the batches now.
-                    own = rows[i * batch_size : (i + 1) * batch_size]
-                    fills.move(machine, batch, own, rng)
-                rate, momentum = optimizer.rates(epoch + i * share)
-                step = direction(machine, batch, rng, rate)
-                optimizer.step(machine.params, step, momentum)
-                machine.project()
-            n_epochs += 1
-            if monitor.epoch_ends(epoch, machine):
-                break
-        return n_epochs
+                    fills.epoch_begins(machine, rows)
+                for i, batch in enumerate(minibatches(X, rows, batch_size, rng, room)):
+                    if fills is not None:
+                        # The rows are in the order of the batches now.
+                        own = rows[i * batch_size : (i + 1) * batch_size]
+                        fills.move(machine, batch, own, rng)
+                    rate, momentum = optimizer.rates(epoch + i * share)
+                    step = direction(machine, batch, rng, rate)
+                    optimizer.step(machine.params, step, momentum)
+                    machine.project()
+                n_epochs += 1
+                if monitor.epoch_ends(epoch, machine):
+                    break
+            return n_epochs
     finally:
         direction.stop()

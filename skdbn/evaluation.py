@@ -19,6 +19,7 @@ from ._numerics import (
     positive_variance,
 )
 from ._random import make_rng
+from ._threads import threads_for
 from .exceptions import EstimateWarning
 from .units._base import MEAN
 
@@ -558,8 +559,9 @@ def _base(machine, X, rng):
     if X is None:
         # Rows of the model's own, since its variances are those given hidden units.
         state = machine.initial_state(1000, rng)
-        for _ in range(100):
-            machine.transition(state, rng, out=state)
+        with threads_for(len(state.visible), machine.n_weights):
+            for _ in range(100):
+                machine.transition(state, rng, out=state)
         X = state.visible
     mean = column_mean(X)
     variance, _ = positive_variance(column_variance(X, mean), mean)
@@ -589,9 +591,10 @@ class _Annealing:
         v = as_float(X[np.sort(rows)], self.machine.weights.dtype).copy()
         state = self.machine.state(v, rng)
         energies = []
-        for _ in range(n_burn):
-            self.machine.transition(state, rng, out=state)
-            energies.append(self.machine.free_energy(state.visible))
+        with threads_for(n_chains, self.machine.n_weights):
+            for _ in range(n_burn):
+                self.machine.transition(state, rng, out=state)
+                energies.append(self.machine.free_energy(state.visible))
         log_weights = self._walk(state.visible, self.betas[::-1], rng)
         log_mean, error, n_effective = _log_mean(log_weights)
         value = self.tempered.log_base() - log_mean
@@ -614,11 +617,12 @@ def anneal(tempered, v, betas, rng):
     """The log-weight of each chain from the rows v along the betas."""
     log_weights = np.zeros(len(v))
     v, h, field = v.copy(), None, None
-    for before, beta in zip(betas[:-1].tolist(), betas[1:].tolist(), strict=True):
-        field = tempered.machine.hidden_field(v, out=field)
-        log_weights += tempered.log_weight_change(v, field, before, beta)
-        h = tempered.hidden_sample(field, beta, rng, out=h)
-        tempered.visible_sample(h, beta, rng, out=v)
+    with threads_for(len(v), tempered.machine.n_weights):
+        for before, beta in zip(betas[:-1].tolist(), betas[1:].tolist(), strict=True):
+            field = tempered.machine.hidden_field(v, out=field)
+            log_weights += tempered.log_weight_change(v, field, before, beta)
+            h = tempered.hidden_sample(field, beta, rng, out=h)
+            tempered.visible_sample(h, beta, rng, out=v)
     return log_weights
 
 

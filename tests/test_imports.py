@@ -12,7 +12,13 @@ ROOT = Path(skdbn.__file__).parent
 
 # Modules of each floor, and the highest other floor that they may import.
 FLOORS = [
-    ("_random _numerics _sklearn _show_versions _persistence exceptions schedules", 0),
+    (
+        (
+            "_random _numerics _sklearn _show_versions _persistence _threads "
+            "exceptions schedules"
+        ),
+        0,
+    ),
     ("units", 0),
     ("machines", 1),
     ("gradients _optimizer _network", 1),
@@ -36,7 +42,6 @@ ALLOWED = {
     "units/__init__.py": "clone",
     "gradients/__init__.py": "clone",
 }
-# threadpoolctl comes with scikit-learn.
 OUTSIDE = sys.stdlib_module_names | {"numpy", "scipy", "joblib", "threadpoolctl"}
 
 

@@ -129,7 +129,7 @@ def test_fit_is_repeated_partial_fit(gradient, settings, rng, seed):
 
 def test_partial_fit_goes_on_after_fit(rng, seed):
     X = (rng.random((55, 9)) < 0.4).astype(float)
-    settings = dict(learning_rate=0.1, random_state=seed)
+    settings = dict(gradient="pcd", learning_rate=0.1, random_state=seed)
     whole = BernoulliRBM(5, n_iter=3, **settings).fit(X)
     parts = BernoulliRBM(5, n_iter=2, **settings).fit(X).partial_fit(X)
     np.testing.assert_array_equal(whole.components_, parts.components_)

@@ -33,6 +33,10 @@ class Direction:
     def stop(self):
         self.gradient.stop()
 
+    def rows_at_once(self, n_rows):
+        """The largest number of rows in a product, if a batch has `n_rows`."""
+        return max(n_rows, self.gradient.n_model_rows(n_rows))
+
     def __call__(self, machine, batch, rng, rate=1.0):
         if self.sample_data:
             batch = self.gradient.load(batch)

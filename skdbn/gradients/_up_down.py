@@ -73,6 +73,10 @@ class UpDown:
             self.gradient.stop()
         del self._direction
 
+    def rows_at_once(self, n_rows):
+        """The largest number of rows in a product, if a batch has `n_rows`."""
+        return n_rows
+
     def report(self):
         """The mean squared error of an input, given the draw above, by name."""
         error, n_rows = self._error, self._n_rows

@@ -134,6 +134,11 @@ class Machine:
         """The arrays that training changes, in place."""
         raise NotImplementedError
 
+    @property
+    def n_weights(self):
+        """Number of elements of the largest matrix of weights."""
+        return max(array.size for array in self.params)
+
     def free_energy(self, v):
         """−log p(v) but for the normaliser, one number a row."""
         raise NotImplementedError

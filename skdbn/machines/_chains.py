@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .._threads import threads_for
+
 
 class TemperedChains:
     """Chains at several inverse temperatures, of which neighbours change places.
@@ -123,13 +125,15 @@ class Chains:
 
     def sweep(self, n=1):
         """Move all chains n times; gives their :class:`State`, overwritten later."""
-        for _ in range(n):
-            if self._tempered is None:
-                self._machine.transition(
-                    self.state, self._rng, out=self.state, clamp=self._clamp
-                )
-            else:
-                self._all.sweep(self._tempered, self._rng, clamp=self._clamp)
+        chains = self.state if self._tempered is None else self._all.state
+        with threads_for(len(chains.visible), self._machine.n_weights):
+            for _ in range(n):
+                if self._tempered is None:
+                    self._machine.transition(
+                        self.state, self._rng, out=self.state, clamp=self._clamp
+                    )
+                else:
+                    self._all.sweep(self._tempered, self._rng, clamp=self._clamp)
         if self._tempered is not None:
             self.state = self._all.coldest()
         return self.state

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_softmax
 
+from .._threads import threads_for
 from ._base import State
 from ._restricted import RestrictedMachine
 
@@ -36,6 +37,11 @@ class JointNet:
         up = [array for m in self.up for array in (m.weights, m.hidden_bias)]
         down = [array for m in self.down for array in (m.weights, m.visible_bias)]
         return [*up, *down, *self.top.params]
+
+    @property
+    def n_weights(self):
+        """Number of elements of the largest matrix of weights."""
+        return max(array.size for array in self.params)
 
     def copy(self):
         """The same net with arrays of its own."""
@@ -104,9 +110,10 @@ class JointNet:
         """Penultimate layers of chains at the top, with clamped labels if not None."""
         top, n_units = self.top, self.top.weights.shape[0] - self.n_labels
         state = top.initial_state(n, rng)
-        for _ in range(n_steps):
-            v = top.visible_sample(state.hidden, rng)
-            if labels is not None:
-                v[:, n_units:] = labels
-            state = State(v, top.hidden_sample(v, rng))
+        with threads_for(n, top.n_weights):
+            for _ in range(n_steps):
+                v = top.visible_sample(state.hidden, rng)
+                if labels is not None:
+                    v[:, n_units:] = labels
+                state = State(v, top.hidden_sample(v, rng))
         return state.visible[:, :n_units], state.visible[:, n_units:]

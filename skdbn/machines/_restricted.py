@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
+from .._threads import threads_for
 from ..units import Bernoulli, Units
 from ._base import Machine, State
 from ._tempered import Tempered
@@ -217,7 +218,8 @@ class RestrictedMachine(Machine):
         v = v.toarray() if issparse(v) else v
         field = self.hidden_field(v)
         n_coordinates = self.visible.n_coordinates(v.shape[1])
-        return sum(self.log_conditional(v, field, i) for i in range(n_coordinates))
+        with threads_for(len(v), self.n_weights // n_coordinates):
+            return sum(self.log_conditional(v, field, i) for i in range(n_coordinates))
 
     @property
     def params(self):

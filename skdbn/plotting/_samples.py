@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from .._numerics import as_float, check_count
 from .._random import make_rng
+from .._threads import threads_for
 from ..machines import Stack
 from ._base import layers_of, limits, table
 from ._sheet import Sheet, centres, checked_columns, checked_shape
@@ -210,8 +211,9 @@ def _film(machines, X, n_chains, looks, means, rng):
         state = top.state(stack.up(rows, rng).copy(), rng)
     film, done = [], 0
     for look in looks:
-        for _ in range(look - done):
-            top.transition(state, rng, out=state)
+        with threads_for(n_chains, top.n_weights):
+            for _ in range(look - done):
+                top.transition(state, rng, out=state)
         done = look
         if look == 0 and X is not None:
             film.append(rows)
