@@ -449,6 +449,10 @@ class RBM(
         visible = self._new_units()[0].start(X.shape[1])
         visible.check_data(X, self._unit_names(X.shape[1]))
 
+    def _visible_rows(self, X):
+        """Validated values of the visible units for each row."""
+        return self._validate(X)
+
     def _rows_outside(self, X):
         """Which rows have a value that the visible units cannot have; warns of them."""
         rows, columns = self.machine_.visible.lowest_support(X)

@@ -607,6 +607,14 @@ class RBMClassifier(
         best = self.predict_log_proba(X).argmax(axis=1)
         return self.classes_[best]
 
+    def _visible_rows(self, X):
+        """Validated rows with the probabilities of their labels."""
+        p = self.predict_proba(X)
+        X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
+        if sparse.issparse(X):
+            return sparse.hstack([X, sparse.csr_array(p)], format="csr")
+        return np.hstack([X, p])
+
     def sample(
         self, n_samples=1, y=None, *, n_steps=1000, means=False, random_state=None
     ):

@@ -21,6 +21,7 @@ from ._numerics import (
 from ._random import make_rng
 from ._threads import threads_for
 from .exceptions import EstimateWarning
+from .units import Concatenated, Gaussian
 from .units._base import MEAN
 
 __all__ = [
@@ -41,6 +42,10 @@ MAX_UNITS = 25
 
 # Chains of a reverse annealing start from so many rows.
 N_STARTS = 100
+
+# Chains are shared out in parts of so many, or of so many times the weights.
+FEWEST_CHAINS = 20
+PART_ELEMENTS = 2**21
 
 # An interval of more nats than this decides little.
 WIDE = 5.0
@@ -120,7 +125,8 @@ def log_partition(
 
     method : {"auto", "exact", "ais", "reverse-ais", "bracket"}, default="auto"
         "exact" sums over all states of the smaller layer, of at most 25 binary units or
-        as many states; "auto" does so up to 18 units and takes "ais" beyond.
+        as many states, and has a formula for two layers of Gaussian units; "auto" does
+        so up to 18 units and takes "ais" beyond.
 
     n_chains : int, default=100
         Number of annealed chains.
@@ -132,10 +138,10 @@ def log_partition(
         Rows of training data. Their means give b⁰, and their variances those of
         Gaussian units; without them b⁰ is b, or comes from Gibbs chains where values
         have no bounds. The chains from which reverse annealing starts begin at its
-        rows.
+        rows. For an :class:`~skdbn.RBMClassifier` they are rows without labels.
 
     n_jobs : int, default=None
-        Number of processes that share the chains.
+        Number of processes that share the chains. It changes nothing in the result.
 
     random_state : int, RandomState instance or None, default=None
         Determines the chains.
@@ -148,8 +154,8 @@ def log_partition(
     Raises
     ------
     ValueError
-        If a setting is out of range, the layers are too large for "exact", or reverse
-        annealing has no X to start from.
+        If a setting is out of range, the layers are too large for "exact", reverse
+        annealing has no X to start from, or the model has no normaliser.
 
     Warns
     -----
@@ -189,26 +195,37 @@ def log_partition(
     if n_betas < 2:
         raise ValueError(f"n_betas={n_betas}: take at least 2, both ends of the way.")
     machine = rbm.machine_
+    is_gaussian = _is_gaussian(machine.visible) and _is_gaussian(machine.hidden)
+    if is_gaussian:
+        closed_form = _gaussian_log_z(machine)
     if method == "auto":
-        method = "exact" if _enumerable(machine) <= AUTO_UNITS else "ais"
+        is_exact = is_gaussian or _enumerable(machine) <= AUTO_UNITS
+        method = "exact" if is_exact else "ais"
     if method == "exact":
-        value = _exact(machine)
+        value = closed_form if is_gaussian else _exact(machine)
         return LogPartition(value, value, value, method)
     if X is not None:
-        X = rbm._validate(X)
+        X = rbm._visible_rows(X)
     elif method != "ais":
         raise ValueError(
             f"method={method!r} needs X=None to be rows of training data, at which the "
             "chains of reverse annealing begin."
         )
     rng = make_rng(random_state)
-    annealing = _Annealing(machine, _base(machine, X, rng), n_betas, n_jobs)
-    if method == "ais":
-        result = annealing.forward(n_chains, rng)
-    else:
-        result = annealing.reverse(n_chains, rng, X)
-        if method == "bracket":
-            result = _bracket(annealing.forward(n_chains, rng), result)
+    # Without a normaliser values grow without bounds.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        annealing = _Annealing(machine, _base(machine, X, rng), n_betas, n_jobs)
+        if method == "ais":
+            result = annealing.forward(n_chains, rng)
+        else:
+            result = annealing.reverse(n_chains, rng, X)
+            if method == "bracket":
+                result = _bracket(annealing.forward(n_chains, rng), result)
+    if not np.isfinite(result.value):
+        raise ValueError(
+            f"log Z is {result.value}: with these weights the model has no normaliser, "
+            "or a parameter is not finite. Take smaller weights."
+        )
     if not result.settled:
         warnings.warn(
             "The Gibbs chains from which reverse annealing starts have not settled: "
@@ -551,6 +568,46 @@ def _exact(machine):
     return float(logsumexp(sums))
 
 
+def _is_gaussian(layer):
+    """Whether all units of a layer are Gaussian."""
+    if isinstance(layer, Concatenated):
+        return all(isinstance(units, Gaussian) for units, _ in layer.widths())
+    return isinstance(layer, Gaussian)
+
+
+def _gaussian_log_z(machine):
+    """log Z of two layers of Gaussian units.
+
+    In units of their deviations the precision of both layers together is
+    [[1, −M], [−Mᵀ, 1]]; along a pair of singular vectors of M with value s and linear
+    terms (a, b) the integral is 2π (1 − s²)^−½ exp((a² + b² + 2sab) / 2(1 − s²)).
+    """
+    n_visible, n_hidden = machine.weights.shape
+    visible, hidden = (
+        np.broadcast_to(layer.spread(n), n).astype(np.float64)
+        for layer, n in ((machine.visible, n_visible), (machine.hidden, n_hidden))
+    )
+    left, s, right = np.linalg.svd(
+        visible[:, None] * machine.weights * hidden, full_matrices=False
+    )
+    if s[0] >= 1:
+        raise ValueError(
+            "The model has no normaliser: the weights between its Gaussian units have "
+            f"the singular value {s[0]:.4g} in units of their standard deviations, and "
+            "it has to be below 1. Take smaller weights."
+        )
+    biases = visible * machine.visible_bias, hidden * machine.hidden_bias
+    a, b = left.T @ biases[0], right @ biases[1]
+    across = (np.square(a) + np.square(b) + 2 * s * a * b) / (1 - np.square(s))
+    others = sum(np.square(bias).sum() for bias in biases)
+    others -= np.square(a).sum() + np.square(b).sum()
+    deviations = np.log(visible).sum() + np.log(hidden).sum()
+    pairs = np.log1p(-np.square(s)).sum()
+    n_units = n_visible + n_hidden
+    log_z = n_units * np.log(2 * np.pi) - pairs + across.sum() + others
+    return float(deviations + log_z / 2)
+
+
 def _base(machine, X, rng):
     """Visible bias and units of the independent distribution where annealing begins."""
     visible, dtype = machine.visible, machine.weights.dtype
@@ -605,14 +662,17 @@ class _Annealing:
 
     def _walk(self, v, betas, rng):
         """Log-weights of chains from v along the betas, shared out over processes."""
-        n_parts = min(effective_n_jobs(self.n_jobs), len(v))
+        # The parts do not depend on the processes, and so does the result.
+        n_rows = max(FEWEST_CHAINS, PART_ELEMENTS // self.machine.weights.size)
+        n_parts = -(-len(v) // n_rows)
         parts = zip(np.array_split(v, n_parts), rng.spawn(n_parts), strict=True)
-        walks = Parallel(n_parts)(
+        walks = Parallel(min(n_parts, effective_n_jobs(self.n_jobs)))(
             delayed(anneal)(self.tempered, part, betas, child) for part, child in parts
         )
         return np.concatenate(walks)
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def anneal(tempered, v, betas, rng):
     """The log-weight of each chain from the rows v along the betas."""
     log_weights = np.zeros(len(v))

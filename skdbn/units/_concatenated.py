@@ -183,7 +183,7 @@ class Concatenated(Units):
         return self._with([units.copy() for units in self._units])
 
     def spread(self, n_units):
-        return self._join([units.spread(width) for units, width in self._widths()])
+        return self._join([units.spread(width) for units, width in self.widths()])
 
     def shrink(self, mean, share):
         means = [units.shrink(own, share) for units, own in self._split(mean)]
@@ -219,13 +219,13 @@ class Concatenated(Units):
         )
 
     def n_states(self, n_units):
-        counts = [units.n_states(width) for units, width in self._widths()]
+        counts = [units.n_states(width) for units, width in self.widths()]
         # An int beyond the floats cannot be multiplied with infinity.
         return np.inf if np.inf in counts else prod(counts)
 
     def states(self, index, n_units):
         states = []
-        for units, width in self._widths():
+        for units, width in self.widths():
             n_states = units.n_states(width)
             states.append(units.states(index % n_states, width))
             index = index // n_states
@@ -256,7 +256,7 @@ class Concatenated(Units):
         return self._with([units.limited(own) for units, own in self._split(unknown)])
 
     def n_coordinates(self, n_units):
-        return sum(units.n_coordinates(width) for units, width in self._widths())
+        return sum(units.n_coordinates(width) for units, width in self.widths())
 
     def columns(self, coordinate):
         units, inside, first = self._find(coordinate)
@@ -315,8 +315,14 @@ class Concatenated(Units):
             return self._units
         return [units for units, _ in self._resolved()]
 
-    def _widths(self):
-        """The units of each part, and their number."""
+    def widths(self):
+        """The units of each part, and their number.
+
+        Returns
+        -------
+        widths : list of tuple
+            Units and int, from the first part to the last.
+        """
         widths = [place.stop - place.start for place in self._places]
         return list(zip(self._units, widths, strict=True))
 
@@ -329,14 +335,14 @@ class Concatenated(Units):
 
     def _join(self, values):
         """One array, from an array or a number for each part."""
-        widths = [width for _, width in self._widths()]
+        widths = [width for _, width in self.widths()]
         return np.concatenate(
             [np.broadcast_to(*pair) for pair in zip(values, widths, strict=True)]
         )
 
     def _find(self, coordinate):
         """The units of a coordinate, its index among theirs, and their first column."""
-        for (units, width), place in zip(self._widths(), self._places, strict=True):
+        for (units, width), place in zip(self.widths(), self._places, strict=True):
             n_coordinates = units.n_coordinates(width)
             if coordinate < n_coordinates:
                 return units, coordinate, place.start

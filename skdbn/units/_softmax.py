@@ -105,7 +105,8 @@ class Softmax(Units):
         return np.log(mean)
 
     def n_states(self, n_units):
-        return self.n_values ** (n_units // self.n_values)
+        # A NumPy int would overflow.
+        return int(self.n_values) ** (n_units // int(self.n_values))
 
     def states(self, index, n_units):
         n_values = self.n_values
