@@ -1,28 +1,23 @@
 """Deep belief nets that classify."""
 
 import warnings
-from math import isnan
 from numbers import Integral
 
 import numpy as np
 from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin, clone
 from sklearn.neural_network import MLPClassifier
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import (
-    check_classification_targets,
-    type_of_target,
-    unique_labels,
-)
+from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
+from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
-from ._dbn_supervised import SupervisedDBN, Targets, check_y
+from ._dbn_supervised import SupervisedDBN, Targets
 from ._network import Network
 from ._numerics import blocks, check_counts
 from ._random import make_rng
 from ._rbm import RBM, restoring
-from ._rbm_classifier import one_hot_labels
 from ._sklearn import StrOptions, fit_context, safe_indexing
+from ._targets import check_labels, check_weights_known, known_labels, one_hot_labels
 from .machines import JointNet
 from .units import Bernoulli, Concatenated, Softmax
 
@@ -140,13 +135,16 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         The largest norm of the weights into a hidden unit; None sets no limit.
 
     class_weight : dict, "balanced", list of dict or None, default=None
-        Weight of the classes in the loss, as in scikit-learn.
+        Weight of the classes in the loss, as in scikit-learn; with several labels a row
+        that of each label's 0 and 1, given by "balanced" or a list of dict.
+        "balanced" is not for :meth:`partial_fit`.
 
     unlabeled : int, float, str or None, default=None
         The label of rows that take part in the pre-training only; with several labels a
         row, one that has it in all columns. They are no part of the classes, of the
-        validation split or of :meth:`score`. None means that no label is special;
-        scikit-learn's convention for semi-supervised learning is -1.
+        validation split or of :meth:`score`. With NaN, None and pandas' NA stand for no
+        label as well. None means that no label is special; scikit-learn's convention
+        for semi-supervised learning is -1.
 
     early_stopping : bool, default=False
         Whether to set rows aside from fine-tuning, stop when their score no longer
@@ -347,6 +345,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         with restoring(self):
             self._check_settings()
             self._check_kind()
+            check_weights_known(self.class_weight)
             X = self._validate(X, reset=not hasattr(self, "network_"))
             targets = self._new_targets(X, y, self._known_classes(classes))
             return self._partial_fit(X, y, targets)
@@ -369,24 +368,14 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
 
     def _new_targets(self, X, y, classes=None):
         """Codes of the labels, with which the rows that have none have zeros."""
-        y = self._check_y(X, y)
-        labelled = ~self._is_unlabeled(y)
-        rows = np.flatnonzero(labelled)
+        y, missing = check_labels(self, X, y)
+        rows = np.flatnonzero(~missing)
         if not len(rows):
             raise ValueError(
                 f"All {len(y)} rows of y are unlabeled={self.unlabeled!r}: the net needs "
                 "some labels. Without any, DBNTransformer learns features."
             )
-        known = y[labelled]
-        if known.dtype == object and all(
-            isinstance(label, str) for label in known.flat
-        ):
-            known = known.astype(str)
-        check_classification_targets(known)
-        weights = None
-        if self.class_weight is not None:
-            weights = np.zeros(len(y))
-            weights[rows] = compute_sample_weight(self.class_weight, known)
+        known = known_labels(y[rows])
         generative = self.fine_tuning == "up-down"
         if type_of_target(known).startswith("multilabel"):
             if generative:
@@ -396,14 +385,13 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
                 )
             values = np.zeros(y.shape)
             values[rows] = known
-            classes = np.arange(y.shape[1])
             return Targets(
                 rows,
                 values,
                 Bernoulli(),
                 None,
-                weights,
-                classes_=classes,
+                self._weights_of_labels(values, rows),
+                classes_=np.arange(y.shape[1]),
                 _multilabel=True,
             )
         if classes is None:
@@ -425,10 +413,41 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
             values[rows, 0] = codes
         else:
             values[rows, codes] = 1
+        weights = None
+        if self.class_weight is not None:
+            weights = np.zeros(len(y))
+            own = compute_class_weight(self.class_weight, classes=classes, y=known)
+            weights[rows] = own[codes]
         head = Bernoulli() if n_outputs == 1 else Softmax(n_outputs)
         return Targets(
             rows, values, head, codes, weights, classes_=classes, _multilabel=False
         )
+
+    def _weights_of_labels(self, values, rows):
+        """The weight of each label's 0 or 1 in each row."""
+        n_labels = values.shape[1]
+        each = self.class_weight
+        if each is None:
+            return None
+        if isinstance(each, str):
+            each = [each] * n_labels
+        if isinstance(each, dict) or len(each) != n_labels:
+            raise ValueError(
+                f"class_weight={each!r} and y has {n_labels} labels a row: take "
+                "'balanced', or a list with a dict for each label."
+            )
+        weights = np.zeros(values.shape)
+        for label, own in enumerate(each):
+            column = values[rows, label]
+            if isinstance(own, dict):
+                if own.keys() - {0, 1}:
+                    raise ValueError(
+                        f"class_weight has {own!r} for a label: take weights of 0 and 1."
+                    )
+                weights[rows, label] = np.where(column, own.get(1, 1), own.get(0, 1))
+            else:
+                weights[rows, label] = compute_sample_weight(own, column)
+        return weights
 
     def _pretrained_layers(self):
         return self.layers if self.fine_tuning == "backprop" else self.layers[:-1]
@@ -521,21 +540,6 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
                 f"fine_tuning={self.fine_tuning!r} cannot go on with a net that was "
                 f"fitted with {before!r}: call fit, which begins anew."
             )
-
-    def _check_y(self, X, y):
-        nan = "allow-nan" if _is_nan(self.unlabeled) else True
-        return check_y(self, X, y, ensure_all_finite=nan)
-
-    def _is_unlabeled(self, y):
-        """Which rows have no label."""
-        if self.unlabeled is None:
-            return np.zeros(len(y), bool)
-        given = y.ravel().tolist()
-        if _is_nan(self.unlabeled):
-            equal = [_is_nan(label) for label in given]
-        else:
-            equal = [label == self.unlabeled for label in given]
-        return np.reshape(equal, (len(y), -1)).all(axis=1)
 
     def _hint(self, classes):
         if self.unlabeled is None and len(classes) > 2 and -1 in classes.tolist():
@@ -638,10 +642,12 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
             Between 0 and 1; with several labels a row all of them have to be right.
         """
         if self.unlabeled is not None:
-            labelled = np.flatnonzero(~self._is_unlabeled(self._check_y(X, y)))
-            X, y, sample_weight = (
+            y, missing = check_labels(self, X, y)
+            labelled = np.flatnonzero(~missing)
+            y = known_labels(y[labelled])
+            X, sample_weight = (
                 values if values is None else safe_indexing(values, labelled)
-                for values in (X, y, sample_weight)
+                for values in (X, sample_weight)
             )
         return super().score(X, y, sample_weight)
 
@@ -748,14 +754,3 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-# The name of the class is known from here on.
-DBNClassifier._parameter_constraints["pretrained"] = [
-    *SupervisedDBN._parameter_constraints["pretrained"],
-    DBNClassifier,
-]
-
-
-def _is_nan(value):
-    return isinstance(value, float) and isnan(value)

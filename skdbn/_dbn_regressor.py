@@ -5,9 +5,10 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.neural_network import MLPRegressor
 from sklearn.utils.validation import check_is_fitted
 
-from ._dbn_supervised import SupervisedDBN, Targets, check_y
+from ._dbn_supervised import SupervisedDBN, Targets
 from ._rbm import restoring
 from ._sklearn import fit_context, safe_indexing
+from ._targets import check_y
 from .units import Gaussian
 
 

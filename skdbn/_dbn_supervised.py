@@ -10,12 +10,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import (
-    check_array,
-    check_consistent_length,
-    check_is_fitted,
-    column_or_1d,
-)
+from sklearn.neural_network import BernoulliRBM as Original
+from sklearn.utils.validation import check_is_fitted
 
 from ._dbn import DBNTransformer, check_nested, first_layer, validate_rows
 from ._fine_tuning import (
@@ -28,7 +24,7 @@ from ._network import Examples, Network
 from ._numerics import as_float, blocks
 from ._persistence import VersionMixin
 from ._random import make_rng
-from ._rbm import restoring
+from ._rbm import RBM, restoring
 from ._sklearn import (
     CallbackSupportMixin,
     DocLinkMixin,
@@ -96,7 +92,8 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
 
     _parameter_constraints: dict = {
         **DBNTransformer._parameter_constraints,
-        "pretrained": [DBNTransformer, FrozenEstimator, None],
+        # What it has to be is said in the fit, with the remedy.
+        "pretrained": [BaseEstimator, None],
         "solver": [StrOptions({"adam", "sgd", "cg", "lbfgs"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [
@@ -311,9 +308,11 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
         """The transformer that `pretrained` holds."""
         given = self._given()
         if not isinstance(given, DBNTransformer):
+            remedy = "give FrozenEstimator(dbn) with a fitted one."
+            if isinstance(given, (RBM, Original)):
+                remedy = "make one of fitted RBMs with DBNTransformer.from_rbms([rbm])."
             raise TypeError(
-                f"pretrained={self.pretrained!r} holds no {self._can_be_given}: give "
-                "FrozenEstimator(dbn) with a fitted one."
+                f"pretrained={self.pretrained!r} is no {self._can_be_given}: {remedy}"
             )
         self._check_given("rbms_")
         return given
@@ -446,20 +445,3 @@ def fields_of(network, X):
     for part, block in blocks(X, network.width, network.dtype):
         fields[part] = network.field(as_float(block, network.dtype))
     return fields
-
-
-def check_y(estimator, X, y, **settings):
-    """y as an array with a value or a row for each row of X."""
-    if y is None:
-        raise ValueError(
-            f"{type(estimator).__name__} requires y to be passed, but the target y is "
-            "None."
-        )
-    y = check_array(
-        y, accept_sparse="csr", ensure_2d=False, dtype=None, input_name="y", **settings
-    )
-    y = y.toarray() if hasattr(y, "toarray") else y
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
-    check_consistent_length(X, y)
-    return y

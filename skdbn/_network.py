@@ -12,7 +12,10 @@ from .units import Units
 
 @dataclass
 class Examples:
-    """Rows of data with their targets and, if not None, their weights."""
+    """Rows of data with their targets and, if not None, weights.
+
+    There is a weight for each row, or for each target of each row.
+    """
 
     X: np.ndarray
     targets: np.ndarray
@@ -200,15 +203,12 @@ class BackPropagation:
         n_rows = len(batch.targets)
         inputs, means, masks = self._forward(network, batch.X, n_rows, rng)
         head_field = means.pop()
-        loss = network.head.log_partition(head_field)
-        loss -= np.einsum("ij,ij->i", head_field, batch.targets)
-        loss += network.head.base_energy(batch.targets)
+        loss = _losses(network.head, head_field, batch)
         error = network.head.mean(head_field, out=self._errors[-1][:n_rows])
         np.subtract(batch.targets, error, out=error)
         error *= rate / n_rows
         if batch.weights is not None:
-            loss *= batch.weights
-            error *= batch.weights[:, None]
+            error *= batch.weights.reshape(n_rows, -1)
         loss = float(loss.mean(dtype=np.float64))
         for i in reversed(range(network.first, len(network.weights))):
             weights = network.weights[i]
@@ -279,6 +279,21 @@ class LineSearches(BackPropagation):
         _unflatten(before, params)
         _unflatten(found.x - before, self._gradient)
         return self._gradient
+
+
+def _losses(head, field, batch):
+    """−log p(target) of each row, weighted."""
+    targets, weights = batch.targets, batch.weights
+    each = weights is not None and weights.ndim > 1
+    if each:
+        # As if each target had a row of its own.
+        field, targets = field.reshape(-1, 1), targets.reshape(-1, 1)
+    loss = head.log_partition(field)
+    loss -= np.einsum("ij,ij->i", field, targets)
+    loss += head.base_energy(targets)
+    if each:
+        return (loss.reshape(weights.shape) * weights).sum(axis=1)
+    return loss if weights is None else loss * weights
 
 
 def add_multiple(total, array, factor, size=2**15):

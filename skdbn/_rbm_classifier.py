@@ -8,7 +8,6 @@ from scipy import sparse
 from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import schedules, units
@@ -28,10 +27,12 @@ from ._sklearn import (
     CallbackSupportMixin,
     DocLinkMixin,
     Interval,
+    MissingValues,
     StrOptions,
     fit_context,
 )
 from ._start import start_training
+from ._targets import check_labels, check_weights_known, known_labels, one_hot_labels
 from ._threads import threads_for
 from .gradients._discriminative import Hybrid, input_field, label_scores
 
@@ -79,8 +80,9 @@ class RBMClassifier(
         error on held-out digits was 1.73 % at 0.01 and 1.39 % at 0.1. The other
         objectives ignore it.
 
-    unlabeled : int or str, default=None
-        What in y says that the label of a row is not known, such as -1. These rows add
+    unlabeled : int, float or str, default=None
+        What in y says that the label of a row is not known, such as -1; with NaN, None
+        and pandas' NA say so as well. These rows add
         `unlabeled_weight` · log p(x) to the objective. If most rows are of that kind
         the others come more often, so that half of a sweep has labels. None: every row
         has a label.
@@ -211,7 +213,7 @@ class RBMClassifier(
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "objective": [StrOptions({"hybrid", "discriminative", "generative"})],
         "generative_weight": [Interval(Real, 0, None, closed="left")],
-        "unlabeled": [Integral, str, None],
+        "unlabeled": [MissingValues()],
         "unlabeled_weight": [Interval(Real, 0, None, closed="left")],
         "persistent": ["boolean"],
         "visible": [StrOptions(set(units.REGISTRY)), units.Units],
@@ -305,10 +307,10 @@ class RBMClassifier(
             if the fit diverges. The estimator is then left as it was.
         """
         with restoring(self):
-            X, y = self._validate_training_data(X, y, reset=True)
-            classes = np.unique(y[self._is_labeled(y)])
-            codes = self._codes(y, classes)
-            weights = self._label_weights(classes, y)
+            X, y, labels, rows = self._validate_training_data(X, y, reset=True)
+            classes = np.unique(labels)
+            codes = self._codes(labels, rows, len(y), classes)
+            weights = self._label_weights(classes, labels)
             data = _joined(X, codes, len(classes))
             rng = make_rng(self.random_state)
             rows, held_out = self._split(codes, rng)
@@ -376,8 +378,8 @@ class RBMClassifier(
         first = not hasattr(self, "machine_")
         classes = self._known_classes(classes)
         with restoring(self):
-            X, y = self._validate_training_data(X, y, reset=first)
-            codes = self._codes(y, classes)
+            X, y, labels, rows = self._validate_training_data(X, y, reset=first)
+            codes = self._codes(labels, rows, len(y), classes)
             data = _joined(X, codes, len(classes))
             rows = _balanced(np.arange(len(codes)), codes)
             rbm = self._joint_rbm(X.shape[1], self._label_weights(classes))
@@ -398,35 +400,37 @@ class RBMClassifier(
         return self
 
     def _validate_training_data(self, X, y, reset):
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=DTYPES, order="C", reset=reset
+        """X, y, the labels of the rows that have one, and the index of these rows."""
+        X = validate_data(
+            self, X, accept_sparse="csr", dtype=DTYPES, order="C", reset=reset
         )
         X = canonical(X)
-        check_classification_targets(y)
+        y, missing = check_labels(self, X, y)
+        if y.ndim > 1:
+            raise ValueError(
+                f"y should be a 1d array of labels, got an array of shape {y.shape} "
+                "instead. Several labels a row are for DBNClassifier."
+            )
+        labels = known_labels(y[~missing])
         names = getattr(self, "feature_names_in_", range(X.shape[1]))
         units.resolve(self.visible).start(X.shape[1]).check_data(X, names)
-        return X, y
+        return X, y, labels, np.flatnonzero(~missing)
 
-    def _is_labeled(self, y):
-        if self.unlabeled is None:
-            return np.ones(len(y), bool)
-        return np.array([label != self.unlabeled for label in y.tolist()])
-
-    def _codes(self, y, classes):
-        """The index of each label among the classes, -1 where there is none."""
+    @staticmethod
+    def _codes(labels, rows, n_rows, classes):
+        """The index of each row's label among the classes, -1 where there is none."""
         if len(classes) < 2:
             raise ValueError(
                 f"y has {len(classes)} class: a classifier needs at least 2 classes."
             )
-        labeled = self._is_labeled(y)
-        strange = np.setdiff1d(y[labeled], classes)
+        strange = np.setdiff1d(labels, classes)
         if len(strange):
             raise ValueError(
                 f"y has the label {strange[0]!r}, which is none of classes="
                 f"{classes.tolist()}. Give all labels to the first call."
             )
-        codes = np.full(len(y), -1)
-        codes[labeled] = np.searchsorted(classes, y[labeled])
+        codes = np.full(n_rows, -1)
+        codes[rows] = np.searchsorted(classes, labels)
         return codes
 
     def _known_classes(self, classes):
@@ -447,15 +451,12 @@ class RBMClassifier(
             )
         return classes
 
-    def _label_weights(self, classes, y=None):
+    def _label_weights(self, classes, labels=None):
         """The weight of each class."""
-        if self.class_weight == "balanced" and y is None:
-            raise ValueError(
-                "class_weight='balanced' is not for partial_fit, which does not know "
-                "the frequencies of the classes. Give a dict of weights."
-            )
-        y = classes if y is None else y[self._is_labeled(y)]
-        weights = compute_class_weight(self.class_weight, classes=classes, y=y)
+        if labels is None:
+            check_weights_known(self.class_weight)
+            labels = classes
+        weights = compute_class_weight(self.class_weight, classes=classes, y=labels)
         if (weights < 0).any() or not 0 < weights.sum() < np.inf:
             raise ValueError(
                 f"class_weight={self.class_weight!r}: take weights of at least 0, some "
@@ -680,23 +681,6 @@ class RBMClassifier(
         positive = visible.tail is not None and visible.bounds[0] == 0
         tags.input_tags.positive_only = positive
         return tags
-
-
-def one_hot_labels(y, classes, n_rows):
-    """One label for all rows, or one for each, as rows with a single 1."""
-    y = np.asarray(y)
-    if y.shape not in ((), (n_rows,)):
-        raise ValueError(
-            f"y has shape {y.shape} and n_samples={n_rows}: take one label, or one for "
-            "each row."
-        )
-    unknown = np.setdiff1d(y, classes)
-    if len(unknown):
-        raise ValueError(
-            f"y has labels {unknown} that are not among the classes {classes}."
-        )
-    codes = np.searchsorted(classes, np.broadcast_to(y, n_rows))
-    return np.eye(len(classes))[codes]
 
 
 def _joined(X, codes, n_labels):

@@ -7,14 +7,18 @@ from pathlib import Path
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._missing import is_pandas_na, is_scalar_nan
+from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
 
 __all__ = [
     "CallbackSupportMixin",
     "DocLinkMixin",
     "Interval",
+    "MissingValues",
     "StrOptions",
     "fit_context",
+    "is_pandas_na",
+    "is_scalar_nan",
     "safe_indexing",
 ]
 

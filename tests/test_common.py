@@ -53,7 +53,7 @@ ESTIMATORS = [
     DBNTransformer((4,), rbm=BernoulliRBM(), layer=0, transposed=True),
     DBNClassifier((8, 4), learning_rate_init=0.02),
     DBNClassifier((8,), solver="sgd", dropout=0.1, max_norm=3.0, early_stopping=True),
-    DBNClassifier((8,), solver="cg", class_weight="balanced", unlabeled="none"),
+    DBNClassifier((8,), solver="cg", unlabeled="none"),
     DBNRegressor((8, 4), learning_rate_init=0.02),
     DBNRegressor((8,), solver="lbfgs", head_iter=2),
     RBM(n_components=4, visible="spin", hidden="spin"),

@@ -21,6 +21,7 @@ from skdbn import (
     DBNRegressor,
     DBNTransformer,
     MixedRBM,
+    RBMClassifier,
 )
 from skdbn._fine_tuning import FineTuningMonitor
 from skdbn.schedules import Linear, Step
@@ -207,6 +208,41 @@ def test_weights_of_classes(X, y, seed):
     assert shares == [0, 1]
 
 
+def test_weights_of_several_labels(X, seed):
+    labels = X[:, [0, 2, 4]].astype(int)
+    labels[:, 1] = np.arange(90) % 9 == 0
+    labels[:, 2] = 0
+    settings = dict(max_iter=3, alpha=0.0)
+    counts = labels.sum(axis=0)
+    by_hand = [
+        {0: 45 / (90 - n), 1: 45 / n} if n else {0: 1.0} for n in counts.tolist()
+    ]
+    one = make(seed, class_weight="balanced", **settings).fit(X, labels)
+    same = make(seed, class_weight=by_hand, **settings).fit(X, labels)
+    np.testing.assert_allclose(one.coefs_[0], same.coefs_[0], rtol=1e-10)
+    # A label's own weights are of no other label.
+    heavy = [{}, {1: 1e6}, {}]
+    settings |= {"max_iter": 1, "head_iter": 1, "learning_rate_init": 1e-3}
+    plain = make(seed, solver="sgd", **settings).fit(X, labels)
+    weighted = make(seed, solver="sgd", class_weight=heavy, **settings).fit(X, labels)
+    same = np.isclose(plain.coefs_[-1], weighted.coefs_[-1], rtol=1e-10).all(axis=0)
+    assert same.tolist() == [True, False, True]
+
+
+def test_rare_labels_are_found(X, seed):
+    labels = np.column_stack([X[:, 0], (X[:, 1] == 1) & (np.arange(90) % 3 == 0)])
+    settings = dict(max_iter=60, learning_rate_init=0.02)
+    shares = [
+        make(seed, class_weight=each, **settings)
+        .fit(X, labels.astype(int))
+        .predict(X)[X[:, 1] == 1, 1]
+        .mean()
+        for each in (None, "balanced")
+    ]
+    # A third of these rows has it, and of the others none.
+    assert shares[0] < 0.2 and shares[1] > 0.5
+
+
 def test_early_stopping_keeps_the_best(X, y, rng, seed):
     noise = rng.integers(0, 3, len(y))
     settings = dict(early_stopping=True, validation_fraction=0.3, max_iter=60)
@@ -307,6 +343,24 @@ def test_no_label_is_special_by_default(X, y, seed):
         make(seed).fit(X, np.where(y, 1, -1))
 
 
+@pytest.mark.parametrize(
+    "dtype", [object, "string", "category", pytest.param("Int64", id="whole")]
+)
+def test_missing_labels(dtype, X, y, seed):
+    pandas = pytest.importorskip("pandas")
+    names = [1, 2, 3] if dtype == "Int64" else ["a", "b", "c"]
+    few = [names[label] if i < 40 else None for i, label in enumerate(y)]
+    few = pandas.Series(few, dtype=dtype)
+    for classifier in (make(seed), RBMClassifier(4, n_iter=1, random_state=seed)):
+        classifier.set_params(unlabeled=np.nan).fit(X, few)
+        assert classifier.classes_.tolist() == names
+        known = classifier.predict(X[:40]) == few[:40].to_numpy()
+        if isinstance(classifier, DBNClassifier):
+            assert classifier.score(X, few) == known.mean()
+        with pytest.raises(ValueError, match=r"say unlabeled=np\.nan"):
+            clone(classifier).set_params(unlabeled=None).fit(X, few)
+
+
 @pytest.mark.parametrize("value", [None, "?", np.nan, 2])
 def test_any_value_can_stand_for_no_label(value, X, y, seed):
     few = np.where(np.arange(90) < 40, y > 0, value)
@@ -369,9 +423,11 @@ def test_pretrained_that_does_not_fit(X, y):
         (
             FrozenEstimator(BernoulliRBM(2)),
             TypeError,
-            "holds no DBNTransformer or DBNClassifier: give",
+            "is no DBNTransformer or DBNClassifier: make one .*from_rbms",
         ),
-        (BernoulliRBM(2), ValueError, "'skdbn._dbn_classifier.DBNClassifier'. Got"),
+        (BernoulliRBM(2).fit(X), TypeError, r"DBNTransformer.from_rbms\(\[rbm\]\)"),
+        (StandardScaler(), TypeError, r"give FrozenEstimator\(dbn\)"),
+        (3, ValueError, "The 'pretrained' parameter"),
     ):
         with pytest.raises(error, match=message):
             make(pretrained=pretrained).fit(X, y)
@@ -460,10 +516,18 @@ def test_partial_fit(X, y, seed):
 
 
 def test_partial_fit_of_one_class_at_a_time(X, y, seed):
-    dbn = make(seed)
+    dbn = make(seed, class_weight={0: 0.5, 2: 3})
     for label in (0, 1, 2):
         dbn.partial_fit(X[y == label], y[y == label], classes=[0, 1, 2])
     assert dbn.predict_proba(X).shape == (90, 3)
+
+
+def test_partial_fit_does_not_know_frequencies(X, y, seed):
+    for labels in (y, X[:, :3].astype(int)):
+        dbn = make(seed, class_weight="balanced")
+        with pytest.raises(ValueError, match=r"not for partial_fit.*Give a dict"):
+            dbn.partial_fit(X, labels, classes=[0, 1, 2])
+        assert not hasattr(dbn, "network_")
 
 
 def test_partial_fit_goes_on_where_fit_stopped(X, y, seed):
@@ -520,6 +584,10 @@ def test_bad_targets(X, y):
         (np.where(y == 1, 1, -1), {"unlabeled": -1}, "y has 1 class"),
         (y[:5], {}, "inconsistent numbers of samples"),
         (np.linspace(0, 1, 90), {}, "Unknown label type"),
+        (np.column_stack([y, y]), {}, "2 columns of classes .* not supported"),
+        (X[:, :3].astype(int), {"class_weight": {1: 2}}, "list with a dict for each"),
+        (X[:, :3].astype(int), {"class_weight": [{}] * 2}, "y has 3 labels a row"),
+        (X[:, :3].astype(int), {"class_weight": [{2: 1}] * 3}, "weights of 0 and 1"),
         (None, {}, "requires y to be passed"),
     ):
         with pytest.raises(ValueError, match=message):

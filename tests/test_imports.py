@@ -23,7 +23,7 @@ FLOORS = [
     ("machines", 1),
     ("gradients _optimizer _network", 1),
     ("_training", 1),
-    ("evaluation _start _encoding _incomplete", 3),
+    ("evaluation _start _encoding _incomplete _targets", 3),
     ("_monitoring", 0),
     ("_rbm", 6),
     ("_bernoulli_rbm _gaussian_rbm _mixed_rbm _sparse_rbm _rbm_classifier", 7),

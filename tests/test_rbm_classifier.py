@@ -576,7 +576,7 @@ BAD_PARAMETERS = [
     ("n_components", 0),
     ("objective", "joint"),
     ("generative_weight", -0.1),
-    ("unlabeled", 0.5),
+    ("unlabeled", [-1]),
     ("unlabeled_weight", -1),
     ("persistent", "always"),
     ("visible", "gauss"),
@@ -641,6 +641,13 @@ def test_every_parameter_is_tried():
         ),
         ({}, 3, ["a", "b"], ["inconsistent"]),
         ({}, 3, [0.1, 0.2, 0.3], ["continuous"]),
+        ({}, 2, [[0, 1], [1, 0]], ["(2, 2)", "DBNClassifier"]),
+        (
+            {"unlabeled": -1},
+            3,
+            ["a", None, "b"],
+            ["y contains None", "unlabeled=np.nan"],
+        ),
     ],
 )
 def test_bad_labels(settings, X_rows, labels, words, some, seed):
