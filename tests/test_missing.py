@@ -573,6 +573,89 @@ def test_starts_from_the_known_values(X, holes, rng, seed):
     np.testing.assert_allclose(rbm.variance_, np.nanvar(real, axis=0))
 
 
+@pytest.mark.filterwarnings("ignore::skdbn.exceptions.DataRangeWarning")
+def test_tables_start_from_the_known_values(rng, seed):
+    X = np.column_stack(
+        [
+            rng.normal(5, 3, 80),
+            rng.integers(0, 2, 80),
+            rng.normal(-2, 0.5, 80),
+            rng.poisson(9, 80),
+            rng.poisson(0.2, 80),
+        ]
+    )
+    X[rng.random(X.shape) < 0.3] = np.nan
+    counts = dict.fromkeys((3, 4), "poisson")
+    rbm = MixedRBM(3, units=counts, n_iter=0, random_state=seed).fit(X)
+    machine, variance = rbm.machine_, np.nanvar(X, axis=0)
+    np.testing.assert_allclose(
+        np.exp(np.concatenate(machine.params[3:])), variance[[0, 2]]
+    )
+    expected = 1 / variance
+    expected[[1, 4]] = 1
+    np.testing.assert_allclose(machine.visible.step_scale, expected)
+    # Counts and bits have one more row, without a field.
+    mean = machine.visible.mean(machine.visible_bias[None])[0]
+    neutral = np.array([np.nan, 0.5, np.nan, 1, 1])
+    expected = np.nanmean(X, axis=0)
+    expected = np.where([1, 0, 1, 0, 0], expected, (80 * expected + neutral) / 81)
+    np.testing.assert_allclose(mean, expected)
+
+
+@pytest.mark.filterwarnings("ignore::skdbn.exceptions.DataRangeWarning")
+def test_the_zero_of_a_column_with_holes_does_not_matter(rng, seed):
+    X = rng.normal(size=(90, 4))
+    X[:, 1:] += X[:, :1]
+    X[rng.random(X.shape) < 0.3] = np.nan
+    rates, variances = [], []
+    for shift in (0, 500):
+        rbm = GaussianRBM(4, n_iter=2, random_state=seed).fit(X + shift)
+        rates.append([row["learning_rate"] for row in rbm.history_])
+        rbm = GaussianRBM(4, random_state=seed)
+        for part in np.array_split(X + shift, 3):
+            rbm.partial_fit(part)
+        variances.append(rbm.variance_)
+    np.testing.assert_allclose(*rates, rtol=1e-6)
+    # The draws of what is unknown scatter otherwise.
+    np.testing.assert_allclose(*variances, rtol=0.2)
+
+
+class Noting(Fills):
+    """Notes the data's mean squares, as the variances' gradient has them, and the data."""
+
+    notes = ()
+
+    def epoch_begins(self, machine, rows):
+        super().epoch_begins(machine, rows)
+        (found,), (log_variance,) = (
+            machine.visible.data_statistics(),
+            machine.params[3:],
+        )
+        note = 2 * np.exp(log_variance) * found, np.square(self.X[:, -3:])
+        Noting.notes = *Noting.notes, note
+
+
+@pytest.mark.parametrize("beside", [[], [("bernoulli", 1)]], ids=["alone", "beside"])
+def test_moments_follow_the_draws_of_unknown_values(beside, rng, seed, monkeypatch):
+    """Those of the whole data in `fit`, and of all calls in `partial_fit`."""
+    monkeypatch.setattr("skdbn._rbm.Fills", Noting)
+    monkeypatch.setattr(Noting, "notes", ())
+    X = np.column_stack([rng.integers(0, 2, 60), rng.normal(1, 1, (60, 3))])
+    X[rng.random(X.shape) < 0.3] = np.nan
+    X = X[:, 1 - len(beside) :]
+    visible = Concatenated([*beside, ("gaussian", 3)])
+    rbm = RBM(3, visible=visible, gradient="pcd", n_iter=2, random_state=seed).fit(X)
+    for found, squares in Noting.notes:
+        np.testing.assert_allclose(found, squares.mean(axis=0))
+    one, other = (squares for _, squares in Noting.notes)
+    assert (one != other).any()
+    X[:, -3:] *= 2
+    rbm.partial_fit(X[:30])
+    found, new = Noting.notes[2]
+    squares = 2 / 3 * other.mean(axis=0) + new.mean(axis=0) / 3
+    np.testing.assert_allclose(found, squares)
+
+
 def test_history_is_of_known_values(rbm, X, holes, rng):
     rows = np.arange(len(X))
 

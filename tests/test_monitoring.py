@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import BernoulliRBM as Original
 from sklearn.pipeline import make_pipeline
 
-from skdbn import BernoulliRBM
+from skdbn import BernoulliRBM, GaussianRBM
 from skdbn.gradients import CD
 from skdbn.schedules import Linear
 
@@ -185,6 +185,22 @@ def test_held_out_rows_do_not_take_part(X, seed):
     poisoned[seen] = 1 - X[seen]
     changed = early(seed, n_iter=1).fit(poisoned)
     assert (changed.components_ != one.components_).any()
+
+
+@pytest.mark.parametrize("share_unknown", [0.0, 0.3])
+def test_held_out_rows_set_no_moments(share_unknown, rng, seed):
+    """Of real values: neither where a training starts nor what it goes on with."""
+    X = rng.normal(size=(60, 5))
+    X[rng.random(X.shape) < share_unknown] = np.nan
+    _, held_out = seen_and_held_out(seed, X)
+    changed = X.copy()
+    changed[held_out] = 3 * X[held_out] + 1
+    one, other = (
+        GaussianRBM(4, early_stopping=True, n_iter=1, random_state=seed).fit(data)
+        for data in (X, changed)
+    )
+    assert_same_model(one, other)
+    np.testing.assert_array_equal(one.variance_, other.variance_)
 
 
 def test_free_energy_gap(rng, seed):
