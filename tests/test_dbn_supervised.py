@@ -192,6 +192,63 @@ def test_first_rate_in_wide_layers(solver, rate, X, y, seed):
     assert dbn.history_[0]["learning_rate"] == pytest.approx(0.01)
 
 
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_steps_of_the_head_by_hand(solver, X, y, seed):
+    """Two steps of the textbook on all rows, the layers below staying as they are."""
+    beta_1, beta_2, momentum, rate, epsilon, alpha = 0.6, 0.9, 0.7, 0.05, 0.01, 0.3
+    settings = dict(
+        solver=solver,
+        beta_1=beta_1,
+        beta_2=beta_2,
+        epsilon=epsilon,
+        momentum=momentum,
+        learning_rate_init=rate,
+        alpha=alpha,
+        head_iter=2,
+        batch_size=len(X),
+    )
+    start, end = (make(seed, max_iter=n, **settings).fit(X, y) for n in (0, 2))
+    h = X
+    for weights, bias in zip(start.coefs_[:-1], start.intercepts_[:-1], strict=True):
+        h = sigmoid(h @ weights + bias)
+    arrays = start.coefs_[-1].copy(), start.intercepts_[-1].copy()
+    mean, square = ([np.zeros_like(array) for array in arrays] for _ in range(2))
+    for t in (1, 2):
+        p = np.exp(h @ arrays[0] + arrays[1])
+        error = np.eye(3)[y] - p / p.sum(axis=1, keepdims=True)
+        down = h.T @ error / len(X) - alpha / len(X) * arrays[0], error.mean(axis=0)
+        for i in range(2):
+            if solver == "sgd":
+                mean[i] = momentum * mean[i] + rate * down[i]
+                arrays[i][...] += mean[i]
+                continue
+            mean[i] = beta_1 * mean[i] + (1 - beta_1) * down[i]
+            square[i] = beta_2 * square[i] + (1 - beta_2) * down[i] ** 2
+            size = np.sqrt(square[i] / (1 - beta_2**t)) + epsilon
+            arrays[i][...] += rate * mean[i] / (1 - beta_1**t) / size
+    np.testing.assert_allclose(end.coefs_[-1], arrays[0], rtol=1e-9)
+    np.testing.assert_allclose(end.intercepts_[-1], arrays[1], rtol=1e-9, atol=1e-12)
+
+
+def test_what_auto_stands_for(X, y, seed):
+    X, y = np.tile(X, (12, 1)), np.tile(y, 12)
+    common = dict(max_iter=1, n_iter=0)
+    for solver, values in (
+        (
+            "adam",
+            {"dropout": 0.1, "batch_size": 21, "learning_rate_init": Linear(0.01)},
+        ),
+        ("sgd", {"dropout": 0.1, "batch_size": 21, "learning_rate_init": Linear(0.1)}),
+        ("cg", {"dropout": 0.0, "batch_size": 1000}),
+    ):
+        auto = dict.fromkeys(values, "auto")
+        one, other = (
+            make(seed, solver=solver, **common | settings).fit(X, y)
+            for settings in (auto, values)
+        )
+        np.testing.assert_array_equal(one.coefs_[0], other.coefs_[0])
+
+
 def test_no_fine_tuning(X, y, seed):
     dbn = make(seed, max_iter=0).fit(X, y)
     assert dbn.history_ == [] and dbn.n_iter_ == 0
