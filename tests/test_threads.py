@@ -6,11 +6,19 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController
 
-from skdbn import BernoulliRBM, BoltzmannImputer, DBNClassifier, RBMClassifier
+from skdbn import (
+    BernoulliRBM,
+    BoltzmannImputer,
+    DBNClassifier,
+    DBNTransformer,
+    RBMClassifier,
+)
 from skdbn import _threads as threads
 from skdbn._threads import threads_for
 from skdbn.evaluation import log_partition
+from skdbn.gradients import PCD
 from skdbn.machines import RestrictedMachine
+from skdbn.plotting import SamplesDisplay
 
 LIBRARIES = ThreadpoolController().select(user_api="blas").lib_controllers
 
@@ -172,7 +180,7 @@ CALLS = {
     ),
     "mean field": lambda rbm, X: rbm.transform(np.where(np.eye(*X.shape), np.nan, X)),
     "log_partition": lambda rbm, X: log_partition(
-        rbm, method="bracket", n_chains=4, n_betas=5, X=X
+        rbm, method="bracket", n_chains=4, n_betas=5, X=X, random_state=0
     ),
 }
 
@@ -201,6 +209,7 @@ def X():
     return (np.random.default_rng(0).random((30, 12)) < 0.5).astype(float)
 
 
+@pytest.mark.filterwarnings("ignore::skdbn.exceptions.EstimateWarning")
 @pytest.mark.parametrize("name", CALLS)
 def test_methods(name, X, spy):
     rbm = BernoulliRBM(8, n_iter=1, random_state=0).fit(X)
@@ -209,6 +218,42 @@ def test_methods(name, X, spy):
     # Where chains begin there is a product or two.
     assert len(spy) >= 1 and spy.count({2}) <= 2 and spy[-1] == {1}
     assert n_threads() == {2}
+
+
+NETS = {
+    "RBMClassifier": (
+        RBMClassifier(8, n_iter=1),
+        [lambda model, X: model.sample(4, n_steps=3)],
+    ),
+    "DBNTransformer": (
+        DBNTransformer((8, 6), n_iter=1),
+        [
+            lambda model, X: model.sample(4, n_steps=3),
+            lambda model, X: model.impute(
+                np.where(np.eye(*X.shape), np.nan, X), n_samples=2, n_steps=3
+            ),
+            lambda model, X: model.score_samples(X),
+            lambda model, X: SamplesDisplay.from_estimator(
+                model, n_samples=4, steps=[3], image_shape=(3, 4)
+            ),
+        ],
+    ),
+    "DBNClassifier": (
+        DBNClassifier((8, 6), fine_tuning="up-down", n_iter=1, max_iter=1),
+        [lambda model, X: model.sample(4, n_steps=3)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_methods_of_nets(name, X, spy):
+    model, calls = NETS[name]
+    model.set_params(random_state=0).fit(X, np.arange(len(X)) % 2)
+    for call in calls:
+        spy.clear()
+        call(model, X)
+        assert spy.count({1}) >= 4 and spy.count({2}) <= 3
+        assert n_threads() == {2}
 
 
 @pytest.mark.parametrize(
@@ -235,3 +280,7 @@ def test_large_steps_have_all_threads(monkeypatch, X, spy):
     spy.clear()
     BernoulliRBM(8, gradient="cd", n_iter=1, batch_size=9, random_state=0).fit(X)
     assert frozenset({1}) in spy
+    spy.clear()
+    many = PCD(n_chains=10)
+    BernoulliRBM(8, gradient=many, n_iter=1, batch_size=5, random_state=0).fit(X)
+    assert set(spy) == {frozenset({2})}

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._threads import threads_for
 from ._chains import Chains
 
 
@@ -57,13 +58,15 @@ class Stack:
         bottom, *above = [*self.below, self.top]
         bottom = bottom.limited(~known)
         given, total = v.copy(), np.zeros(v.shape)
-        for i in range(n_steps + (n_means or 0)):
-            h = bottom.hidden_sample(v, rng)
-            if above:
-                h = Stack(above).resampled(h, rng)
-            if n_means and i >= n_steps:
-                total += bottom.visible_mean(h)
-            v = np.where(known, given, bottom.visible_sample(h, rng))
+        n_weights = max(machine.n_weights for machine in (bottom, *above))
+        with threads_for(len(v), n_weights):
+            for i in range(n_steps + (n_means or 0)):
+                h = bottom.hidden_sample(v, rng)
+                if above:
+                    h = Stack(above).resampled(h, rng)
+                if n_means and i >= n_steps:
+                    total += bottom.visible_mean(h)
+                v = np.where(known, given, bottom.visible_sample(h, rng))
         return np.where(known, given, total / n_means) if n_means else v
 
     def resampled(self, v, rng):
