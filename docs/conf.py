@@ -6,6 +6,7 @@ import os
 import zlib
 from pathlib import Path
 
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.utils.discovery import all_estimators, all_functions
 
 import skdbn
