@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skdbn import RBMClassifier
 from skdbn._random import make_rng
+from skdbn.gradients import CD, PCD
 from skdbn.gradients._centering import Centering
 from skdbn.gradients._discriminative import Hybrid, input_field, label_scores
 from skdbn.machines._base import State
@@ -181,6 +182,33 @@ def test_persistent_gradient_by_enumeration(joint, rng):
     gradient.stop()
     assert gradient.chains_.hidden.shape == hidden.shape
     assert (gradient.chains_.hidden != hidden).any()
+
+
+@pytest.mark.parametrize("kind", ["bernoulli", "gaussian", "poisson"])
+@pytest.mark.parametrize("persistent", [False, True])
+def test_generative_direction_is_that_of_an_rbm(
+    kind, persistent, make_machine, rng, seed
+):
+    """Step by step, and with the same draws, whatever the units of x learn."""
+    names = ((kind, N_FEATURES), ("softmax", N_LABELS)), "bernoulli"
+    machine, n = make_machine(names=names), 60
+    rows = machine.transition(machine.initial_state(n, rng), rng).visible
+    centering = Centering(rows.mean(axis=0), np.zeros(3))
+    centering.slide = 0.0
+    gradients = (
+        PCD(n_chains=n) if persistent else CD(),
+        Hybrid(N_LABELS, 0.0, 1.0, 0.0, np.ones(N_LABELS), 0.0, persistent),
+        Hybrid(N_LABELS, 0.0, 0.25, 0.0, np.ones(N_LABELS), 0.0, persistent),
+    )
+    steps = []
+    for gradient in gradients:
+        stream = make_rng(seed)
+        gradient.start(machine, n, stream)
+        calls = [gradient(machine, rows, stream, centering, 0.3) for _ in range(2)]
+        steps.append([array.copy() for array in calls[1]])
+    for one, other, quarter in zip(*steps, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(quarter, one / 4, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("n_unknown", [0, 2])
@@ -449,6 +477,15 @@ def test_history(some, seed):
     p = model.predict_proba(some[0])
     own = p[np.arange(len(p)), np.searchsorted(model.classes_, some[1])]
     np.testing.assert_allclose(last["log_loss"], -np.log(own).mean())
+
+
+@pytest.mark.parametrize(
+    "objective, rate", [("hybrid", 0.5), ("discriminative", 0.5), ("generative", 0.1)]
+)
+def test_automatic_rates(objective, rate, some, seed):
+    model = make(seed, objective=objective, n_iter=2).fit(*some)
+    rates = [row["learning_rate"] for row in model.history_]
+    np.testing.assert_allclose(rates, [rate, rate / 2])
 
 
 def test_early_stopping_keeps_the_best(digits, seed):
