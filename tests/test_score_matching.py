@@ -127,6 +127,71 @@ def test_direction_is_the_gradient(noise, is_centered, gaussian_machine, data, s
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.4])
+def test_objective_of_each_epoch(noise, data, seed):
+    """Of one step an epoch, on all rows, it is that of the epoch before."""
+    gradient = ScoreMatching(noise)
+    fits = [
+        GaussianRBM(
+            N_HIDDEN,
+            gradient=gradient,
+            batch_size=N_ROWS,
+            learning_rate=0.1,
+            n_iter=n_iter,
+            random_state=seed,
+        ).fit(data)
+        for n_iter in range(3)
+    ]
+    deviation = noise * data.std(axis=0)
+    history = [row["objective"] for row in fits[2].history_]
+    for rbm, found in zip(fits, history, strict=False):
+        params, variance = rbm.machine_.params, rbm.variance_
+        if not noise:
+            expected = objective(params, data, variance, None, 0, None)
+            assert found == pytest.approx(expected, rel=1e-9)
+            continue
+        draws = np.random.default_rng(seed).normal(size=(20_000, N_VISIBLE))
+        rows = np.tile(data, (len(draws) // N_ROWS + 1, 1))[: len(draws)]
+        expected = objective(params, rows, variance, draws, deviation, None)
+        # Of a sum of about four squares, halved, for each of six rows.
+        assert found == pytest.approx(expected, rel=5 * np.sqrt(2 / N_VISIBLE / N_ROWS))
+    assert history[0] != history[1]
+
+
+@pytest.mark.parametrize("is_centered", [False, True])
+def test_what_a_watcher_adds_to_the_hidden_means(
+    is_centered, gaussian_machine, data, rng, seed
+):
+    """It goes up along with the likelihood, as of any other gradient."""
+    machine, added = gaussian_machine, rng.normal(size=(N_ROWS, N_HIDDEN))
+
+    def watch(hidden_mean):
+        np.testing.assert_allclose(hidden_mean, machine.hidden_mean(data))
+        hidden_mean += added
+
+    found = []
+    for chosen in (None, watch):
+        gradient, centering = ScoreMatching(), None
+        v0, h0 = np.zeros(N_VISIBLE), np.zeros(N_HIDDEN)
+        if is_centered:
+            v0, h0 = data.mean(axis=0), np.full(N_HIDDEN, 0.4)
+            centering = Centering(v0, h0)
+        gradient.start(machine, N_ROWS, rng)
+        step = gradient(machine, data, rng, centering, 0.3, chosen)
+        found.append([array.copy() for array in step])
+        if is_centered:
+            mean = 0.99 * h0 + 0.01 * machine.hidden_mean(data).mean(axis=0)
+            np.testing.assert_allclose(centering.hidden, mean)
+    change = [two - one for one, two in zip(*found, strict=True)]
+    scale = 1 / np.exp(machine.visible.log_variance_)
+    scale = np.broadcast_to(scale, N_VISIBLE)[:, None]
+    weights = 0.3 * scale * ((data - v0).T @ added) / N_ROWS
+    np.testing.assert_allclose(change[0], weights, atol=1e-12)
+    np.testing.assert_allclose(change[1], -weights @ h0, atol=1e-12)
+    expected = 0.3 * added.mean(axis=0) - v0 @ weights
+    np.testing.assert_allclose(change[2], expected, atol=1e-12)
+
+
 def test_objective_is_recorded(data, seed):
     rbm = GaussianRBM(3, gradient="score-matching", n_iter=4, random_state=seed)
     rbm.fit(np.tile(data, (20, 1)))

@@ -96,6 +96,19 @@ def test_pull_is_the_derivative(penalty, rng):
     np.testing.assert_allclose(both(direction, 1.0)[2], on_bias, rtol=1e-6)
 
 
+@pytest.mark.parametrize("penalized", ["bias", "all"])
+def test_the_rate_is_that_of_all_steps(penalized, digits, seed):
+    settings = dict(target=0.2, penalized=penalized, gradient="cd", random_state=seed)
+    start, end, farther = (
+        SparseRBM(8, n_iter=1, learning_rate=rate, **settings).fit(digits[:40])
+        for rate in (1e-300, 1e-6, 2e-6)
+    )
+    assert (start.intercept_hidden_ == start.intercept_hidden_[0]).all()
+    for name in ("intercept_hidden_", "components_"):
+        one, two = (getattr(rbm, name) - getattr(start, name) for rbm in (end, farther))
+        np.testing.assert_allclose(two, 2 * one, rtol=0.05, atol=1e-9)
+
+
 def test_running_mean():
     sparsity = Sparsity(0.1, 1.0, "kl", False, np.array([0.5]), 0.75)
     sparsity.watch(np.array([[0.1], [0.3]]))
