@@ -27,7 +27,13 @@ from ._incomplete import (
     warn_of_empty_rows,
 )
 from ._mixed_rbm import MixedRBM
-from ._numerics import DTYPES, blocks, canonical, check_counts
+from ._numerics import (
+    DTYPES,
+    blocks,
+    canonical,
+    check_counts,
+    looks_like_probabilities,
+)
 from ._persistence import VersionMixin
 from ._random import make_rng
 from ._rbm import RBM, check_trace, restoring
@@ -67,9 +73,10 @@ class DBNTransformer(
     rbm : RBM, default=None
         The settings of the layers that are given as a number. Above the first layer its
         visible units are of the type of the hidden ones below. None stands for
-        :class:`BernoulliRBM` or, at the bottom and for data outside [0, 1],
-        :class:`GaussianRBM`. Give an instance to search its parameters, as
-        ``rbm__learning_rate``.
+        :class:`BernoulliRBM` or, at the bottom and for real-valued data,
+        :class:`GaussianRBM`: all that are neither bits nor grey levels, which lie between
+        0 and 1 with at least a quarter at the two ends. Give an instance to search its
+        parameters, as ``rbm__learning_rate``.
 
     layer : int, default=-1
         The layer whose means :meth:`transform` returns, counted from 0; -1 is the top.
@@ -250,7 +257,7 @@ class DBNTransformer(
                 if self.verbose:
                     print(
                         f"[{type(self).__name__}] Layer {i + 1} of {len(rbms)}: "
-                        f"{rbm.n_components} units"
+                        f"{rbm.n_components} units of a {type(rbm).__name__}"
                     )
                 machine = None
                 if i:
@@ -260,7 +267,7 @@ class DBNTransformer(
                 task = context.subcontext(task_name=f"layer-{i + 1}")
                 with task.propagate_callback_context(rbm):
                     task.call_on_fit_task_begin(estimator=self, **data)
-                    with _hints_for_data_only(i):
+                    with _hints(i == 0 and first_layer(self) is not None):
                         rbm._fit(values, machine=machine, keeps_interrupted=False)
                     task.call_on_fit_task_end(
                         estimator=self,
@@ -305,7 +312,7 @@ class DBNTransformer(
             for i, rbm in enumerate(rbms):
                 if i:
                     values = rbms[i - 1].transform(values)
-                with _hints_for_data_only(i):
+                with _hints(i == 0 and first_layer(self) is not None):
                     rbm.partial_fit(values)
             self.rbms_ = rbms
         return self
@@ -322,7 +329,7 @@ class DBNTransformer(
         template = self.rbm
         if template is None:
             template = BernoulliRBM()
-            if first_layer(self) is None and not _within_bounds(X):
+            if first_layer(self) is None and not looks_like_probabilities(X):
                 template = GaussianRBM()
         rbms, seeds = [], check_random_state(self.random_state)
         for i, layer in enumerate(_sizes(self)):
@@ -700,18 +707,12 @@ def first_layer(estimator):
 
 
 @contextmanager
-def _hints_for_data_only(i):
-    """No hint at the scale of features, which nobody can change."""
+def _hints(wanted):
+    """Hints at the scale of data only where somebody chose units for them."""
     with warnings.catch_warnings():
-        if i:
+        if not wanted:
             warnings.simplefilter("ignore", DataRangeWarning)
         yield
-
-
-def _within_bounds(X):
-    """Whether all values that are known can be probabilities."""
-    stored = X.data if issparse(X) else X
-    return not ((stored < 0) | (stored > 1)).any()
 
 
 def validate_rows(estimator, first, X, reset=False, allow_nan=False):

@@ -47,8 +47,9 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
     rbm : RBM, default=None
         The settings of the layers that are given as a number, as in
         :class:`DBNTransformer`; None stands for :class:`BernoulliRBM` or, at the bottom
-        and for data outside [0, 1], :class:`GaussianRBM`. Give an instance to search
-        its parameters, as ``rbm__learning_rate``.
+        and for data that are neither bits nor grey levels, :class:`GaussianRBM`. Then
+        the unit and the zero of a column do not matter. Give an instance to search its
+        parameters, as ``rbm__learning_rate``.
 
     pretrained : DBNTransformer, DBNClassifier or FrozenEstimator, default=None
         A fitted transformer whose layers are taken over, so that one pre-training
@@ -102,7 +103,9 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         Learning rate of "adam", "sgd" and "up-down". "auto" falls from 0.01, 0.1 or
         0.05 to zero over the sweeps of :meth:`fit`; :meth:`partial_fit`, which knows no
         last sweep, divides by 1 + sweeps / 10.
-        That of "adam" is smaller in layers of more than 256 units, in proportion.
+        Where layers have so many inputs x that a step would move fields too far, it is
+        smaller in proportion: for "adam" where the mean Σ|x| exceeds 128, for "sgd"
+        where Σx² exceeds 256, for "up-down" where the sum of variances exceeds 512.
 
     momentum : float or Schedule, default=0.9
         Share of the last step that the next one of "sgd" and "up-down" keeps.
@@ -132,7 +135,8 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         Probability with which an input is left out of a step.
 
     max_norm : float, default=None
-        The largest norm of the weights into a hidden unit; None sets no limit.
+        The largest norm of the weights into a hidden unit; None sets no limit. Weights
+        of real-valued columns are for standardized ones, here and for `alpha`.
 
     class_weight : dict, "balanced", list of dict or None, default=None
         Weight of the classes in the loss, as in scikit-learn; with several labels a row
@@ -184,7 +188,8 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         In "up-down" the top layer as it was learned first.
 
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Its weights, from the bottom up; the last ones are those of the head.
+        Its weights, from the bottom up, for columns as they are; the last ones are
+        those of the head.
 
     intercepts_ : list of ndarray of shape (n_out,)
         Its biases.

@@ -32,10 +32,17 @@ from ._sklearn import (
     StrOptions,
     fit_context,
 )
+from .exceptions import warn
 from .units import Bernoulli, Gaussian, Softmax, Spin
 
 # The activation of scikit-learn's networks that a layer of these units has.
 ACTIVATIONS = {Bernoulli: "logistic", Spin: "tanh", Gaussian: "identity"}
+
+# Log-odds, or numbers in units of their deviation, that differ by less are alike.
+ALIKE = 1e-5
+
+# On so many rows a network is measured before and after it learns.
+N_MEASURED = 1000
 
 
 class Targets:
@@ -209,6 +216,11 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
             If `layers` is no sequence of ints and RBMs, if `pretrained` does not fit the
             data, if no row has a target, or if a fit diverges. The estimator is then
             left as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the net has the same output for all rows although their targets differ.
         """
         with restoring(self):
             self._check_settings()
@@ -224,7 +236,7 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
             if self.early_stopping:
                 rows, held_out = targets.split(self.validation_fraction, rng)
             direction = make_direction(self)
-            network = self._new_network(transformer, inputs, targets, rng)
+            network = self._start_network(transformer, inputs, targets, rows, rng)
             examples = targets.examples(inputs, network.dtype)
             task = context.subcontext(
                 task_name="fine-tuning", max_subtasks=self.max_iter
@@ -249,6 +261,8 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
                 data,
             )
             network = fine_tune(network, examples, rows, self, rng, monitor)
+            if monitor.history:
+                _warn_if_alike(network, examples[rows[:N_MEASURED]])
             for one in (task, context):
                 one.call_on_fit_task_end(
                     estimator=self,
@@ -272,7 +286,9 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
             context = self._init_callback_context(max_subtasks=1)
             transformer = self._pretrain(X, rng, context, {"X": X, "y": y})
             inputs = transformer.rbms_[0]._validate(X)
-            network = self._new_network(transformer, inputs, targets, rng)
+            network = self._start_network(
+                transformer, inputs, targets, targets.rows, rng
+            )
         else:
             transformer, network = self.transformer_, self.network_.copy()
             inputs = transformer.rbms_[0]._validate(X)
@@ -312,7 +328,7 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
             if isinstance(given, (RBM, Original)):
                 remedy = "make one of fitted RBMs with DBNTransformer.from_rbms([rbm])."
             raise TypeError(
-                f"pretrained={self.pretrained!r} is no {self._can_be_given}: {remedy}"
+                f"pretrained={self.pretrained!r} holds no {self._can_be_given}: {remedy}"
             )
         self._check_given("rbms_")
         return given
@@ -358,6 +374,12 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
             )
         return transformer
 
+    def _start_network(self, transformer, inputs, targets, rows, rng):
+        """A network to be fine-tuned on these rows."""
+        network = self._new_network(transformer, inputs, targets, rng)
+        network.measure_reach(inputs[rows[:: 1 + len(rows) // N_MEASURED]])
+        return network
+
     def _new_network(self, transformer, inputs, targets, rng):
         machines = [rbm.machine_ for rbm in transformer.rbms_]
         n_outputs = targets.values.shape[1]
@@ -377,12 +399,12 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
     @property
     def coefs_(self):
         """The weights of the network, one array a layer, of shape (n_in, n_out)."""
-        return self.network_.weights
+        return self.network_.coefs
 
     @property
     def intercepts_(self):
         """The biases of the network, one array a layer."""
-        return self.network_.biases
+        return self.network_.intercepts
 
     def _to_mlp(self, cls, y):
         """A network of scikit-learn of this class that knows these targets."""
@@ -410,8 +432,8 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
             # Its own fit is thrown away.
             warnings.simplefilter("ignore", ConvergenceWarning)
             mlp.fit(X, y)
-        mlp.coefs_ = [weights.copy() for weights in network.weights]
-        mlp.intercepts_ = [bias.copy() for bias in network.biases]
+        mlp.coefs_ = [weights.copy() for weights in network.coefs]
+        mlp.intercepts_ = [bias.copy() for bias in network.intercepts]
         mlp.n_iter_ = self.n_iter_
         if hasattr(self, "feature_names_in_"):
             mlp.feature_names_in_ = self.feature_names_in_
@@ -437,6 +459,20 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _warn_if_alike(network, examples):
+    """Warn if rows whose targets differ have the same output."""
+    if not np.ptp(examples.targets, axis=0).any():
+        return
+    spread = fields_of(network, examples.X).std(axis=0).max()
+    if spread < ALIKE:
+        warn(
+            f"The outputs of the net are alike for all rows: they differ by {spread:.1g}."
+            " It has learned nothing from the columns. Put sklearn.preprocessing."
+            "StandardScaler before it, or take a smaller learning_rate_init or alpha.",
+            ConvergenceWarning,
+        )
 
 
 def fields_of(network, X):

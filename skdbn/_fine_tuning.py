@@ -17,9 +17,9 @@ METHODS = {"cg": "CG", "lbfgs": "L-BFGS-B"}
 # The learning rates of "auto" before they fall to zero.
 RATES = {"adam": 1e-2, "sgd": 0.1, "up-down": 0.05}
 
-# Adam moves each weight by the rate, and a field by as much for each unit below: in
-# layers wider than this its rate of "auto" is smaller in proportion.
-WIDE = 256
+# A step moves a field by the rate times Σ|x| of its inputs (Adam) or Σx² (the others).
+# Where these are larger the rate of "auto" is smaller in proportion.
+LARGEST_REACH = {"adam": 128, "sgd": 256, "up-down": 512}
 
 # The dropout of "auto".
 DROPOUT = 0.1
@@ -64,8 +64,8 @@ def make_optimizer(settings, network, decay=schedules.Linear):
         return SGD(1.0, n_iter=n_iter)
     rate = settings.learning_rate_init
     if rate == "auto":
-        share = min(1.0, WIDE / network.width) if solver == "adam" else 1.0
-        rate = decay(share * RATES[solver])
+        share = LARGEST_REACH[solver] / max(network.reach[solver], 1e-30)
+        rate = decay(min(1.0, share) * RATES[solver])
     if solver == "adam":
         betas = settings.beta_1, settings.beta_2
         return Adam(rate, *betas, settings.epsilon, n_iter)

@@ -1,6 +1,6 @@
 """A feed-forward network of unit types: its output, its loss and its gradient."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize
@@ -38,6 +38,10 @@ class Network:
     of its log-probability under them: cross-entropy for softmax and binary units, half
     of the squared error for Gaussian ones. The weights into a unit have at most the
     norm `max_norm`, and layers below `first` do not learn.
+
+    Real-valued inputs are standardized, (x − center) / deviation, and the weights of the
+    first layer are for these, so that steps do not depend on the unit of a column.
+    `coefs` and `intercepts` are for inputs as they are.
     """
 
     weights: list[np.ndarray]
@@ -46,6 +50,9 @@ class Network:
     head: Units
     max_norm: float | None = None
     first: int = 0
+    center: np.ndarray | None = None
+    deviation: np.ndarray | None = None
+    reach: dict | None = None
 
     @classmethod
     def on_top_of(cls, machines, head, n_outputs, rng, max_norm=None):
@@ -63,8 +70,7 @@ class Network:
             head.start(n_outputs, dtype=dtype),
             max_norm,
         )
-        network.project()
-        return network
+        return network._started(machines[0])
 
     @classmethod
     def of_joint(cls, net, head, n_outputs, max_norm=None):
@@ -86,8 +92,36 @@ class Network:
             head.start(n_outputs, dtype=net.dtype),
             max_norm,
         )
-        network.project()
-        return network
+        return network._started(machines[0])
+
+    def _started(self, machine):
+        """The same function, of inputs standardized as the machine's data are."""
+        if machine.visible.tail == "gaussian":
+            n_inputs, dtype = len(machine.weights), self.dtype
+            scale = machine.visible.step_scale
+            deviation = np.ones(1, dtype) if scale is None else scale**-0.5
+            self.deviation = np.broadcast_to(deviation, n_inputs).astype(dtype)
+            center = machine.center
+            self.center = np.zeros(n_inputs, dtype) if center is None else center
+            self.biases[0] += self.center @ self.weights[0]
+            self.weights[0] *= self.deviation[:, None]
+        self.project()
+        return self
+
+    @property
+    def coefs(self):
+        """The weights, the first ones for inputs as they are."""
+        if self.deviation is None:
+            return self.weights
+        return [self.weights[0] / self.deviation[:, None], *self.weights[1:]]
+
+    @property
+    def intercepts(self):
+        """The biases, the first ones for inputs as they are."""
+        if self.deviation is None:
+            return self.biases
+        shift = (self.center / self.deviation) @ self.weights[0]
+        return [self.biases[0] - shift, *self.biases[1:]]
 
     @property
     def params(self):
@@ -118,16 +152,41 @@ class Network:
     def copy(self):
         """The same network with arrays of its own, all of which learn."""
         arrays = [[a.copy() for a in group] for group in (self.weights, self.biases)]
-        return Network(*arrays, self.layers, self.head, self.max_norm)
+        weights, biases = arrays
+        return replace(self, weights=weights, biases=biases, first=0)
 
-    def field(self, x):
-        """The fields of the head's units."""
+    def standardized(self, x):
+        """Rows of data as the first layer takes them."""
+        x = as_float(x, self.dtype)
+        if self.deviation is None:
+            return x
+        x = x - self.center
+        x /= self.deviation
+        return x
+
+    def measure_reach(self, x):
+        """Note how far steps move fields: the largest mean Σ|x| and Σx² of a layer."""
+        layers = list(self._inputs(x))
+        self.reach = {
+            "adam": max(float(np.abs(x).sum(axis=1).mean()) for x in layers),
+            "sgd": max(float(np.square(x).sum(axis=1).mean()) for x in layers),
+        }
+
+    def _inputs(self, x):
+        """What goes into each layer, from the bottom up."""
+        x = self.standardized(x)
+        yield x
         for weights, bias, layer in zip(
             self.weights, self.biases, self.layers, strict=False
         ):
             x = x @ weights
             x += bias
             x = layer.mean(x, out=x)
+            yield x
+
+    def field(self, x):
+        """The fields of the head's units."""
+        *_, x = self._inputs(x)
         x = x @ self.weights[-1]
         x += self.biases[-1]
         return x
@@ -230,7 +289,7 @@ class BackPropagation:
 
         The last one of the means are the fields of the head.
         """
-        x = as_float(X, network.weights[0].dtype)
+        x = network.standardized(X)
         inputs, means, masks = [], [], []
         drop = self.input_dropout
         for i, (weights, bias) in enumerate(

@@ -1,6 +1,7 @@
 """The stack of RBMs: layers, features, the way back, and what it refuses."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -110,10 +111,18 @@ def test_template_above_the_first_layer(template, kinds, rng, seed):
     assert type(hidden) is type(visible)
 
 
-def test_values_that_are_not_within_0_and_1(X, rng, seed):
-    for factor, kind in ((1, BernoulliRBM), (1.01, GaussianRBM), (-1, GaussianRBM)):
-        data = X * factor + rng.normal(0, 1e-3, X.shape) * (factor != 1)
-        assert type(make(seed=seed).fit(data).rbms_[0]) is kind
+def test_binary_units_for_bits_and_grey_levels(X, rng, seed):
+    grey = np.where(rng.random(X.shape) < 0.5, X, rng.random(X.shape))
+    for data, kind in (
+        (X, BernoulliRBM),
+        (grey, BernoulliRBM),
+        (X * 1.01, GaussianRBM),
+        (0.5 + 0.005 * rng.normal(size=X.shape), GaussianRBM),
+        (rng.random(X.shape), GaussianRBM),
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert type(make(seed=seed).fit(data).rbms_[0]) is kind
 
 
 def test_tables(seed):
@@ -325,6 +334,6 @@ def test_nested_names_need_an_instance():
 def test_verbose(X, seed, capsys):
     make(seed=seed, verbose=1).fit(X)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "[DBNTransformer] Layer 1 of 2: 5 units"
-    assert lines[4] == "[DBNTransformer] Layer 2 of 2: 4 units"
+    assert lines[0] == "[DBNTransformer] Layer 1 of 2: 5 units of a BernoulliRBM"
+    assert lines[4] == "[DBNTransformer] Layer 2 of 2: 4 units of a BernoulliRBM"
     assert len(lines) == 8

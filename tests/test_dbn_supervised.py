@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -20,6 +20,7 @@ from skdbn import (
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    GaussianRBM,
     MixedRBM,
     RBMClassifier,
 )
@@ -184,12 +185,79 @@ def test_head_first(X, y, seed):
     assert (dbn.rbms_[0].components_.T != dbn.coefs_[0]).any()
 
 
-@pytest.mark.parametrize("solver, rate", [("adam", 0.01 * 256 / 512), ("sgd", 0.1)])
-def test_first_rate_in_wide_layers(solver, rate, X, y, seed):
-    dbn = make(seed, layers=(512, 4), solver=solver, max_iter=1, n_iter=0).fit(X, y)
-    assert dbn.history_[0]["learning_rate"] == pytest.approx(rate)
-    dbn = make(seed, layers=(256, 4), max_iter=1, n_iter=0).fit(X, y)
-    assert dbn.history_[0]["learning_rate"] == pytest.approx(0.01)
+def reaches(dbn, X):
+    """The largest mean sums of absolute values and of squares of a layer's inputs."""
+    layers = [X]
+    for rbm in dbn.rbms_:
+        layers.append(rbm.transform(layers[-1]))
+    return (
+        max(np.abs(x).sum(axis=1).mean() for x in layers),
+        max(np.square(x).sum(axis=1).mean() for x in layers),
+    )
+
+
+@pytest.mark.parametrize("repeats, width", [(1, 4), (60, 4), (1, 900)])
+def test_first_rate_in_wide_layers(repeats, width, X, y, seed):
+    X = np.tile(X, repeats)
+    settings = dict(layers=(5, width), max_iter=1, n_iter=0)
+    adam, sgd = (
+        make(seed, solver=solver, **settings).fit(X, y) for solver in ("adam", "sgd")
+    )
+    absolute, squared = reaches(adam, X)
+    rates = [dbn.history_[0]["learning_rate"] for dbn in (adam, sgd)]
+    expected = [0.01 * min(1, 128 / absolute), 0.1 * min(1, 256 / squared)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-9)
+    net = make(seed, fine_tuning="up-down", **settings).fit(X, y)
+    spread = X.var(axis=0).sum() if repeats > 1 else 0
+    rate = 0.05 * min(1, 512 / max(512, spread))
+    assert net.history_[0]["learning_rate"] == pytest.approx(rate)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("rbm", [None, BernoulliRBM()])
+def test_wide_dense_columns(solver, rbm, rng, seed):
+    centers = np.full((4, 3000), 0.5)
+    centers[:, :600] += rng.normal(0, 0.06, (4, 600))
+    labels = np.arange(160) % 4
+    train, test = np.clip(centers[labels] + rng.normal(0, 0.15, (2, 160, 3000)), 0, 1)
+    settings = dict(layers=(32,), rbm=rbm, solver=solver, max_iter=20, n_iter=3)
+    dbn = DBNClassifier(random_state=seed, **settings).fit(train, labels)
+    # Chance is 0.25; more epochs take it to 1 with binary units as well.
+    assert dbn.score(test, labels) >= (1 if rbm is None else 0.7)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("estimator", [make, make_regressor])
+def test_the_unit_of_measure_does_not_matter(estimator, solver, rng, seed):
+    y = np.arange(60) % 3
+    X = rng.normal(size=(60, 4)) + y[:, None]
+    dbn = estimator(seed, solver=solver, max_norm=2.0, alpha=0.1, layers=(5,))
+    dbn.set_params(max_iter=10 if solver == "lbfgs" else 40)
+    found = []
+    for scale, shift in ((1, 0), (0.005, 0.5), (1000, 0), ([3, 1, 2, 7], -40)):
+        rows = X * scale + shift
+        net = clone(dbn).fit(rows, y)
+        assert type(net.rbms_[0]) is GaussianRBM
+        found.append(
+            net.predict_proba(rows) if estimator is make else net.predict(rows)
+        )
+        # The coefficients are those of the columns as they are.
+        fields = slow_fields(net, rows)
+        np.testing.assert_allclose(net._head_fields(rows), fields, atol=1e-8)
+    assert np.ptp(found[0]) > 0.1
+    # Line searches multiply rounding errors.
+    exact = 5e-3 if solver == "lbfgs" else 1e-6
+    for other, atol in zip(found[1:], (0.05, exact, 0.05), strict=True):
+        # Rows far from zero differ in the first bias by the prior of one row at zero.
+        np.testing.assert_allclose(other, found[0], rtol=1e-6, atol=atol)
+
+
+def test_outputs_that_are_alike_warn(X, y, seed):
+    for estimator in (make, make_regressor):
+        with pytest.warns(ConvergenceWarning, match="are alike for all rows.*Scaler"):
+            estimator(seed, learning_rate_init=100.0, n_iter=0).fit(X, y)
+    # Nothing is wrong where all targets are the same.
+    make_regressor(seed, max_iter=60).fit(X, np.ones(90))
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
@@ -480,7 +548,7 @@ def test_pretrained_that_does_not_fit(X, y):
         (
             FrozenEstimator(BernoulliRBM(2)),
             TypeError,
-            "is no DBNTransformer or DBNClassifier: make one .*from_rbms",
+            "holds no DBNTransformer or DBNClassifier: make one .*from_rbms",
         ),
         (BernoulliRBM(2).fit(X), TypeError, r"DBNTransformer.from_rbms\(\[rbm\]\)"),
         (StandardScaler(), TypeError, r"give FrozenEstimator\(dbn\)"),

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_softmax
 
+from .._numerics import as_float
+from .._random import make_rng
 from .._threads import threads_for
 from ._base import State
 from ._restricted import RestrictedMachine
@@ -24,6 +26,7 @@ class JointNet:
     down: list[RestrictedMachine]
     top: RestrictedMachine
     n_labels: int
+    reach: dict | None = None
 
     @classmethod
     def on_top_of(cls, machines, top, n_labels):
@@ -46,7 +49,18 @@ class JointNet:
     def copy(self):
         """The same net with arrays of its own."""
         up, down = ([m.copy() for m in group] for group in (self.up, self.down))
-        return JointNet(up, down, self.top.copy(), self.n_labels)
+        return JointNet(up, down, self.top.copy(), self.n_labels, self.reach)
+
+    def measure_reach(self, v):
+        """Note how far steps move fields: the largest mean Σ(v − mean)² of a layer."""
+        layers, rng = [as_float(v, self.dtype)], make_rng(0)
+        for machine in self.up:
+            layers.append(machine.hidden_sample(layers[-1], rng))
+        variances = [layer.var(axis=0) for layer in layers]
+        scale = self.up[0].visible.step_scale
+        if scale is not None:
+            variances[0] *= scale
+        self.reach = {"up-down": max(float(own.sum()) for own in variances)}
 
     def project(self):
         """Any parameters will do."""
