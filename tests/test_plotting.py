@@ -197,7 +197,7 @@ def test_history_has_a_panel_for_each_quantity(rbm):
         "free-energy gap [nats]",
         "reconstruction error",
         "learning rate",
-        "seconds a sweep",
+        "seconds per epoch",
     ]
     training, held_out = display.axes_[0].lines
     names = "pseudo_likelihood", "validation_pseudo_likelihood"

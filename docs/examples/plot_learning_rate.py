@@ -20,7 +20,7 @@ X_train, X_held_out = train_test_split(X, train_size=200, test_size=400, random_
 
 
 def history(learning_rate):
-    """Learn sweep by sweep, and measure on all rows after each."""
+    """Learn epoch by epoch, and measure on all rows after each."""
     rbm = BernoulliRBM(100, learning_rate=learning_rate, random_state=0)
     rows = []
     for _ in range(60):
@@ -50,9 +50,9 @@ for column, rate, rows in zip(axes.T, rates, histories, strict=True):
     column[0].set_title(f"learning rate {rate}\n{column[0].get_title()}")
 
 # %%
-# What the best sweep of each gives, in nats a held-out digit.
+# The best epoch of each, in nats per held-out digit.
 for rate, rows in zip(rates, histories, strict=True):
     scores = [row["validation_pseudo_likelihood"] for row in rows]
     best = max(range(len(rows)), key=scores.__getitem__)
     gap = rows[best]["free_energy_gap"]
-    print(f"{rate:4}: {scores[best]:.1f} after {best + 1} sweeps, gap {gap:.1f}")
+    print(f"{rate:4}: {scores[best]:.1f} after {best + 1} epochs, gap {gap:.1f}")

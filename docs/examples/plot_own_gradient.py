@@ -29,13 +29,13 @@ class MeanFieldCD(Gradient):
 
 
 # %%
-# An instance goes into the estimator like any other gradient. It is the quickest for a few
-# sweeps, having no noise, and then leads astray: a distribution is more than its means.
+# Pass an instance to the estimator, like any other gradient. It has no noise and learns
+# fastest in the first epochs, but then goes wrong: a distribution is more than its means.
 X_train, X_test = train_test_split(load_digits().data / 16, random_state=0)
 figure, ax = plt.subplots(layout="constrained")
 for gradient in [PCD(n_chains=50), CD(), MeanFieldCD()]:
     rbm = BernoulliRBM(64, gradient=gradient, learning_rate=0.05, random_state=0)
     scores = [rbm.partial_fit(X_train).score(X_test) for _ in range(30)]
     ax.plot(range(1, 31), scores, label=type(gradient).__name__)
-ax.set(xlabel="sweep", ylabel="pseudo-likelihood of a test digit [nats]")
+ax.set(xlabel="epoch", ylabel="pseudo-likelihood of a test digit [nats]")
 ax.legend()

@@ -14,12 +14,12 @@ LABELS = {
     "reconstruction_error": "reconstruction error",
     "swap_acceptance": "swap acceptance",
     "learning_rate": "learning rate",
-    "seconds": "seconds a sweep",
+    "seconds": "seconds per epoch",
 }
 
 
 class HistoryDisplay:
-    """How a training went: what was recorded after each sweep over the data.
+    """How a training went: what was recorded after each epoch.
 
     With early stopping the pseudo-likelihood of held-out rows is drawn beside that of
     training rows, and so is the free-energy gap, the mean free energy of held-out rows
@@ -28,7 +28,7 @@ class HistoryDisplay:
     Parameters
     ----------
     history : sequence of dict
-        For each sweep the quantities and their values, as in ``history_``.
+        For each epoch the quantities and their values, as in ``history_``.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class HistoryDisplay:
 
     def __init__(self, history: Sequence[Mapping[str, float]]) -> None:
         if len(history) == 0:
-            raise ValueError("history is empty: fit the model for at least one sweep.")
+            raise ValueError("history is empty: fit the model for at least one epoch.")
         self.history = history
 
     @classmethod
@@ -152,7 +152,7 @@ class HistoryDisplay:
             if held_out[name] in recorded:
                 self._curve(axes, held_out[name], "held-out rows")
                 axes.legend()
-            axes.set_xlabel("sweep")
+            axes.set_xlabel("epoch")
             axes.set_title(LABELS.get(name, name.replace("_", " ")))
         return self
 

@@ -24,7 +24,7 @@ class SamplesDisplay(Sheet):
         The pictures. With three dimensions each chain is a row and each step a column.
 
     steps : sequence of int, default=None
-        For a film strip, how many sweeps its columns are from the start.
+        For a film strip, the number of Gibbs steps before each column.
 
     image_shape : tuple of int, default=None
         Height and width of a picture, with a 3 behind for colours; None takes a square.
@@ -112,15 +112,15 @@ class SamplesDisplay(Sheet):
             Number of chains; None takes 50, or 10 for a film strip.
 
         n_steps : int, default=1000
-            Number of Gibbs sweeps.
+            Number of Gibbs steps.
 
         steps : sequence of int, default=None
-            After which numbers of sweeps to look, for a film strip, in ascending order;
-            0 is the start. None looks once, after `n_steps`.
+            For a film strip, the numbers of Gibbs steps before each column, ascending;
+            0 is the start. None makes one picture per chain, after `n_steps`.
 
         X : array-like of shape (n_samples, n_features), default=None
-            Rows to start from, one a chain; None starts from units that feel only
-            their biases. A film strip shows them at step 0.
+            Rows to start from, one per chain; None starts from the biases alone. A film
+            strip shows them at step 0.
 
         means : bool, default=True
             Whether to show the means of the visible units given the hidden ones, which
@@ -162,7 +162,7 @@ class SamplesDisplay(Sheet):
         looks = [n_steps] if steps is None else list(steps)
         if not looks or min(looks) < 0 or sorted(set(looks)) != looks:
             raise ValueError(
-                f"steps={steps!r}: take numbers of sweeps in ascending order."
+                f"steps={steps!r}: take numbers of Gibbs steps in ascending order."
             )
         machines = [rbm.machine_ for rbm in layers_of(estimator)]
         film = _film(machines, X, n_samples, looks, means, make_rng(random_state))
@@ -196,7 +196,7 @@ class SamplesDisplay(Sheet):
         if self.steps is not None:
             self.axes_.set_xticks(centres(self.image_shape[1], self.n_columns))
             self.axes_.set_xticklabels([str(step) for step in self.steps])
-            self.axes_.set_xlabel("Gibbs sweeps")
+            self.axes_.set_xlabel("Gibbs steps")
         return self
 
 
