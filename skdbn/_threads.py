@@ -2,14 +2,15 @@
 
 from contextlib import contextmanager
 from functools import cache
-from threading import Lock, local
+from threading import local
+from weakref import WeakSet
 
 from threadpoolctl import ThreadpoolController
 
-# Multiplications in a product, rows × weights, from which a second thread pays.
-# OpenBLAS starts its threads for far less. They wait for each other, so that another
-# process that takes the core of one of them holds up all.
-LARGE_PRODUCT = 2**25
+# Multiplications in a product, rows × weights, from which a second thread saves a step of
+# training more than a fifth of its time. OpenBLAS starts its threads for far less. They
+# wait for each other, so that another process that takes the core of one holds up all.
+LARGE_PRODUCT = 24_000_000
 
 
 @contextmanager
@@ -28,48 +29,54 @@ def threads_for(n_rows, n_weights):
         Number of elements of the largest matrix of weights.
     """
     limits = () if n_rows * n_weights >= LARGE_PRODUCT else _limits()
-    for limit in limits:
-        limit.enter()
+    inside = _Inside()
     try:
+        for limit in limits:
+            limit.enter(inside)
         yield
     finally:
         for limit in limits:
-            limit.leave()
+            limit.leave(inside)
+
+
+class _Inside:
+    """Someone who needs the limit; gone with the frame, even if that is interrupted."""
 
 
 class _Limit:
-    """A limit of one thread on some libraries, while anyone is inside."""
+    """A limit of one thread on some libraries, while anyone is inside.
 
-    # One for all instances, since the libraries are.
-    _lock = Lock()
+    Without a lock, which an interrupt could leave locked: Python threads that enter and
+    leave at the same moment may at worst do without the limit.
+    """
 
     def __init__(self, libraries):
         self._libraries = libraries
-        self._n_inside = 0
-        self._before = []
+        self._all_inside = WeakSet()
+        self._before = {}
 
-    def enter(self):
-        with self._lock:
-            if self._n_inside == 0:
-                numbers = [(lib, lib.get_num_threads()) for lib in self._libraries]
-                self._before = [
-                    (lib, number)
-                    for lib, number in numbers
-                    if number and number > 1 and _set_threads(lib, 1)
-                ]
-            self._n_inside += 1
+    def enter(self, inside):
+        self._all_inside.add(inside)
+        for lib in self._libraries:
+            number = lib.get_num_threads()
+            if number and number > 1:
+                self._before[lib] = number
+                if not _set_threads(lib, 1):
+                    self._before.pop(lib, None)
 
-    def leave(self):
-        with self._lock:
-            self._n_inside -= 1
-            if self._n_inside:
+    def leave(self, inside):
+        self._all_inside.discard(inside)
+        for lib in self._libraries:
+            if self._all_inside:
                 return
-            for lib, number in self._before:
-                # Another number than ours is a later limit of someone else.
-                if lib.get_num_threads() == 1 and not _set_threads(lib, number):
-                    _release(lib, force=True)
-                    _set_threads(lib, number)
-                _release(lib)
+            number = self._before.pop(lib, None)
+            if number is None:
+                continue
+            # Another number than ours is a later limit of someone else.
+            if lib.get_num_threads() == 1 and not _set_threads(lib, number):
+                _release(lib, force=True)
+                _set_threads(lib, number)
+            _release(lib)
 
 
 class _OwnLimit(local, _Limit):
