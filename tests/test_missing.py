@@ -192,6 +192,20 @@ def test_equal_rows_have_chains_of_their_own(make_case, rng):
     assert len(np.unique(rows, axis=0)) == 20
 
 
+def test_means_are_over_states_of_a_chain(machine, rng):
+    """Of E[v | h] and not of draws; fifty states vary less than one."""
+    v, unknown = np.ones((500, 4)), np.tile([False, True, True, True], (500, 1))
+    one, draws, many = (
+        drawn(machine, v, unknown, rng, 20, n_means=n)[:, 1:] for n in (1, None, 50)
+    )
+    possible = machine.visible_mean(machine.hidden.states(np.arange(8), 3))[:, 1:]
+    gaps = np.abs(one[:, None] - possible).max(axis=2).min(axis=1)
+    np.testing.assert_allclose(gaps, 0, atol=1e-12)
+    assert (one.var(axis=0) < draws.var(axis=0)).all()
+    # Neighbours hang together.
+    assert (many.var(axis=0) < one.var(axis=0) / 8).all()
+
+
 def test_tempered_chains_reach_both_modes(rng):
     machine = two_modes()
     oracle = Enumeration.of(machine)
@@ -436,6 +450,22 @@ def test_fills_keep_the_conditional(names, make_case, rng):
     case.check(batch)
     assert (batch != before).any()
     assert (fills.X == batch).all()
+
+
+def test_fills_follow_bits_drawn_from_grey_values(rng):
+    """The second unit says what the first is; what is kept of the data stays grey."""
+    machine = RestrictedMachine(
+        np.array([[80.0], [40.0]]), np.array([-40.0, -20.0]), np.array([-60.0])
+    )
+    X, unknown = np.tile([0.3, 0.0], (N, 1)), np.tile([False, True], (N, 1))
+    fills = Fills(machine, X, unknown, rng, 1, sample_data=True)
+    batch = fills.X.copy()
+    fills.move(machine, batch, np.arange(N), rng)
+    np.testing.assert_array_equal(batch[:, 0], batch[:, 1])
+    assert set(batch[:, 0]) == {0, 1}
+    assert abs(batch[:, 0].mean() - 0.3) < 5 * np.sqrt(0.3 * 0.7 / N)
+    np.testing.assert_array_equal(fills.X[:, 0], 0.3)
+    np.testing.assert_array_equal(fills.X[:, 1], batch[:, 1])
 
 
 def directions(case, rows, rng):

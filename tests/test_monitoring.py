@@ -437,6 +437,28 @@ def test_interrupt_of_partial_fit_leaves_the_model(X, seed):
     assert_same_model(rbm, expected)
 
 
+class Breaking(CD):
+    """CD whose step is infinite in one number of one array."""
+
+    def __init__(self, which=0, n_steps=1):
+        super().__init__(n_steps)
+        self.which = which
+
+    def __call__(self, machine, *args, **settings):
+        direction = super().__call__(machine, *args, **settings)
+        direction[self.which].flat[-1] = np.inf
+        return direction
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_a_single_number_that_diverges(which, X, seed):
+    rbm = make(seed, gradient=Breaking(which), batch_size=60, n_iter=1)
+    for method in (rbm.fit, rbm.partial_fit):
+        with pytest.raises(ValueError, match="diverged in epoch 1"):
+            method(X)
+        assert not hasattr(rbm, "machine_")
+
+
 @needs_callbacks
 def test_interrupt_by_a_callback(X, seed):
     first, third = (
