@@ -560,11 +560,12 @@ def _exact(machine):
         machine = machine.mirrored()
         n_states = machine.visible.n_states(machine.weights.shape[0])
     step, sums = 2**12, []
-    for start in range(0, n_states, step):
-        index = np.arange(start, min(start + step, n_states))
-        states = machine.visible.states(index, machine.weights.shape[0])
-        states = states.astype(machine.weights.dtype)
-        sums.append(logsumexp(-machine.free_energy(states).astype(np.float64)))
+    with threads_for(min(step, n_states), machine.n_weights):
+        for start in range(0, n_states, step):
+            index = np.arange(start, min(start + step, n_states))
+            states = machine.visible.states(index, machine.weights.shape[0])
+            states = states.astype(machine.weights.dtype)
+            sums.append(logsumexp(-machine.free_energy(states).astype(np.float64)))
     return float(logsumexp(sums))
 
 

@@ -212,6 +212,7 @@ CALLS = {
         np.where(np.eye(*X.shape), np.nan, X), n_samples=2, n_steps=2
     ),
     "mean field": lambda rbm, X: rbm.transform(np.where(np.eye(*X.shape), np.nan, X)),
+    "exactly": lambda rbm, X: log_partition(rbm, method="exact"),
     "log_partition": lambda rbm, X: log_partition(
         rbm, method="bracket", n_chains=4, n_betas=5, X=X, random_state=0
     ),
