@@ -2,9 +2,9 @@
 Anomalies have a high free energy
 =================================
 
-A model of ordinary rows finds strange ones unlikely. The free energy is minus the
-log-likelihood but for a constant, which is all that a ranking needs. Here a
-:class:`~skdbn.GaussianRBM` learns from benign tumours alone, and is then shown others,
+A model of ordinary rows gives unusual rows a low probability. The free energy is minus the
+log-likelihood up to a constant, which is enough to rank rows. Here a
+:class:`~skdbn.GaussianRBM` learns from benign tumors only, and is then tested on others,
 benign and malignant.
 """
 
@@ -41,7 +41,7 @@ for label, name in enumerate(["benign", "malignant"]):
         alpha=0.6,
         label=name,
     )
-left.set(xscale="log", xlabel="free energy above the lowest [nats]", ylabel="tumours")
+left.set(xscale="log", xlabel="free energy above the lowest [nats]", ylabel="tumors")
 left.legend()
 RocCurveDisplay.from_predictions(malignant, energy, name="RBM", ax=right)
 RocCurveDisplay.from_predictions(

@@ -2,9 +2,9 @@
 Filters of a deep belief net
 ============================
 
-What does a unit of each layer look for? Above the first layer a unit has weights to other
+What does a unit of each layer respond to? Above the first layer a unit has weights to other
 units, not to pixels. Its picture is the sum of the pictures of the units below, each
-times its weight, which leaves out that these units are not linear.
+multiplied by its weight. This ignores that these units are not linear.
 """
 
 import matplotlib.pyplot as plt

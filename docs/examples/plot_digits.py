@@ -3,8 +3,8 @@ Filters of handwritten digits
 =============================
 
 A :class:`~skdbn.BernoulliRBM` learns handwritten digits of 8 × 8 pixels, without their
-labels. Grey values, between 0 and 1, are taken as probabilities from which bits are
-drawn each time a digit is learned from.
+labels. Grey levels between 0 and 1 are taken as probabilities: in each epoch bits are drawn
+from them.
 """
 
 from sklearn.datasets import load_digits

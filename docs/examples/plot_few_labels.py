@@ -2,10 +2,10 @@
 Few labels, and many rows without
 =================================
 
-Handwritten digits, of which only some have a label. The layers of a deep belief net learn
-from all of them, and only the fine-tuning needs the labels. Three nets of three layers are
-compared: with pre-training, the same from a random start, and one of scikit-learn, whose
-rectified units learn without it.
+Only some of the handwritten digits have a label. The layers of a deep belief net learn from
+all digits, and only the fine-tuning needs labels. Three nets of three layers are compared:
+one with pre-training, the same net from a random start, and a net of scikit-learn with
+rectified linear units, which needs no pre-training.
 """
 
 import matplotlib.pyplot as plt

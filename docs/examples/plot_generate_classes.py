@@ -3,8 +3,8 @@ Digits of each class
 ====================
 
 A deep belief net that is fine-tuned by the up-down algorithm is a model of rows and labels
-together. It tells the class of a digit, and makes up digits of a class: the label at the
-top is held, a Gibbs chain runs there, and from its end the digit is drawn layer by layer.
+together. It classifies digits and generates digits of a given class: a Gibbs chain runs at
+the top with the label clamped, and its last state is propagated down to a digit.
 """
 
 import numpy as np

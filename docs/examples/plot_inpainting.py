@@ -2,9 +2,8 @@
 Half a digit
 ============
 
-A restricted Boltzmann machine knows how the pixels of digits go together. Given the upper
-half of a digit that it has not learned from, it fills in the lower one: NaN stands for
-what is not known.
+A restricted Boltzmann machine learns which pixels of digits occur together. Given the upper
+half of a new digit, it fills in the lower half. NaN marks the unknown pixels.
 """
 
 import matplotlib.pyplot as plt

@@ -2,9 +2,9 @@
 Choosing the learning rate by the free-energy gap
 =================================================
 
-With few rows a model learns them by heart. The free-energy gap, the mean free energy of
-held-out rows minus that of training rows, shows it: it grows while the model overfits,
-and needs no normaliser.
+With few rows a model overfits. The free-energy gap shows it: the mean free energy of held-out
+rows minus that of training rows grows while the model overfits. It does not need the
+partition function.
 """
 
 import matplotlib.pyplot as plt

@@ -2,11 +2,11 @@
 The likelihood and its bracket
 ==============================
 
-The likelihood of a row needs the normaliser Z, a sum over all states. Annealed
-importance sampling estimates it. Forward, from independent units to the model, its
-log Z tends to be too small, which flatters the model; backward, from the model to
-independent units, too large. The two bracket the truth, which is known here, for the
-model is small enough to be summed up.
+The likelihood of a row needs the partition function Z, a sum over all states. Annealed
+importance sampling estimates it. Forward, from independent units to the model, log Z tends
+to be too small, and the model looks too good. Backward, from the model to independent
+units, it tends to be too large. The two bracket the exact value, which is known here
+because the model is small.
 """
 
 import warnings

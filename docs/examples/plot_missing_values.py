@@ -2,9 +2,9 @@
 Missing values in a mixed table
 ===============================
 
-:class:`~skdbn.BoltzmannImputer` learns a model from rows that have holes, and fills them
-in. Here the table has thirteen measures of wines, and their cultivar as one-hot columns.
-Of each row about three in ten values are hidden, cultivars included.
+:class:`~skdbn.BoltzmannImputer` learns a model from rows with missing values and fills them
+in. The table has thirteen measurements of wines, and their cultivar as one-hot columns. In
+each row about 30 % of the values are hidden, cultivars included.
 """
 
 import matplotlib.pyplot as plt

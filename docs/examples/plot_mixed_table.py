@@ -3,8 +3,8 @@ A table with numbers and categories
 ===================================
 
 :class:`~skdbn.MixedRBM` takes a DataFrame as it is. Its visible units are Gaussian for
-the measures of a flower, and a group of softmax units for the species, so that one
-model makes flowers up, and tells the species of others.
+the measurements of a flower, and a group of softmax units for the species. One model
+generates new flowers and predicts the species of others.
 """
 
 import matplotlib.pyplot as plt

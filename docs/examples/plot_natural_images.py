@@ -2,10 +2,9 @@
 Edges of natural images
 =======================
 
-Patches of photographs, whitened so that all directions vary alike, leave to a
-:class:`~skdbn.GaussianRBM` what is not a matter of correlations. Its hidden units
-become edges with a place and a direction, as cells of the primary visual cortex have
-them.
+Whitening removes the correlations between the pixels of patches of photographs, and a
+:class:`~skdbn.GaussianRBM` learns the remaining structure. Its hidden units become localized,
+oriented edges, like the receptive fields of cells in the primary visual cortex.
 """
 
 import numpy as np

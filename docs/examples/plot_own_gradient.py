@@ -2,9 +2,9 @@
 A gradient of your own
 ======================
 
-How the gradient of the likelihood is estimated is one small class. This one is
-contrastive divergence without chance: the model's rows are the means of the visible
-units, given the means of the hidden ones.
+An estimate of the gradient of the likelihood is one small class. This one is contrastive
+divergence without random draws: the negative phase has the means of the visible units, given
+the means of the hidden units.
 """
 
 import matplotlib.pyplot as plt

@@ -2,9 +2,9 @@
 Pen strokes: rarely active units
 ================================
 
-Hidden units that are on for half of the digits share the work among many. A
-:class:`~skdbn.SparseRBM` draws the mean activity of each unit towards a target, here a
-twentieth: a unit then stands for something that few digits have.
+When hidden units are active for half of the digits, each stroke is encoded by many units. A
+:class:`~skdbn.SparseRBM` pulls the mean activity of each unit to a target, here 0.05. A unit
+then stands for something that few digits have.
 """
 
 import matplotlib.pyplot as plt

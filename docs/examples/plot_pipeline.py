@@ -2,8 +2,8 @@
 Pipeline and grid search
 ========================
 
-The hidden units are features for a classifier. Their number and the learning rate are
-chosen by cross-validation of the whole pipeline.
+The hidden units are features for a classifier. Cross-validation of the whole pipeline
+chooses their number and the learning rate.
 """
 
 import matplotlib.pyplot as plt
