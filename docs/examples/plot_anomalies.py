@@ -23,14 +23,14 @@ X_train, X_more = train_test_split(X[benign == 1], random_state=0)
 X_test = np.concatenate([X_more, X[benign == 0]])
 malignant = np.repeat([0, 1], [len(X_more), sum(benign == 0)])
 
-# Takes the skew from the columns, and standardises them.
+# Takes the skew from the columns, and standardizes them.
 scaler = PowerTransformer().fit(X_train)
 rbm = GaussianRBM(30, n_iter=200, random_state=0).fit(scaler.transform(X_train))
 energy = rbm.free_energy(scaler.transform(X_test))
 forest = IsolationForest(random_state=0).fit(X_train)
 
 # %%
-# Malignant tumours have higher free energies, although the model has never seen one.
+# Malignant tumors have higher free energies, although the model has never seen one.
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
 # From the lowest on, so that a logarithmic axis can be had.
 shown = energy - energy.min() + 1

@@ -3,7 +3,7 @@ Filters of handwritten digits
 =============================
 
 A :class:`~skdbn.BernoulliRBM` learns handwritten digits of 8 × 8 pixels, without their
-labels. Grey levels between 0 and 1 are taken as probabilities: in each epoch bits are drawn
+labels. Gray levels between 0 and 1 are taken as probabilities: in each epoch bits are drawn
 from them.
 """
 

@@ -29,7 +29,7 @@ sizes = (128, 128, 128)
 layers = DBNTransformer(sizes, n_iter=40, random_state=0).fit(X_train)
 
 
-def labelled(n_labels, seed):
+def labeled(n_labels, seed):
     """The rows that have a label."""
     return 300 + np.random.default_rng(seed).permutation(len(y_train) - 300)[:n_labels]
 
@@ -64,12 +64,12 @@ kinds = {
 }
 chosen = {}
 for kind, (make, candidates) in kinds.items():
-    scores = [make(labelled(120, 0), **c).score(X_chosen, y_chosen) for c in candidates]
+    scores = [make(labeled(120, 0), **c).score(X_chosen, y_chosen) for c in candidates]
     chosen[kind] = candidates[np.argmax(scores)]
     print(f"{kind}: {chosen[kind] or 'defaults'}")
 
 # %%
-# The test digits, for two draws of the labelled ones. Of the two nets with the same units,
+# The test digits, for two draws of the labeled ones. Of the two nets with the same units,
 # the one that is pre-trained is ahead, most of all with 60 labels or fewer. Beside
 # rectified units, which need no pre-training, it is ahead with the fewest labels only. With
 # a single layer of 256 units the three are within a few percent.
@@ -79,7 +79,7 @@ for kind, (make, _) in kinds.items():
     scores = 100 * np.array(
         [
             [
-                make(labelled(n, seed), **chosen[kind]).score(X_test, y_test)
+                make(labeled(n, seed), **chosen[kind]).score(X_test, y_test)
                 for n in numbers
             ]
             for seed in (1, 2)
@@ -97,7 +97,7 @@ for kind, (make, _) in kinds.items():
     print(f"{kind:20}", *(f"{score:.1f}" for score in mean))
 axes.set(
     xscale="log",
-    xlabel="labelled digits",
+    xlabel="labeled digits",
     ylabel="test accuracy [%]",
     xticks=numbers,
     xticklabels=numbers,

@@ -22,7 +22,7 @@ table = np.hstack([measures, np.eye(3)[cultivar]])
 # %%
 # A cultivar is known or not, so that its three columns are hidden together. The imputer
 # finds by itself which columns are numbers and which belong together. Distances of the
-# nearest neighbours need columns of one scale, the others do not.
+# nearest neighbors need columns of one scale, the others do not.
 imputers = {
     "SimpleImputer": SimpleImputer(),
     "KNNImputer": make_pipeline(StandardScaler(), KNNImputer()),

@@ -20,7 +20,7 @@ side = 12
 
 
 def brightness(image):
-    """Log of the mean of each 2 × 2 pixels and their colours."""
+    """Log of the mean of each 2 × 2 pixels and their colors."""
     height, width = (size // 2 for size in image.shape[:2])
     blocks = image[: 2 * height, : 2 * width].reshape(height, 2, width, 2, 3)
     return np.log1p(blocks.mean(axis=(1, 3, 4)))

@@ -17,7 +17,7 @@ rbm = BernoulliRBM(200, n_iter=100, random_state=0).fit(X)
 
 # %%
 # Fifty chains that start from noise, after 1000 Gibbs steps each. The pictures show the
-# means of the last step, which are grey levels.
+# means of the last step, which are gray levels.
 SamplesDisplay.from_estimator(rbm, n_samples=50, random_state=0)
 
 # %%
