@@ -148,6 +148,22 @@ def test_log_partition_change_is_the_difference(name, dtype, make_units, rng):
         np.testing.assert_allclose(found, high - low, rtol=0, atol=error)
 
 
+@pytest.mark.parametrize("name", ["bernoulli", "spin"])
+def test_series_of_the_log_partition(name, make_units, rng):
+    units = make_units(name, 9)
+    field = np.linspace(-8, 8, 9)[None]
+    terms = units.log_partition_series(field, 30)
+    way = rng.choice([-0.5, 0.5], 9) * units.series_radius
+    powers = way ** np.arange(1, 31)[:, None]
+    found = (np.concatenate(terms) * powers).sum()
+    change = units.log_partition(field + way) - units.log_partition(field)
+    np.testing.assert_allclose(found, change[0], rtol=0, atol=2e-9)
+    third = way / 3
+    found = (np.concatenate(terms) * third ** np.arange(1, 31)[:, None]).sum()
+    change = units.log_partition(field + third) - units.log_partition(field)
+    np.testing.assert_allclose(found, change[0], rtol=0, atol=1e-14)
+
+
 @every_type
 @both_dtypes
 def test_link_is_inverse_of_mean(name, dtype, make_units):

@@ -1,8 +1,6 @@
 """The restricted Boltzmann machine: P(h|v), P(v|h), free energy, Gibbs sampling."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
@@ -10,12 +8,8 @@ from scipy.sparse import issparse
 from .._threads import threads_for
 from ..units import Bernoulli, Units
 from ._base import Machine, State
+from ._pseudo_likelihood import LARGEST_NORM, log_conditional, pseudo_log_likelihood
 from ._tempered import Tempered
-
-# Two layers of Gaussian units have a normaliser while the largest singular value of
-# the weights, in units of their standard deviations, is below 1. Along a singular vector
-# of value s the variance is 1 / (1 - s²) times that given the hidden units: fifty at most.
-LARGEST_NORM = 0.99
 
 # As many singular values are followed as are above the second number.
 FEWEST_FOLLOWED = 8
@@ -23,19 +17,6 @@ WELL_BELOW = 0.9
 
 # After so many steps the mean field of unknown values is taken to have settled.
 MEAN_FIELD_STEPS = 30
-
-
-class Felt(NamedTuple):
-    """The field of one visible coordinate, the other ones being as they are.
-
-    ``range(mean)`` gives the two ends between which it lies but for a negligible share,
-    where `mean` is the coordinate's mean in a field, and ``highest(value)`` the highest
-    field that the means of the hidden units give back when the coordinate has
-    ``value(field)``.
-    """
-
-    range: Callable
-    highest: Callable
 
 
 @dataclass
@@ -146,80 +127,15 @@ class RestrictedMachine(Machine):
         return Tempered(self, base_bias, base_units)
 
     def log_conditional(self, v, hidden_field, i):
-        """log P(coordinate i of v | the other ones), i one for all rows or for each.
-
-        A coordinate is a visible unit, or several that vary together. Values that stand
-        for a distribution over its states, such as grey ones for binary units, give
-        the cross-entropy: all states, weighted by it.
-        """
-        visible, hidden = self.visible, self.hidden
-        if np.ndim(i) and not visible.one_kind:
-            result = np.empty(len(v), v.dtype)
-            for one in np.unique(i):
-                rows = i == one
-                result[rows] = self.log_conditional(v[rows], hidden_field[rows], one)
-            return result
-        columns = visible.columns(i)
-        weights, bias = self.weights[columns], self.visible_bias[columns]
-        own = np.take_along_axis(v, np.atleast_2d(columns), axis=1)
-        rest = hidden_field - _push(own, weights)
-        felt = Felt(
-            lambda mean: self._felt_range(bias, weights, rest, mean),
-            lambda value: self._highest_field(bias, weights, rest, value),
-        )
-        values, log_weights, shares = visible.alternatives(i, own, felt)
-        logs = [
-            log_weight
-            + (x * bias).sum(axis=1)
-            + hidden.log_partition(rest + _push(x, weights))
-            for x, log_weight in zip(values, log_weights, strict=True)
-        ]
-        total = np.logaddexp.reduce(logs)
-        if shares is not None:
-            return (shares * logs).sum(axis=0) - total
-        return (
-            (own * bias).sum(axis=1)
-            + hidden.log_partition(hidden_field)
-            - visible.coordinate_base(i, own)
-            - total
-        )
-
-    def _felt_range(self, bias, weights, rest, mean):
-        """See :class:`Felt`, for a coordinate of a single column."""
-        bias, weight_row = bias[..., 0], weights[..., 0, :]
-        low, high = self.hidden.bounds
-        if np.isfinite(low) and np.isfinite(high):
-            ends = weight_row * low, weight_row * high
-            low, high = (
-                np.atleast_1d(bias + pick(*ends).sum(axis=-1))
-                for pick in (np.minimum, np.maximum)
-            )
-            return low, high
-        # The mode, by steps that contract, and what the hidden units scatter.
-        felt = bias + np.zeros(len(rest), rest.dtype)
-        for _ in range(30):
-            hidden = self.hidden.mean(rest + mean(felt)[:, None] * weight_row)
-            felt = bias + _pull(hidden, weights)
-        scatter = 8 * np.sqrt(
-            np.square(weight_row).sum(axis=-1) / (1 - LARGEST_NORM**2)
-        )
-        return felt - scatter, felt + scatter
-
-    def _highest_field(self, bias, weights, rest, value):
-        """See :class:`Felt`; the hidden units are bounded."""
-        _, field = self._felt_range(bias, weights, rest, None)
-        for _ in range(30):
-            pushed = value(field)[:, None] * weights[..., 0, :]
-            field = bias[..., 0] + _pull(self.hidden.mean(rest + pushed), weights)
-        return field
+        """See :func:`~skdbn.machines._pseudo_likelihood.log_conditional`."""
+        return log_conditional(self, v, hidden_field, i)
 
     def pseudo_log_likelihood(self, v):
         """Σᵢ log P(coordinate i of v | the other ones), for each row"""
         v = v.toarray() if issparse(v) else v
-        field = self.hidden_field(v)
         n_coordinates = self.visible.n_coordinates(v.shape[1])
         with threads_for(len(v), self.n_weights // n_coordinates):
-            return sum(self.log_conditional(v, field, i) for i in range(n_coordinates))
+            return pseudo_log_likelihood(self, v)
 
     @property
     def params(self):
@@ -360,18 +276,6 @@ class RestrictedMachine(Machine):
         arrays = (self.weights, self.visible_bias, self.hidden_bias)
         copies = (array.copy() for array in arrays)
         return type(self)(*copies, self.visible.copy(), self.hidden, self.center)
-
-
-def _push(x, weights):
-    """What values of some columns contribute to the hidden fields."""
-    if weights.ndim == 2:
-        return x @ weights
-    return np.einsum("nm,nmh->nh", x, weights)
-
-
-def _pull(h, weights):
-    """What the hidden units contribute to the field of a single column."""
-    return (h * weights[..., 0, :]).sum(axis=1)
 
 
 def _scaled_product(phases, h, scale):

@@ -115,6 +115,29 @@ class Units(BaseEstimator):
         """
         return self.log_partition(after * field) - self.log_partition(before * field)
 
+    # The distance of the nearest point at which the log-partition of a unit is not
+    # analytic, for the series; None without one.
+    series_radius = None
+
+    def log_partition_series(self, field, n_terms):
+        """∂ᵏ log-partition / ∂fieldᵏ / k! of each unit, for k from 1 on.
+
+        Parameters
+        ----------
+        field : ndarray of shape (n_samples, n_units)
+            The field of each unit.
+
+        n_terms : int
+            The largest k.
+
+        Returns
+        -------
+        terms : list of ndarray of shape (n_samples, n_units)
+            The coefficients of a power series, by which the pseudo-likelihood of
+            visible units without bounds is faster.
+        """
+        raise NotImplementedError
+
     def mean(self, field, out=None):
         """The expected value of each unit.
 
@@ -669,7 +692,7 @@ class Units(BaseEstimator):
         """
         return np.asarray(coordinate)[..., None]
 
-    def alternatives(self, coordinate, own, felt):
+    def alternatives(self, coordinate, own, field_range):
         """What values a coordinate could have, the other ones being as they are.
 
         Parameters
@@ -680,8 +703,11 @@ class Units(BaseEstimator):
         own : ndarray of shape (n_samples, n)
             The values that it has, in its n columns.
 
-        felt : Felt
-            Between which ends the field could be that it feels.
+        field_range : callable
+            ``field_range(value, n_nodes)`` gives the lowest and the highest field that
+            matters in each row, where ``value(field, n)`` is what is n standard
+            deviations above the mean in a field, and ``n_nodes(low, high)`` the number
+            of nodes that a range of fields takes.
 
         Returns
         -------

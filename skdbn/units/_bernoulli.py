@@ -1,6 +1,7 @@
 """Binary units."""
 
 import numpy as np
+from numpy.polynomial.polynomial import polyder, polymul
 from scipy.special import logit
 
 from .._random import uniform, uniform_times_2_16
@@ -10,21 +11,22 @@ from ._base import MEAN, STATE, Units
 class Bernoulli(Units):
     r"""Units in {0, 1}.
 
-    .. math:: P(x = 1 \mid \text{field}) = \sigma(\text{field})
-              = \frac{1}{1 + e^{-\text{field}}}
+        .. math:: P(x = 1 \mid \text{field}) = \sigma(\text{field})
+                  = \frac{1}{1 + e^{-\text{field}}}
 
-    Values between 0 and 1, such as grey levels, are taken as probabilities.
+        Values between 0 and 1, such as grey levels, are taken as probabilities.
 
-    See Also
-    --------
-    Spin : Units in {−1, 1}.
+        See Also
+        --------
+        Spin : Units in {−1, 1}.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skdbn.units import Bernoulli
-    >>> Bernoulli().mean(np.array([[0.0, 2.0]])).round(3)
-    array([[0.5  , 0.881]])
+        Examples
+        --------
+        >>> import numpy as np
+    from numpy.polynomial.polynomial import polyder, polymul
+        >>> from skdbn.units import Bernoulli
+        >>> Bernoulli().mean(np.array([[0.0, 2.0]])).round(3)
+        array([[0.5  , 0.881]])
     """
 
     bounds = (0, 1)
@@ -51,6 +53,12 @@ class Bernoulli(Units):
         high /= low
         np.log(high, out=high)
         return change + high @ ones
+
+    series_radius = np.pi
+
+    def log_partition_series(self, field, n_terms):
+        # The mean is (1 + tanh(x/2)) / 2.
+        return tanh_series(np.tanh(field / 2), [0.5, 0.5], 0.5, n_terms)
 
     def mean(self, field, out=None):
         out = np.empty_like(field) if out is None else out
@@ -93,7 +101,7 @@ class Bernoulli(Units):
     def draw(self, x, rng):
         self.sample(None, rng, out=x, mean=x)
 
-    def alternatives(self, coordinate, own, felt):
+    def alternatives(self, coordinate, own, field_range):
         values = np.array([0.0, 1.0], own.dtype)[:, None, None]
         shares = np.stack([1 - own[:, 0], own[:, 0]])
         return values, np.zeros((2, 1), own.dtype), shares
@@ -109,3 +117,21 @@ def _reciprocal_mean(field, out):
     np.exp(out, out=out)
     out += 1
     return out
+
+
+def tanh_series(t, first, rate, n_terms):
+    """The derivatives of first(t) as powers of t = tanh(rate·x), up to k!, k from 1 on.
+
+    As dt/dx = rate (1 − t²), each of them is a polynomial in t, whose digits do not
+    cancel as those of one in the mean of a bit do.
+    """
+    polynomial, terms = np.array(first), []
+    for k in range(1, n_terms + 1):
+        term = np.full_like(t, polynomial[-1])
+        for coefficient in polynomial[-2::-1]:
+            term *= t
+            term += coefficient
+        terms.append(term)
+        slope = polymul(polyder(polynomial), [rate, 0.0, -rate])
+        polynomial = slope / (k + 1)
+    return terms

@@ -262,9 +262,9 @@ class Concatenated(Units):
         units, inside, first = self._find(coordinate)
         return first + units.columns(inside)
 
-    def alternatives(self, coordinate, own, felt):
+    def alternatives(self, coordinate, own, field_range):
         units, inside, _ = self._find(coordinate)
-        return units.alternatives(inside, own, felt)
+        return units.alternatives(inside, own, field_range)
 
     def coordinate_base(self, coordinate, own):
         units, inside, _ = self._find(coordinate)

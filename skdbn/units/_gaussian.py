@@ -13,7 +13,7 @@ SMALLEST = 1e-4
 
 # Quadrature: the nodes are a standard deviation apart, which for Gaussians errs by
 # 2 exp(-2π²), and reach this many beyond the outermost mean.
-REACH = 7
+REACH = 8
 MOST_NODES = 10_000
 
 
@@ -246,13 +246,17 @@ class Gaussian(Units):
         units._precision = other.precision + beta * (self.precision - other.precision)
         return units
 
-    def alternatives(self, coordinate, own, felt):
+    def alternatives(self, coordinate, own, field_range):
         precision = self._precision_of(coordinate)
         deviation = precision**-0.5
-        low, high = (field / precision for field in felt.range(lambda f: f / precision))
-        n_steps = ((high - low) / deviation).max()
+        low, high = field_range(
+            lambda field, n: field / precision + n * deviation,
+            lambda low, high: (high - low) * deviation,
+        )
+        n_steps = ((high - low) * deviation).max()
         # So many only where a fit diverges, which is for others to say.
         n_nodes = 2 * REACH + 1 + int(np.ceil(min(n_steps, MOST_NODES)))
+        low = low / precision
         nodes = np.arange(-REACH, n_nodes - REACH)[:, None] * deviation + low
         log_weights = np.log(deviation) - 0.5 * precision * np.square(nodes)
         nodes, log_weights = (x.astype(own.dtype) for x in (nodes, log_weights))

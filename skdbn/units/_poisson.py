@@ -2,11 +2,19 @@
 
 import numpy as np
 from scipy.sparse import issparse
-from scipy.special import gammaln
+from scipy.special import expit, gammaln
 
 from .._numerics import column_range
 from ..exceptions import warn
 from ._base import OUTSIDE, SLACK, Units
+
+# Sums over counts: which are all taken, how far apart the others are in standard
+# deviations, how fast the one goes over into the other, and how far the sums go beyond
+# the outermost means.
+ALL = 40
+GAP = 0.9
+SMOOTH = 2.0
+REACH = 7
 
 # From this field on the mean stays: at e^15, 3.3 million.
 LARGEST_FIELD = 15.0
@@ -112,13 +120,59 @@ class Poisson(Units):
             support[np.abs(x - np.rint(x)) > SLACK] = OUTSIDE
         return support
 
-    def alternatives(self, coordinate, own, felt):
-        # Beyond the highest count that keeps up half of itself each term is less than
-        # half of the one before.
-        highest = 2 * self.mean(felt.highest(lambda field: 2 * self.mean(field)))
-        n_counts = int(max(own.max(), highest.max())) + 40
-        counts = np.arange(n_counts, dtype=own.dtype)[:, None]
-        return counts[..., None], -gammaln(counts + 1), None
+    def alternatives(self, coordinate, own, field_range):
+        # Every count up to about ALL, and beyond it nodes that are GAP deviations
+        # apart: of a Poisson distribution, and so of every mixture of some, their sum
+        # errs by 2 exp(−2π²/GAP²), as the sum over the counts itself is an integral
+        # there but for exp(−2π²·ALL).
+        low, high = field_range(
+            _value, lambda low, high: np.subtract(*_places(low, high)[::-1])
+        )
+        first, last = _places(low, high)
+        # Where fields count as less than they are, the row's own count is a node.
+        far = (high > LARGEST_FIELD) & (own[:, 0] > _count(last))
+        last[far] = _place(own[far, 0])
+        n_nodes = 1 + int((last - first).max())
+        if (first == first[0]).all():
+            first = first[:1]
+        places = first + np.arange(n_nodes)[:, None]
+        counts, gaps = _count(places), _gap(places)
+        log_weights = np.log(gaps) - gammaln(counts + 1)
+        counts, log_weights = (x.astype(own.dtype) for x in (counts, log_weights))
+        return counts[..., None], log_weights, None
 
     def coordinate_base(self, coordinate, own):
         return gammaln(own[:, 0] + 1)
+
+
+def _value(field, n):
+    """The count that is n standard deviations above the mean, about."""
+    mean = np.exp(np.minimum(field, LARGEST_FIELD))
+    if n < 0:
+        return np.maximum(mean + n * np.sqrt(mean), 0)
+    # Next to 0 further: the square root of a count has a deviation of a half.
+    return np.square(np.sqrt(mean) + n / 2)
+
+
+def _count(place):
+    """The count at a place among the nodes, also between two of them."""
+    rise = SMOOTH * np.logaddexp(0, (place - ALL) / SMOOTH)
+    return place + np.square(GAP * rise / 2)
+
+
+def _gap(place):
+    """The derivative of the count by the place."""
+    z = (place - ALL) / SMOOTH
+    return 1 + GAP**2 / 2 * SMOOTH * np.logaddexp(0, z) * expit(z)
+
+
+def _place(count):
+    """The place of a count, or one above it."""
+    over = np.maximum(count - ALL, 0)
+    return np.minimum(count, ALL) + 2 * (np.sqrt(1 + GAP**2 * over) - 1) / GAP**2
+
+
+def _places(low, high):
+    """The places of the first and of the last node, for fields between two."""
+    first = _place(_value(low, -REACH)) - 1
+    return np.maximum(np.floor(first), 0), np.ceil(_place(_value(high, REACH)))

@@ -17,7 +17,7 @@ LEVELS = 24
 # how far beyond the outermost means the nodes go.
 STEP = 0.4
 FOLDINGS = 25
-REACH = 7.5
+REACH = 8
 
 
 class Rectified(Units):
@@ -126,13 +126,15 @@ class Rectified(Units):
                 "Take 'gaussian' units for values of either sign."
             )
 
-    def alternatives(self, coordinate, own, felt):
+    def alternatives(self, coordinate, own, field_range):
         # With x = log(1 + e^s) and s = t − e^(t₀ − t) both ends of the integrand fall
         # faster than exponentially, so that the trapezoidal rule errs by 1e-11.
-        low, high = felt.range(self.mean)
+        low, high = field_range(
+            lambda field, n: np.maximum(field + n, 0) if n else self.mean(field),
+            lambda low, high: np.subtract(*_ends(low, high)[::-1]) / STEP,
+        )
+        start, end = _ends(low, high)
         first = -np.log(np.maximum(-low, 1)) - 2
-        start = np.maximum(first - log(FOLDINGS), low - REACH)
-        end = np.maximum(high, 0) + REACH
         n_nodes = 2 + int(((end - start) / STEP).max())
         t = start + STEP * np.arange(n_nodes)[:, None]
         fall = np.exp(first - t)
@@ -145,3 +147,10 @@ class Rectified(Units):
 
     def coordinate_base(self, coordinate, own):
         return np.square(own[:, 0]) / 2
+
+
+def _ends(low, high):
+    """Where the nodes begin and end, for fields between two."""
+    first = -np.log(np.maximum(-low, 1)) - 2
+    start = np.maximum(first - log(FOLDINGS), low - REACH)
+    return start, np.maximum(high, 0) + REACH

@@ -174,7 +174,7 @@ class Softmax(Units):
     def columns(self, coordinate):
         return super().columns(coordinate) * self.n_values + np.arange(self.n_values)
 
-    def alternatives(self, coordinate, own, felt):
+    def alternatives(self, coordinate, own, field_range):
         values = np.eye(self.n_values, dtype=own.dtype)[:, None]
         return values, np.zeros((self.n_values, 1), own.dtype), own.T
 

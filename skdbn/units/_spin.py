@@ -4,6 +4,7 @@ import numpy as np
 
 from .._random import uniform
 from ._base import MEAN, STATE, Units
+from ._bernoulli import tanh_series
 
 
 class Spin(Units):
@@ -52,6 +53,11 @@ class Spin(Units):
         np.log(high, out=high)
         return change + high @ ones
 
+    series_radius = np.pi / 2
+
+    def log_partition_series(self, field, n_terms):
+        return tanh_series(np.tanh(field), [0.0, 1.0], 1.0, n_terms)
+
     def mean(self, field, out=None):
         return np.tanh(field, out=out)
 
@@ -86,7 +92,7 @@ class Spin(Units):
     def draw(self, x, rng):
         self.sample(None, rng, out=x, mean=x)
 
-    def alternatives(self, coordinate, own, felt):
+    def alternatives(self, coordinate, own, field_range):
         values = np.array([-1.0, 1.0], own.dtype)[:, None, None]
         shares = np.stack([1 - own[:, 0], 1 + own[:, 0]]) / 2
         return values, np.zeros((2, 1), own.dtype), shares

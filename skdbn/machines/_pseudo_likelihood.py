@@ -1,0 +1,244 @@
+"""The pseudo-likelihood: how well each coordinate follows from the others."""
+
+from math import ceil, log
+
+import numpy as np
+
+# Two layers of Gaussian units have a normaliser while the largest singular value of
+# the weights, in units of their standard deviations, is below 1. Along a singular vector
+# of value s the variance is 1 / (1 - s²) times that given the hidden units: fifty at most.
+LARGEST_NORM = 0.99
+
+# A density is summed up to where it falls by so many e-foldings a standard deviation, and
+# as many deviations beyond.
+EDGE = 4
+
+# Coordinates that are taken together, and values of hidden units of as many rows.
+N_TOGETHER = 64
+SERIES_ELEMENTS = 2**16
+
+# The series is for hidden units whose field moves by at most this share of its radius,
+# so that so many terms leave 1e-10.
+SHARE = 0.5
+N_TERMS = 30
+
+
+def pseudo_log_likelihood(machine, v):
+    """Σᵢ log P(coordinate i of v | the other ones), for each dense row."""
+    n_units, n_hidden = machine.weights.shape
+    coordinates = range(machine.visible.n_coordinates(n_units))
+    finite = machine.visible.n_states(n_units) < np.inf
+    if finite or machine.hidden.series_radius is None:
+        field = machine.hidden_field(v)
+        before = None if finite else machine.hidden.log_partition(field)
+        return sum(log_conditional(machine, v, field, i, before) for i in coordinates)
+    step = max(32, SERIES_ELEMENTS // n_hidden)
+    parts = [v[start : start + step] for start in range(0, len(v), step)]
+    return np.concatenate([_by_series(machine, part, coordinates) for part in parts])
+
+
+def log_conditional(machine, v, field, i, before=None):
+    """log P(coordinate i of v | the other ones), i one for all rows or for each.
+
+    `before` is the log-partition of the hidden units, if it is known.
+
+    A coordinate is a visible unit, or several that vary together. Values that stand
+    for a distribution over its states, such as grey ones for binary units, give
+    the cross-entropy: all states, weighted by it.
+    """
+    if np.ndim(i) and not machine.visible.one_kind:
+        result = np.empty(len(v), v.dtype)
+        for one in np.unique(i):
+            rows = i == one
+            result[rows] = log_conditional(machine, v[rows], field[rows], one)
+        return result
+    coordinate = Coordinate(machine, v, field, i)
+    if coordinate.shares is not None:
+        # All values have a term, and what they share cancels.
+        before = 0.0
+    elif before is None:
+        before = machine.hidden.log_partition(field)
+    return coordinate.log_probability(coordinate.hidden_changes(before))
+
+
+class Coordinate:
+    """One coordinate of some rows, and what values it could have in its place.
+
+    Numbers of a row are of float64: counts weigh log x!, of which the digits cancel.
+
+    Parameters
+    ----------
+    machine : RestrictedMachine
+        Not changed.
+
+    v : ndarray of shape (n_samples, n_visible)
+        The rows.
+
+    field : ndarray of shape (n_samples, n_hidden)
+        The fields of the hidden units.
+
+    i : int or ndarray of int of shape (n_samples,)
+        One coordinate for all rows or one for each.
+
+    given_back : ndarray of shape (n_samples,), default=None
+        The field of a coordinate of a single column at the hidden units' means.
+    """
+
+    def __init__(self, machine, v, field, i, given_back=None):
+        self.machine, self.field, self.i = machine, field, i
+        columns = machine.visible.columns(i)
+        self.weights = machine.weights[columns]
+        self.bias = machine.visible_bias[columns].astype(np.float64)
+        own = np.take_along_axis(v, np.atleast_2d(columns), axis=1)
+        self.own = own.astype(np.float64)
+        self._given_back = given_back
+        self.values, self.log_weights, self.shares = machine.visible.alternatives(
+            i, self.own, self._field_range
+        )
+
+    def log_probability(self, hidden_changes):
+        """log P(own values), from the hidden units' log-partitions at all values.
+
+        They are those at each value minus that at the own values.
+        """
+        logs = self.log_weights + (self.values * self.bias).sum(axis=2) + hidden_changes
+        total = np.logaddexp.reduce(logs)
+        if self.shares is not None:
+            own = (self.shares * logs).sum(axis=0)
+        else:
+            own = (self.own * self.bias).sum(axis=1)
+            own -= self.machine.visible.coordinate_base(self.i, self.own)
+        return (own - total).astype(self.field.dtype)
+
+    def hidden_changes(self, before, columns=slice(None)):
+        """How the log-partition of some hidden units changes with the values.
+
+        `before` is what it is at the own values.
+        """
+        hidden, field = self.machine.hidden, self.field[:, columns]
+        weights = self.weights[..., columns]
+        found = []
+        # Several values at a time where there are few hidden units.
+        step = max(1, SERIES_ELEMENTS // (1 + field.size))
+        for start in range(0, len(self.values), step):
+            ways = self.values[start : start + step] - self.own
+            fields = field + _push(ways, weights)
+            changed = hidden.log_partition(fields.reshape(-1, field.shape[1]))
+            found.append(changed.reshape(len(ways), len(field)) - before)
+        return np.concatenate(found)
+
+    def _field_range(self, value, n_nodes):
+        """Between which fields a coordinate of a single column is, row by row.
+
+        ``value(field, n)`` is what is n standard deviations above its mean in a field,
+        and ``n_nodes(low, high)`` the number of nodes between two fields.
+
+        At x its density f, of which the hidden units are summed out, has the slope
+        log f' = g(x) − base'(x), with the field g(x) that the hidden means give back. So
+        f falls by `EDGE` e-foldings a deviation, or faster, beyond the highest x that
+        is value(g(x), EDGE), and below the lowest that is value(g(x), −EDGE). As g does
+        not fall, both are found from outside.
+        """
+        low, high = self.machine.hidden.bounds
+        row = self.weights[..., 0, :]
+        if not (np.isfinite(low) and np.isfinite(high)):
+            # The mode, by steps that contract, and what the hidden units scatter.
+            mode = np.repeat(self.bias[..., 0], len(self.own) // self.bias.shape[0])
+            for _ in range(30):
+                mode = self._back(value(mode, 0))
+            scatter = 8 * np.sqrt(np.square(row).sum(axis=-1) / (1 - LARGEST_NORM**2))
+            return mode - scatter, mode + scatter
+        own = self.own[:, 0]
+        middle = self._back(own) if self._given_back is None else self._given_back
+        # A derivative of g is the variance of h·w. Groups of units vary together.
+        n_hidden = row.shape[-1]
+        together = self.machine.hidden.n_coordinates(n_hidden) < n_hidden
+        slope = np.square(row).sum(axis=-1) * (high - low) ** 2 / (2 if together else 4)
+        ends = row * low, row * high
+        low, high = (
+            np.broadcast_to(self.bias[..., 0] + pick(*ends).sum(axis=-1), len(own))
+            for pick in (np.minimum, np.maximum)
+        )
+        count = np.max(n_nodes(low, high))
+        for exact in (False, True):
+            for _ in range(30):
+                below, above = value(low, -EDGE), value(high, EDGE)
+                if exact:
+                    low, high = self._back(below), self._back(above)
+                else:
+                    low = np.maximum(low, middle - slope * np.maximum(own - below, 0))
+                    high = np.minimum(high, middle + slope * np.maximum(above - own, 0))
+                before, count = count, np.max(n_nodes(low, high))
+                # An exact step costs as much as two nodes.
+                if not count < before - (2 if exact else 0.1):
+                    break
+            if not count > np.max(n_nodes(middle, middle)) + 4:
+                break
+        return low, high
+
+    def _back(self, x):
+        """The field of the coordinate, at the hidden units' means given its value x."""
+        x = x[:, None] - self.own
+        mean = self.machine.hidden.mean(self.field + _push(x, self.weights))
+        return self.bias[..., 0] + (mean * self.weights[..., 0, :]).sum(axis=1)
+
+
+def _by_series(machine, v, coordinates):
+    """The pseudo-log-likelihood of a few rows, for visible units without bounds.
+
+    Where a coordinate goes from its own value to others, the fields of the hidden units
+    move along its weights w. Of those that move little the log-partition is a power
+    series of the way d: Σₖ dᵏ Σⱼ wⱼᵏ sⱼₖ, a product of matrices for each k.
+    """
+    hidden, weights = machine.hidden, machine.weights
+    field = machine.hidden_field(v)
+    before = hidden.log_partition(field)
+    terms = hidden.log_partition_series(field, N_TERMS)
+    total = np.zeros(len(v))
+    for start in range(0, len(coordinates), N_TOGETHER):
+        some = [
+            machine.visible.columns(i) for i in coordinates[start : start + N_TOGETHER]
+        ]
+        first = np.array([columns[0] for columns in some])
+        given_back = machine.visible_bias[first] + terms[0] @ weights[first].T
+        several = [
+            Coordinate(
+                machine, v, field, start + k, given_back[:, k].astype(np.float64)
+            )
+            for k in range(len(some))
+        ]
+        farthest = [
+            np.abs(one.values[..., 0] - one.own[:, 0]).max(initial=0) for one in several
+        ]
+        moves = np.abs(weights[first]) * np.array(farthest)[:, None]
+        is_small = moves <= SHARE * hidden.series_radius
+        for k, columns in enumerate(some):
+            # A group, or a few values, are no less work by a series.
+            is_small[k] &= len(columns) == 1 and len(several[k].values) > 4
+        largest = np.where(is_small, moves, 0).max() / hidden.series_radius
+        n_terms = 1 if not largest else min(N_TERMS, 1 + ceil(-23 / log(largest)))
+        power = small = np.where(is_small, weights[first], 0)
+        coefficients = []
+        for term in terms[:n_terms]:
+            coefficients.append((power @ term.T).astype(np.float64))
+            power = power * small
+        for k, one in enumerate(several):
+            changes = 0.0
+            if is_small[k].any():
+                way = one.values[..., 0] - one.own[:, 0]
+                for coefficient in reversed(coefficients):
+                    changes = (changes + coefficient[k]) * way
+            if not is_small[k].all():
+                large = ~is_small[k]
+                own = before if large.all() else hidden.log_partition(field[:, large])
+                changes = changes + one.hidden_changes(own, large)
+            total += one.log_probability(changes)
+    return total.astype(v.dtype)
+
+
+def _push(x, weights):
+    """What values of some columns, of shape (..., n_samples, n), give hidden fields."""
+    x = x.astype(weights.dtype)
+    if weights.ndim == 2:
+        return x @ weights
+    return np.einsum("...nm,nmh->...nh", x, weights)
