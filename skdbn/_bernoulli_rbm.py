@@ -30,8 +30,9 @@ class BernoulliRBM(RBM):
 
     learning_rate : float, Schedule or "auto", default="auto"
         Length of the steps, for gradients that are means over a batch. "auto" falls
-        from 0.1 to zero over the sweeps of :meth:`fit`; :meth:`partial_fit`, which
-        knows no last sweep, takes 0.1 / (1 + sweeps / 10). A number stays what it is,
+        from 0.1 to zero over the epochs of :meth:`fit`. In :meth:`partial_fit` it is
+        0.1 / (1 + epochs / 10), where an epoch is as many rows as ``fit`` or the first
+        call had, and at least 1,000. A number stays what it is,
         which blurs the likelihood: on six data sets PCD lost up to 73 nats a row to the
         best setting at a constant 0.1, and up to 22 at the falling one. Worth tuning, as
         ``Linear(0.05)`` of :mod:`skdbn.schedules`, on a logarithmic scale between 1

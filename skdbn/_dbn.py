@@ -284,7 +284,9 @@ class DBNTransformer(
 
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y=None):
-        """Go on learning: in each layer one sweep over the rows of X.
+        """Go on learning: in each layer one epoch over the rows of X.
+
+        The present parameters count, but for the number and the types of units.
 
         Parameters
         ----------
@@ -307,7 +309,7 @@ class DBNTransformer(
         first = not hasattr(self, "rbms_")
         with restoring(self):
             X = self._validate(X, reset=first, allow_nan=True)
-            rbms = self._new_rbms(X) if first else copy.deepcopy(self.rbms_)
+            rbms = self._new_rbms(X) if first else self._renewed_rbms()
             values = X
             for i, rbm in enumerate(rbms):
                 if i:
@@ -331,6 +333,28 @@ class DBNTransformer(
             template = BernoulliRBM()
             if first_layer(self) is None and not looks_like_probabilities(X):
                 template = GaussianRBM()
+        return self._layers_of(template)
+
+    def _renewed_rbms(self):
+        """Copies of the fitted layers with the present settings."""
+        template, rbms = self.rbm, copy.deepcopy(self.rbms_)
+        if template is None:
+            template = type(rbms[0])() if first_layer(self) is None else BernoulliRBM()
+        new = self._layers_of(template)
+        if [type(rbm) for rbm in new] != [type(rbm) for rbm in rbms]:
+            raise ValueError(
+                f"layers={self.layers!r} are not those of the fitted net, {rbms}, and "
+                "partial_fit cannot change them: call fit, which begins anew."
+            )
+        for rbm, renewed in zip(rbms, new, strict=True):
+            settings = renewed.get_params(deep=False)
+            # What is drawn goes on.
+            del settings["random_state"]
+            rbm.set_params(**settings)
+        return rbms
+
+    def _layers_of(self, template):
+        """Unfitted layers; `template` has the settings of those given as a number."""
         rbms, seeds = [], check_random_state(self.random_state)
         for i, layer in enumerate(_sizes(self)):
             if isinstance(layer, Integral):

@@ -61,8 +61,8 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
 
     learning_rate_init : float, Schedule or "auto", default="auto"
         Learning rate of "adam" and "sgd". "auto" falls from 0.01 or 0.1 to zero over
-        the sweeps of :meth:`fit`; :meth:`partial_fit`, which knows no last sweep,
-        divides by 1 + sweeps / 10.
+        the epochs of :meth:`fit`. :meth:`partial_fit` divides by 1 + epochs / 10, where
+        an epoch is as many rows as ``fit`` or the first call had, and at least 1,000.
         Where layers have so many inputs x that a step would move fields too far, it is
         smaller in proportion: for "adam" where the mean Σ|x| exceeds 128, for "sgd"
         where Σx² exceeds 256.
@@ -239,11 +239,12 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
 
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y):
-        """Go on learning: one sweep of fine-tuning over the rows of X.
+        """Go on learning: one epoch of fine-tuning over the rows of X.
 
         The first call also learns the layers, from its rows and as :meth:`fit` does,
         and takes mean and scale of the targets. Give `pretrained` where the layers have
-        been learned from more rows.
+        been learned from more rows. Later calls go by the present parameters of
+        fine-tuning; those of the layers no longer matter.
 
         Parameters
         ----------

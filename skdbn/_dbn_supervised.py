@@ -15,10 +15,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._dbn import DBNTransformer, check_nested, first_layer, validate_rows
 from ._fine_tuning import (
+    FineTuning,
     FineTuningMonitor,
     fine_tune,
     make_direction,
-    partial_sweep,
 )
 from ._network import Examples, Network
 from ._numerics import as_float, blocks
@@ -274,7 +274,7 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
             vars(self).update(fitted(network))
             self.history_ = monitor.history
             self.n_iter_ = len(monitor.history)
-            self._optimizer = None
+            self._fine_tuning = FineTuning(len(rows), self.n_iter_, None, direction)
             self._rng = rng
         return self
 
@@ -291,17 +291,18 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
             )
         else:
             transformer, network = self.transformer_, self.network_.copy()
+            if isinstance(network, Network):
+                network.max_norm = self.max_norm
             inputs = transformer.rbms_[0]._validate(X)
-        optimizer = copy.deepcopy(getattr(self, "_optimizer", None))
+        tuning = FineTuning(len(targets.rows))
+        if not first:
+            tuning = copy.deepcopy(self._fine_tuning)
         examples = targets.examples(inputs, network.dtype)
-        epoch = 0 if first else self.n_iter_
-        optimizer = partial_sweep(
-            network, examples, targets.rows, self, rng, optimizer, epoch
-        )
+        tuning.go_through(network, examples, targets.rows, self, rng)
         self.transformer_, self.network_ = transformer, network
         vars(self).update(targets.fitted)
-        self._optimizer, self._rng = optimizer, rng
-        self.n_iter_ = epoch + 1
+        self._fine_tuning, self._rng = tuning, rng
+        self.n_iter_ = 1 if first else self.n_iter_ + 1
         return self
 
     def _validate(self, X, reset=False):

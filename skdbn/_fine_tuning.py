@@ -2,13 +2,14 @@
 
 import time
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 
 from . import schedules
 from ._monitoring import Guard
 from ._network import BackPropagation, LineSearches
-from ._optimizer import SGD, Adam
+from ._optimizer import SGD, Adam, without_end
 from ._training import train
 from .gradients._up_down import UpDown
 
@@ -40,7 +41,7 @@ def batch_size(asked, solver, n_rows):
 
 def make_direction(settings):
     """What gives the steps that an estimator's parameters ask for."""
-    if getattr(settings, "fine_tuning", "backprop") == "up-down":
+    if solver_of(settings) == "up-down":
         return UpDown(settings.n_gibbs, settings.alpha, settings.persistent)
     solver, dropout = settings.solver, settings.dropout
     if dropout == "auto":
@@ -55,11 +56,15 @@ def make_direction(settings):
     return LineSearches(METHODS[solver], settings.line_searches, settings.alpha)
 
 
+def solver_of(settings):
+    """The name of what makes the steps."""
+    generative = getattr(settings, "fine_tuning", "backprop") == "up-down"
+    return "up-down" if generative else settings.solver
+
+
 def make_optimizer(settings, network, decay=schedules.Linear):
     """What makes the steps; `decay` turns the first rate of "auto" into a schedule."""
-    solver, n_iter = settings.solver, settings.max_iter
-    if getattr(settings, "fine_tuning", "backprop") == "up-down":
-        solver = "up-down"
+    solver, n_iter = solver_of(settings), settings.max_iter
     if solver in METHODS:
         return SGD(1.0, n_iter=n_iter)
     rate = settings.learning_rate_init
@@ -98,18 +103,57 @@ def fine_tune(network, examples, rows, settings, rng, monitor):
     return network if monitor.best is None else monitor.best
 
 
-def partial_sweep(network, examples, rows, settings, rng, optimizer, epoch):
-    """One more sweep, with the optimizer of the last one if there is one."""
-    if optimizer is None:
-        optimizer = make_optimizer(settings, network, schedules.InverseTime)
-    direction = make_direction(settings)
-    epochs = range(epoch, epoch + 1)
-    guard = Guard(optimizer)
-    _train(network, examples, rows, direction, settings, rng, guard, epochs)
-    return optimizer
+@dataclass
+class FineTuning:
+    """What fine-tuning carries from one call of `partial_fit` to the next.
+
+    An epoch is as many rows as it began with; `epoch` says how many are done.
+    """
+
+    n_rows: int
+    epoch: float = 0.0
+    optimizer: SGD | Adam | None = None
+    direction: BackPropagation | UpDown | None = None
+
+    def go_through(self, network, examples, rows, settings, rng):
+        """Learn once from rows, with the present settings."""
+        # Of fewer rows than in a batch steps are shorter, so that calls add up to one;
+        # those of Adam by the root, since they do not grow with the gradient.
+        size = batch_size(settings.batch_size, settings.solver, self.n_rows)
+        share = min(1.0, len(rows) / size)
+        if solver_of(settings) == "adam":
+            share **= 0.5
+
+        def decay(rate):
+            return without_end(share * rate, self.n_rows)
+
+        optimizer = make_optimizer(settings, network, decay)
+        direction = make_direction(settings)
+        if type(optimizer) is type(self.optimizer):
+            optimizer.resume(self.optimizer)
+        if type(direction) is type(self.direction):
+            direction.resume(self.direction)
+        length = len(rows) / self.n_rows
+        monitor = Guard(optimizer)
+        monitor.warn_if_at_rest("learning_rate_init", self.epoch, self.epoch + length)
+        _train(
+            network,
+            examples,
+            rows,
+            direction,
+            settings,
+            rng,
+            monitor,
+            [self.epoch],
+            length,
+        )
+        self.optimizer, self.direction = optimizer, direction
+        self.epoch += length
 
 
-def _train(network, examples, rows, direction, settings, rng, monitor, epochs):
+def _train(
+    network, examples, rows, direction, settings, rng, monitor, epochs, length=1.0
+):
     with np.errstate(over="ignore", invalid="ignore"):
         train(
             network,
@@ -121,6 +165,7 @@ def _train(network, examples, rows, direction, settings, rng, monitor, epochs):
             epochs=epochs,
             batch_size=batch_size(settings.batch_size, settings.solver, len(rows)),
             rng=rng,
+            length=length,
         )
 
 

@@ -63,10 +63,10 @@ class MixedRBM(RBM):
 
     learning_rate : float, Schedule or "auto", default="auto"
         Length of the steps, for gradients that are means over a batch and real-valued
-        columns in units of their standard deviations. "auto" falls over the sweeps of
+        columns in units of their standard deviations. "auto" falls over the epochs of
         :meth:`fit` from 0.1, or from less where columns are strongly correlated, to
-        zero; :meth:`partial_fit`, which knows no last sweep, divides by
-        1 + sweeps / 10.
+        zero. :meth:`partial_fit` divides by 1 + epochs / 10, where an epoch is as many
+        rows as ``fit`` or the first call had, and at least 1,000.
 
     momentum : float or Schedule, default=0.0
         Share of the last step that the next one keeps, in [0, 1). Hinton's guide has

@@ -3,8 +3,10 @@
 import time
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from ._numerics import as_float
+from .exceptions import warn
 
 
 class Probe:
@@ -96,11 +98,21 @@ class Guard:
             optimizer = self.optimizer
             learning_rate = optimizer.learning_rate(epoch, optimizer.n_iter)
             raise ValueError(
-                f"The fit diverged in epoch {epoch + 1} at learning_rate="
+                f"The fit diverged in epoch {int(epoch) + 1} at learning_rate="
                 f"{learning_rate:.3g}: a parameter is no longer finite. Take a smaller "
                 "learning_rate, and scale the data to the range of the visible units."
             )
         return False
+
+    def warn_if_at_rest(self, name, first, last):
+        """Say that nothing is learned if the rate is zero at both of these epochs."""
+        schedule, n_iter = self.optimizer.learning_rate, self.optimizer.n_iter
+        if schedule(first, n_iter) == 0 and schedule(last, n_iter) == 0:
+            warn(
+                f"{name}={schedule!r} is 0 after {first:.4g} epochs, so that partial_fit "
+                f"learns nothing: take {name}='auto' or a number, by set_params.",
+                ConvergenceWarning,
+            )
 
 
 class Monitor(Guard):

@@ -244,6 +244,9 @@ class BackPropagation:
         self._loss = self._n_rows = 0
         return {"loss": loss / max(n_rows, 1)}
 
+    def resume(self, before):
+        """Go on from another one, of which nothing is needed."""
+
     def phases(self, network, settings):
         """The sweeps of a training and what begins them: the head may learn first."""
         n_head = min(settings.head_iter, settings.max_iter)

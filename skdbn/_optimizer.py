@@ -7,6 +7,11 @@ from . import schedules
 # Elements that are worked on at a time, so that they stay in the processor's cache.
 PIECE = 2**15
 
+# Without a last epoch the automatic rate halves in so many epochs, each of so many rows
+# at least.
+HALF_LIFE = 10
+SHORTEST_EPOCH = 1000
+
 
 class SGD:
     """velocity ← momentum · velocity + learning_rate · direction; params += velocity
@@ -35,6 +40,10 @@ class SGD:
     def rates(self, epoch):
         """Learning rate and momentum after this many epochs, as Python floats."""
         return self.learning_rate(epoch, self.n_iter), self.momentum(epoch, self.n_iter)
+
+    def resume(self, before):
+        """Go on from the last step of another one."""
+        self._velocity = before._velocity
 
     def finish(self):
         """Forget the last step."""
@@ -86,6 +95,11 @@ class Adam:
         self._n_steps = 0
         self._mean = self._square = None
 
+    def resume(self, before):
+        """Go on from the running means of another one."""
+        self._n_steps = before._n_steps
+        self._mean, self._square = before._mean, before._square
+
     def rates(self, epoch):
         """The factor of the direction, 1, and the learning rate, which comes later."""
         return 1.0, self.learning_rate(epoch, self.n_iter)
@@ -114,6 +128,15 @@ class Adam:
             np.divide(mean, change, out=change)
             change *= factor * (1 - self.beta_1)
             array += change
+
+
+def without_end(rate, epoch_rows):
+    """The automatic learning rate of a training that does not know its last epoch.
+
+    It falls with the rows seen, of which `epoch_rows` are an epoch.
+    """
+    half_life = HALF_LIFE * max(1.0, SHORTEST_EPOCH / epoch_rows)
+    return schedules.InverseTime(rate, half_life)
 
 
 def pieces(*groups):

@@ -14,7 +14,7 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from . import gradients, schedules, units
+from . import gradients, units
 from ._incomplete import (
     Fills,
     check_columns,
@@ -44,7 +44,12 @@ from ._sklearn import (
     StrOptions,
     fit_context,
 )
-from ._start import check_scale, start_training
+from ._start import (
+    check_scale,
+    partial_optimizer,
+    resume_training,
+    start_training,
+)
 from ._threads import threads_for
 from ._training import train
 from .exceptions import warn
@@ -99,8 +104,9 @@ class RBM(
 
     learning_rate : float, Schedule or "auto", default="auto"
         Length of the steps, for gradients that are means over a batch. "auto" falls
-        from 0.1 to zero over the sweeps of :meth:`fit`; :meth:`partial_fit`, which
-        knows no last sweep, takes 0.1 / (1 + sweeps / 10). A number stays what it is,
+        from 0.1 to zero over the epochs of :meth:`fit`. In :meth:`partial_fit` it is
+        0.1 / (1 + epochs / 10), where an epoch is as many rows as ``fit`` or the first
+        call had, and at least 1,000. A number stays what it is,
         which blurs the likelihood: on six data sets PCD lost up to 73 nats a row to the
         best setting at a constant 0.1, and up to 22 at the falling one. Worth tuning, as
         ``Linear(0.05)`` of :mod:`skdbn.schedules`, on a logarithmic scale between 1
@@ -375,11 +381,13 @@ class RBM(
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
-        """Go on learning: one sweep over the rows of X, in minibatches.
+        """Go on learning: one epoch over the rows of X, in minibatches.
 
         Chains and random numbers go on where the last call, or `fit`, left them.
-        Momentum and fast weights go on from the last call; `fit` ends them. Early
-        stopping takes no part.
+        Momentum and fast weights go on from the last call; `fit` ends them. The present
+        parameters count, but for the number and the types of units, and a schedule takes
+        as many rows as `fit` or the first call had for an epoch. Early stopping takes no
+        part.
 
         Parameters
         ----------
@@ -398,8 +406,13 @@ class RBM(
         ------
         ValueError
             If X is not a table of numbers with the columns of the first call, if it
-            has infinity or a column without a known value, or if the fit diverges. The
-            model is then left as it was.
+            has infinity or a column without a known value, if parameters ask for other
+            units, or if the fit diverges. The model is then left as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If a schedule has come to zero, so that nothing is learned.
         """
         first = not hasattr(self, "machine_")
         with restoring(self):
@@ -413,18 +426,24 @@ class RBM(
                 training = start_training(self, X, rows, rng, machine, unknown)
                 fills = self._new_fills(training, X, unknown)
             else:
+                resume_training(training, self)
                 fills = self._new_fills(training, X, unknown)
                 if training.machine.visible.params:
                     seen = X if fills is None else fills.X
                     mean = column_mean(seen)
                     moments = mean, column_variance(seen, mean)
                     training.machine.visible.observe(len(rows), *moments)
-            if self.learning_rate == "auto":
-                schedule = schedules.InverseTime(training.auto_rate)
-                training.optimizer.learning_rate = schedule
-            self._train(training, X, rows, Guard(training.optimizer), 1, fills=fills)
+            self._go_through(training, X, rows, fills)
             self._adopt(training, X if fills is None else fills.X)
         return self
+
+    def _go_through(self, training, X, rows, fills=None):
+        """Learn once from rows, at a rate that knows no last epoch."""
+        training.optimizer = partial_optimizer(training, self, len(rows))
+        end = training.epoch + len(rows) / training.n_rows
+        guard = Guard(training.optimizer)
+        guard.warn_if_at_rest("learning_rate", training.epoch, end)
+        self._train(training, X, rows, guard, fills=fills)
 
     def _validate_training_data(self, X, reset):
         """The data, and where they have something in place of unknown values."""
@@ -542,13 +561,13 @@ class RBM(
             check_scale(names, np.ones(len(mean), bool), mean, variance, constant)
 
     def _train(
-        self, training, X, rows, monitor, epochs, keeps_interrupted=True, fills=None
+        self, training, X, rows, monitor, epochs=1, keeps_interrupted=True, fills=None
     ):
-        """Learn for some epochs; `training` ends with the machine to be kept."""
+        """Go some times through rows; `training` ends with the machine to be kept."""
         visible = training.machine.visible
         X = X if fills is None else fills.X
         training.direction.sample_data = self.sample_data and not visible.are_states(X)
-        first = training.epoch
+        first, length = training.epoch, len(rows) / training.n_rows
         try:
             with np.errstate(over="ignore", invalid="ignore"):
                 done = train(
@@ -558,7 +577,8 @@ class RBM(
                     training.direction,
                     training.optimizer,
                     monitor,
-                    epochs=range(first, first + epochs),
+                    epochs=[first + i for i in range(epochs)],
+                    length=length,
                     batch_size=self.batch_size,
                     rng=training.rng,
                     fills=fills,
@@ -572,7 +592,7 @@ class RBM(
                 f"Interrupted in epoch {done + 1}; the model is that of epoch {done}.",
                 stacklevel=4,
             )
-        training.epoch = first + done
+        training.epoch = first + done * length
         if monitor.best is not None:
             training.machine = monitor.best
 

@@ -11,7 +11,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import schedules, units
-from ._monitoring import Guard, Monitor
+from ._monitoring import Monitor
 from ._numerics import (
     DTYPES,
     blocks,
@@ -31,7 +31,7 @@ from ._sklearn import (
     StrOptions,
     fit_context,
 )
-from ._start import start_training
+from ._start import resume_training, start_training
 from ._targets import check_labels, check_weights_known, known_labels, one_hot_labels
 from ._threads import threads_for
 from .gradients._discriminative import Hybrid, input_field, label_scores
@@ -103,8 +103,9 @@ class RBMClassifier(
 
     learning_rate : float, Schedule or "auto", default="auto"
         Length of the steps, for gradients that are means over a batch. "auto" falls from
-        0.5 (generative: 0.1) to zero over the sweeps of :meth:`fit`;
-        :meth:`partial_fit`, which knows no last sweep, takes 0.5 / (1 + sweeps / 10).
+        0.5 (generative: 0.1) to zero over the epochs of :meth:`fit`.
+        :meth:`partial_fit` divides by 1 + epochs / 10, where an epoch is as many rows
+        as ``fit`` or the first call had, and at least 1,000.
 
     momentum : float or Schedule, default=0.0
         Share of the last step that the next one keeps, in [0, 1).
@@ -388,14 +389,13 @@ class RBMClassifier(
             if training is None:
                 rng = make_rng(self.random_state)
                 training = self._start_training(rbm, data, rows, rng)
-            elif training.machine.visible.params:
-                mean = column_mean(data)
-                moments = mean, column_variance(data, mean)
-                training.machine.visible.observe(len(rows), *moments)
-            if self.learning_rate == "auto":
-                schedule = schedules.InverseTime(training.auto_rate)
-                training.optimizer.learning_rate = schedule
-            rbm._train(training, data, rows, Guard(training.optimizer), 1)
+            else:
+                resume_training(training, rbm)
+                if training.machine.visible.params:
+                    mean = column_mean(data)
+                    moments = mean, column_variance(data, mean)
+                    training.machine.visible.observe(len(rows), *moments)
+            rbm._go_through(training, data, rows)
             self._adopt(training, classes)
         return self
 

@@ -12,7 +12,7 @@ from ._numerics import (
     positive_variance,
     working_dtype,
 )
-from ._optimizer import SGD
+from ._optimizer import SGD, without_end
 from .exceptions import warn
 from .gradients._centering import Centering
 from .gradients._decay import WeightDecay
@@ -27,14 +27,18 @@ LONGEST_STEP = 0.3
 
 @dataclass
 class Training:
-    """All that a training carries from one epoch to the next."""
+    """All that a training carries from one epoch to the next.
+
+    An epoch is as many rows as it began with; `epoch` says how many are done.
+    """
 
     machine: RestrictedMachine
     direction: Direction
     optimizer: SGD
     rng: np.random.Generator
     auto_rate: float
-    epoch: int = 0
+    n_rows: int
+    epoch: float = 0.0
 
     def finish(self):
         """Let go of what only the next step needs, as large as the weights."""
@@ -51,16 +55,7 @@ def start_training(rbm, X, rows, rng, machine=None, unknown=None):
     if machine is None:
         machine = _new_machine(rbm, visible_mean, X, rows, rng, unknown)
     machine.center = visible_mean.astype(machine.weights.dtype)
-    centering = weight_decay = None
-    if rbm.centered:
-        dtype = machine.weights.dtype
-        field = machine.hidden_bias[None]
-        if machine.visible.tail is not None:
-            field = machine.hidden_field(visible_mean.astype(dtype)[None])
-        hidden_mean = machine.hidden.mean(field)[0]
-        centering = Centering(visible_mean.astype(dtype), hidden_mean)
-    if rbm.weight_decay:
-        weight_decay = WeightDecay(rbm.weight_decay, rbm.l1_ratio)
+    centering = _new_centering(machine) if rbm.centered else None
     gradient = gradients.resolve(rbm._gradient())
     limit, auto_rate = None, 0.1
     if machine.visible.tail is not None:
@@ -75,12 +70,94 @@ def start_training(rbm, X, rows, rng, machine=None, unknown=None):
         # Hidden units without bounds answer a step in proportion, or even more.
         auto_rate /= 10
     sparsity = rbm._new_sparsity(machine, 0.1 / auto_rate)
-    direction = Direction(gradient, centering, weight_decay, sparsity, limit)
+    direction = Direction(gradient, centering, _new_decay(rbm), sparsity, limit)
     learning_rate = rbm.learning_rate
     if learning_rate == "auto":
         learning_rate = schedules.Linear(auto_rate)
     optimizer = SGD(learning_rate, rbm.momentum, rbm.n_iter)
-    return Training(machine, direction, optimizer, rng, auto_rate)
+    return Training(machine, direction, optimizer, rng, auto_rate, len(rows))
+
+
+def resume_training(training, rbm):
+    """Let the present parameters of an RBM count in a training that goes on."""
+    machine, direction = training.machine, training.direction
+    _check_structure(machine, rbm)
+    direction.gradient = _resumed_gradient(direction.gradient, rbm)
+    direction.weight_decay = _new_decay(rbm)
+    if not rbm.centered:
+        direction.centering = None
+    elif direction.centering is None:
+        direction.centering = _new_centering(machine)
+    before = direction.sparsity
+    if before is not None:
+        direction.sparsity = rbm._new_sparsity(machine, before.boost)
+        direction.sparsity.resume(before)
+
+
+def partial_optimizer(training, rbm, n_rows):
+    """What makes the steps of a call of `partial_fit` with so many rows."""
+    rate = rbm.learning_rate
+    if rate == "auto":
+        # Of fewer rows than in a batch steps are shorter, so that calls add up to one.
+        share = min(1.0, n_rows / rbm.batch_size)
+        rate = without_end(share * training.auto_rate, training.n_rows)
+    optimizer = SGD(rate, rbm.momentum, rbm.n_iter)
+    optimizer.resume(training.optimizer)
+    return optimizer
+
+
+def _new_centering(machine):
+    visible_mean = machine.center
+    field = machine.hidden_bias[None]
+    if machine.visible.tail is not None:
+        field = machine.hidden_field(visible_mean[None])
+    return Centering(visible_mean, machine.hidden.mean(field)[0])
+
+
+def _new_decay(rbm):
+    return WeightDecay(rbm.weight_decay, rbm.l1_ratio) if rbm.weight_decay else None
+
+
+def _resumed_gradient(before, rbm):
+    """The gradient of the present parameters; chains go on where they can."""
+    gradient = gradients.resolve(rbm._gradient())
+    old, new = before.get_params(deep=False), gradient.get_params(deep=False)
+    sizes = "n_chains", "n_temperatures"
+    if type(gradient) is not type(before) or any(
+        old[name] != new[name] for name in sizes if name in old
+    ):
+        return gradient
+    return before.set_params(**new)
+
+
+def _check_structure(machine, rbm):
+    """Raise a ValueError if parameters describe another machine."""
+    n_components = machine.weights.shape[1]
+    if rbm.n_components != n_components:
+        raise ValueError(
+            f"n_components={rbm.n_components}, but the model has {n_components} hidden "
+            "units, and partial_fit cannot change them: call fit, which begins anew."
+        )
+    for side, new in zip(("visible", "hidden"), rbm._new_units(), strict=True):
+        old = getattr(machine, side)
+        if not _alike(old, new):
+            raise ValueError(
+                f"The parameters ask for {side} units {new}, but those of the model are "
+                f"{old}, and partial_fit cannot change them: call fit, which begins "
+                "anew."
+            )
+
+
+def _alike(one, other):
+    """Whether units, or their parameters, are the same."""
+    if isinstance(one, units.Units):
+        same = type(one) is type(other)
+        return same and _alike(
+            *(list(u.get_params(False).values()) for u in (one, other))
+        )
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    return one == other
 
 
 def _new_machine(rbm, visible_mean, X, rows, rng, unknown):

@@ -41,6 +41,7 @@ def train(
     batch_size,
     rng,
     fills=None,
+    length=1.0,
 ):
     """Move `machine` along `direction` for some epochs.
 
@@ -64,7 +65,7 @@ def train(
     monitor : Monitor
         Told of each epoch's begin and end; its answer at the end can stop the loop.
 
-    epochs : range
+    epochs : sequence of float
         The epochs to do, counted from the start of the training.
 
     batch_size : int
@@ -76,12 +77,15 @@ def train(
     fills : Fills, default=None
         What stands in X for unknown values, and moves before a row is learned from.
 
+    length : float, default=1.0
+        How much of an epoch these rows are.
+
     Returns
     -------
     n_epochs : int
         The number of epochs done.
     """
-    share = min(1.0, batch_size / len(rows))
+    share = length * min(1.0, batch_size / len(rows))
     n_rows = min(batch_size, len(rows))
     room = direction.start(machine, batch_size, rng, n_rows)
     try:

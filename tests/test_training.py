@@ -99,10 +99,11 @@ def test_automatic_learning_rate(seed):
     expected = 0.1 * (1 - np.arange(30) / 30)
     np.testing.assert_allclose(rbm.gradient_.rates_, expected, rtol=1e-12)
     rbm.partial_fit(X)
-    expected = 0.1 / (1 + np.arange(30, 40) / 100)
+    # By half in 10,000 rows.
+    expected = 0.1 / (1 + np.arange(300, 400, 10) / 10_000)
     np.testing.assert_allclose(rbm.gradient_.rates_[30:], expected, rtol=1e-12)
     alone = clone(rbm).partial_fit(X).partial_fit(X)
-    expected = 0.1 / (1 + np.arange(20) / 100)
+    expected = 0.1 / (1 + np.arange(0, 200, 10) / 10_000)
     np.testing.assert_allclose(alone.gradient_.rates_, expected, rtol=1e-12)
 
 

@@ -52,6 +52,10 @@ class Sparsity:
         self.memory, self.boost = memory, boost
         self.multiplier = np.zeros_like(mean)
 
+    def resume(self, before):
+        """Go on from the running means of another one."""
+        self.mean, self.multiplier = before.mean, before.multiplier
+
     def watch(self, hidden_mean):
         """See the data's hidden means; with `weights`, add the penalty's pull."""
         self.mean *= self.memory

@@ -52,6 +52,14 @@ class UpDown:
         self.decay = decay
         self.gradient = (PCD if persistent else CD)(n_steps[0])
         self._error = self._n_rows = 0
+        self._centering = None
+
+    def resume(self, before):
+        """Go on from the running means of another one, and from its chains."""
+        self._means, self._centering = before._means, before._centering
+        chains = getattr(before.gradient, "chains_", None)
+        if chains is not None and isinstance(self.gradient, PCD):
+            self.gradient.chains_ = chains
 
     def phases(self, net, settings):
         """The sweeps of a training and what begins them: the number of Gibbs steps."""
@@ -65,13 +73,13 @@ class UpDown:
         n_directed = len(net.params) - len(net.top.params)
         self._direction = [np.empty_like(array) for array in net.params[:n_directed]]
         self._sizes = batch_size, rng, n_rows
-        self._centering = None
+        self._is_started = False
 
     def stop(self):
         """Let go of the working arrays."""
-        if self._centering is not None:
+        if self._is_started:
             self.gradient.stop()
-        del self._direction
+        del self._direction, self._sizes
 
     def rows_at_once(self, n_rows):
         """The largest number of rows in a product, if a batch has `n_rows`."""
@@ -137,7 +145,7 @@ class UpDown:
 
     def _follow(self, awake, net, rng):
         """The running means of the layers awake; those of the penultimate one last."""
-        if self._centering is None:
+        if not self._is_started:
             self._begin(awake, net, rng)
         for mean, layer in zip(self._means, awake, strict=True):
             mean += SLIDE * (layer.mean(axis=0) - mean)
@@ -146,11 +154,12 @@ class UpDown:
     def _begin(self, awake, net, rng):
         """Let means and chains start from the first batch."""
         v = awake[-1]
-        hidden_mean = net.top.hidden_mean(v).mean(axis=0)
-        centering = Centering(v.mean(axis=0), hidden_mean)
-        self._means = [layer.mean(axis=0) for layer in awake[:-1]]
-        # The same array, so that the point about which the top learns slides along.
-        self._means.append(centering.visible)
+        if self._centering is None:
+            hidden_mean = net.top.hidden_mean(v).mean(axis=0)
+            self._centering = Centering(v.mean(axis=0), hidden_mean)
+            self._means = [layer.mean(axis=0) for layer in awake[:-1]]
+            # The same array, so that the point about which the top learns slides along.
+            self._means.append(self._centering.visible)
         if isinstance(self.gradient, PCD) and not hasattr(self.gradient, "chains_"):
             # Small batches are repeated: fewer chains are a poor average.
             n_chains = max(len(v), self.gradient._fewest_chains)
@@ -159,8 +168,7 @@ class UpDown:
             h = net.top.hidden_sample(v, rng)
             self.gradient.chains_ = state._replace(visible=v, hidden=h)
         self.gradient.start(net.top, *self._sizes)
-        # Last, since it says that there is something to stop.
-        self._centering = centering
+        self._is_started = True
 
     def _contrast(self, top, v, rng, rate):
         """The direction of the RBM at the top."""
