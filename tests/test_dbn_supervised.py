@@ -381,6 +381,15 @@ def test_early_stopping_keeps_the_best(X, y, rng, seed):
     np.testing.assert_array_equal(best.predict_proba(X), dbn.predict_proba(X))
 
 
+@pytest.mark.parametrize("head_iter", [0, 20])
+def test_a_huge_tolerance_stops_after_the_first_epochs(head_iter, X, y, seed):
+    """Also where only the head has learned by then, and while scores get better."""
+    settings = dict(early_stopping=True, validation_fraction=0.5, max_iter=30)
+    settings |= dict(solver="sgd", momentum=0.0, tol=1e9, n_iter_no_change=3)
+    dbn = make_regressor(seed, head_iter=head_iter, **settings).fit(X, y)
+    assert dbn.n_iter_ == len(dbn.history_) == 4
+
+
 def test_early_stopping_of_numbers(X, y, seed):
     dbn = make_regressor(seed, early_stopping=True, max_iter=5).fit(X, y * 100.0)
     assert all(row["validation_score"] <= 1 for row in dbn.history_)

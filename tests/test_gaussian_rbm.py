@@ -213,6 +213,8 @@ def test_a_constant_column_has_the_variance_of_an_average_one(rng, seed):
     variance = X.var(axis=0)
     variance[-1] = variance[:-1].mean()
     np.testing.assert_allclose(rbm.variance_, variance)
+    small = GaussianRBM(3, n_iter=0, random_state=seed).fit(X * 2.0**-40)
+    np.testing.assert_allclose(small.variance_, variance * 2.0**-80)
     constant = GaussianRBM(3, n_iter=0, random_state=seed).fit(np.full((9, 2), 7.0))
     np.testing.assert_array_equal(constant.variance_, 1)
 

@@ -13,6 +13,7 @@ from skdbn._numerics import (
     as_float,
     blocks,
     column_mean,
+    column_variance,
     is_thin,
     looks_like_probabilities,
     working_dtype,
@@ -56,6 +57,21 @@ def test_column_mean(container, dtype, density, chosen, rng, monkeypatch):
     found = column_mean(container(X), rows)
     assert type(found) is np.ndarray and found.dtype == np.float64
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_moments_of_known_values(chosen, rng, monkeypatch):
+    """Where none is known the mean is the first value, and the variance zero."""
+    monkeypatch.setattr(_numerics, "READ_ELEMENTS", 70)  # several blocks
+    X, unknown = rng.normal(3, 2, (101, 5)), rng.random((101, 5)) < 0.3
+    rows = rng.permutation(101)[:30] if chosen else None
+    some = np.arange(101) if rows is None else rows
+    unknown[some, 2] = True
+    own = np.ma.array(X[some], mask=unknown[some])
+    mean = column_mean(X, rows, unknown)
+    np.testing.assert_allclose(mean, own.mean(axis=0).filled(X[0, 2]))
+    variance = column_variance(X, mean, rows, unknown)
+    np.testing.assert_allclose(variance, own.var(axis=0).filled(0), atol=1e-12)
 
 
 @every_container
