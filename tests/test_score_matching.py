@@ -213,6 +213,7 @@ def test_finds_the_truth(noise, rng, seed):
     assert np.abs(rbm.variance_ / truth - 1).max() < 8 * np.sqrt(2 / n)
 
 
+@pytest.mark.filterwarnings("ignore::skdbn.exceptions.DataRangeWarning")
 @pytest.mark.parametrize(
     "settings, words",
     [
