@@ -111,7 +111,7 @@ class FineTuning:
     """
 
     n_rows: int
-    epoch: float = 0.0
+    epoch: float = 0
     optimizer: SGD | Adam | None = None
     direction: BackPropagation | UpDown | None = None
 

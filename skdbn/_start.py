@@ -38,7 +38,7 @@ class Training:
     rng: np.random.Generator
     auto_rate: float
     n_rows: int
-    epoch: float = 0.0
+    epoch: float = 0
 
     def finish(self):
         """Let go of what only the next step needs, as large as the weights."""
