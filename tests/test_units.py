@@ -1,5 +1,6 @@
 """Unit types, each by its name in the registry."""
 
+import itertools
 import pickle
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.base import clone
 
 from skdbn._random import make_rng, normal, uniform, uniform_times_2_16
 from skdbn.exceptions import DataRangeWarning
+from skdbn.machines import RestrictedMachine
 from skdbn.units import (
     REGISTRY,
     Bernoulli,
@@ -991,6 +993,116 @@ def test_side_by_side_coordinates(side_by_side):
     assert units.n_coordinates(N_MIXED) == N_MIXED - 2
     found = [units.columns(i).tolist() for i in range(N_MIXED - 2)]
     assert found == [[0], [1], [2, 3, 4], [5], [6], [7], [8]]
+
+
+SIZES = [3, 2, 2, 5, 4]
+
+
+@pytest.fixture
+def uneven():
+    """Groups of several sizes, and each as units of its own."""
+    units = Concatenated([("softmax", 1, n) for n in SIZES]).start(sum(SIZES))
+    ends = np.cumsum([0, *SIZES])
+    places = [slice(*ends) for ends in itertools.pairwise(ends)]
+    return units, [Softmax(n).start(n) for n in SIZES], places
+
+
+def test_groups_of_several_sizes(uneven, rng):
+    units, parts, places = uneven
+    n = sum(SIZES)
+    assert len(units.widths()) == 1
+    field = 2 * rng.normal(size=(7, n))
+    mean, error = units.mean(field), rng.normal(size=(7, n))
+    for found, expected in (
+        (mean, lambda part, own: part.mean(field[:, own])),
+        (units.link(mean[0])[None], lambda part, own: part.link(mean[:1, own])),
+        (
+            units.pull_back(error.copy(), mean),
+            lambda part, own: part.pull_back(error[:, own].copy(), mean[:, own]),
+        ),
+        (units.support(mean), lambda part, own: part.support(mean[:, own])),
+    ):
+        np.testing.assert_allclose(found, np.hstack(each(parts, places, expected)))
+    np.testing.assert_allclose(
+        units.log_partition(field),
+        sum(each(parts, places, lambda part, own: part.log_partition(field[:, own]))),
+    )
+    assert units.n_states(n) == 3 * 2 * 2 * 5 * 4
+    states = units.states(np.arange(240), n)
+    assert len(np.unique(states, axis=0)) == 240 and (states.sum(axis=1) == 5).all()
+    assert units.are_states(states) and not units.are_states(mean)
+    assert units.n_coordinates(n) == 5
+    assert units.columns(3).tolist() == [7, 8, 9, 10, 11]
+    with pytest.raises(ValueError, match="n_values=1 of Softmax"):
+        Concatenated([("softmax", 1, 3), ("softmax", 2, 1)]).start(5)
+
+
+@both_dtypes
+@pytest.mark.parametrize("mean_is_known", [False, True])
+def test_draws_of_groups_of_several_sizes(dtype, mean_is_known, uneven, rng):
+    units, _, places = uneven
+    fields = (2 * rng.normal(size=(1, sum(SIZES)))).astype(dtype).repeat(20_000, axis=0)
+    mean = units.mean(fields)
+    draws = units.sample(fields, rng, mean=mean if mean_is_known else None)
+    assert draws.dtype == dtype and set(np.unique(draws)) == {0, 1}
+    for place in places:
+        assert (draws[:, place].sum(axis=1) == 1).all()
+    p = mean[0].astype(float)
+    error = np.abs(draws.mean(axis=0) - p)
+    assert (error < 5 * np.sqrt(p * (1 - p) / 20_000) + 1e-4).all()
+    together = (draws[:, 0] * draws[:, 3]).mean()
+    assert abs(together - p[0] * p[3]) < 5 * np.sqrt(p[0] * p[3] / 20_000)
+    room = fields.copy()
+    assert units.sample(room, make_rng(1), out=room) is room
+    np.testing.assert_array_equal(room, units.sample(fields, make_rng(1)))
+
+
+def test_groups_of_several_sizes_in_data(uneven, rng):
+    units, parts, places = uneven
+    names = [f"c{i}" for i in range(sum(SIZES))]
+    X = units.sample(np.zeros((30, sum(SIZES))), rng)
+    units.check_data(X, names)
+    bad = X.copy()
+    bad[:2, 7:12] = 0
+    with pytest.raises(ValueError, match=r"Columns c7, c8, c9, c10, c11 .* 2 of 30"):
+        units.check_data(bad, names)
+    # What is known in part settles others, or rules them out, group by group.
+    unknown = rng.random(X.shape) < 0.5
+    x, holes = X.copy(), unknown.copy()
+    units.settle(x, holes, names)
+    expected, left = X.copy(), unknown.copy()
+    for part, place in zip(parts, places, strict=True):
+        part.settle(expected[:, place], left[:, place], names[place])
+    np.testing.assert_array_equal(x, expected)
+    np.testing.assert_array_equal(holes, left)
+    field = rng.normal(size=X.shape)
+    for times in (1, 2):
+        fields = np.tile(field, (times, 1))
+        found = units.limited(holes).mean(fields)
+        means = [
+            part.limited(left[:, place]).mean(fields[:, place])
+            for part, place in zip(parts, places, strict=True)
+        ]
+        np.testing.assert_allclose(found, np.hstack(means))
+
+
+def test_pseudo_likelihood_of_groups_of_several_sizes(uneven, rng):
+    """The sum of the logarithms of what each group is, given all others."""
+    units, _, places = uneven
+    n = sum(SIZES)
+    machine = RestrictedMachine(
+        rng.normal(size=(n, 3)), rng.normal(size=n), rng.normal(size=3), units
+    )
+    v = units.sample(np.zeros((5, n)), rng)
+    expected = np.zeros(5)
+    for place in places:
+        others = []
+        for value in range(place.stop - place.start):
+            x = v.copy()
+            x[:, place] = np.arange(place.stop - place.start) == value
+            others.append(-machine.free_energy(x))
+        expected += -machine.free_energy(v) - np.logaddexp.reduce(others)
+    np.testing.assert_allclose(machine.pseudo_log_likelihood(v), expected)
 
 
 def test_instances_as_parts(rng):

@@ -1,6 +1,6 @@
 """Units of several types side by side."""
 
-from itertools import islice, pairwise
+from itertools import groupby, islice, pairwise
 from math import prod
 from numbers import Integral
 
@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from ._base import Units
-from ._softmax import Softmax
+from ._softmax import Softmax, UnevenSoftmax
 
 
 class Concatenated(Units):
@@ -110,7 +110,7 @@ class Concatenated(Units):
         return np.concatenate(fields, axis=-1)
 
     def start(self, n_units, moments=None, dtype=np.float64):
-        resolved = self._resolved()
+        resolved = _in_one_pass(self._resolved())
         ends = np.cumsum([width for _, width in resolved]).tolist()
         if ends[-1] != n_units:
             raise ValueError(
@@ -356,6 +356,23 @@ class Concatenated(Units):
         other = Concatenated(self.parts)
         other._places, other._units = self._places, units
         return other
+
+
+def _in_one_pass(parts):
+    """Units and their number, with neighbouring groups of other sizes as one part."""
+    found = []
+    for is_softmax, same in groupby(parts, lambda part: type(part[0]) is Softmax):
+        same = list(same)
+        if not is_softmax or len(same) == 1:
+            found += same
+            continue
+        for units, width in same:
+            units.start(width)
+        sizes = [
+            units.n_values for units, n in same for _ in range(n // units.n_values)
+        ]
+        found.append((UnevenSoftmax(sizes), sum(sizes)))
+    return found
 
 
 def _columns(x, place):

@@ -1,6 +1,7 @@
 """Groups of units of which exactly one is on."""
 
 from itertools import pairwise
+from math import prod
 from numbers import Integral
 
 import numpy as np
@@ -116,13 +117,12 @@ class Softmax(Units):
 
     def support(self, x):
         # All units of a group have the same.
-        values = self._by_value(x)
-        outside = np.abs(values.sum(axis=0) - 1) > SLACK
-        outside |= (values < -SLACK).any(axis=0)
-        is_mean = ((values != 0) & (values != 1)).any(axis=0)
-        of_group = np.where(is_mean, np.int8(MEAN), np.int8(STATE))
-        of_group[outside] = OUTSIDE
-        return np.repeat(of_group, self.n_values, axis=1)
+        of_group = np.where(
+            self._sums((x != 0) & (x != 1)) > 0, np.int8(MEAN), np.int8(STATE)
+        )
+        outside = np.abs(self._sums(x) - 1) > SLACK
+        of_group[outside | (self._sums(x < -SLACK) > 0)] = OUTSIDE
+        return self._per_unit(of_group)
 
     def draw(self, x, rng):
         self.sample(None, rng, out=x, mean=x)
@@ -130,8 +130,8 @@ class Softmax(Units):
     def check_data(self, X, names):
         outside = self._columns_outside(X)
         if len(outside):
-            group = self.columns(outside[0] // self.n_values)
-            rows, _ = self.lowest_support(X[:, group])
+            group = self.columns(self._group_of(outside[0]))
+            rows, _ = Softmax(len(group)).lowest_support(X[:, group])
             columns = ", ".join(str(names[i]) for i in group)
             raise ValueError(
                 f"Columns {columns} are a group of Softmax units: one of them has to be "
@@ -141,10 +141,9 @@ class Softmax(Units):
             )
 
     def settle(self, x, unknown, names):
-        holes = self._by_value(unknown)
-        values = np.where(holes, 0, self._by_value(x))
-        in_part = holes.any(axis=0) & ~holes.all(axis=0)
-        total = values.sum(axis=0)
+        n_holes = self._sums(unknown)
+        in_part = (n_holes > 0) & (n_holes < self._sums(np.ones_like(unknown)))
+        total = self._sums(np.where(unknown, 0, x))
         has_one, has_none = (np.abs(total - value) <= SLACK for value in (1, 0))
         bad = in_part & ~has_one & ~has_none
         if bad.any():
@@ -157,16 +156,15 @@ class Softmax(Units):
                 "or leave the whole group unknown."
             )
         # The others of a known 1 are 0, and so are all but one only if that is 1.
-        is_last = in_part & has_none & (holes.sum(axis=0) == 1)
+        is_last = in_part & has_none & (n_holes == 1)
         for certain, value in ((in_part & has_one, 0), (is_last, 1)):
-            settled = unknown & np.repeat(certain, self.n_values, axis=1)
+            settled = unknown & self._per_unit(certain)
             x[settled] = value
             unknown[settled] = False
 
     def limited(self, unknown):
-        in_part = self._by_value(unknown).any(axis=0)
-        ruled_out = np.repeat(in_part, self.n_values, axis=1) & ~unknown
-        return PartlyKnown(self.n_values, ruled_out) if ruled_out.any() else self
+        ruled_out = self._per_unit(self._sums(unknown) > 0) & ~unknown
+        return PartlyKnown(self, ruled_out) if ruled_out.any() else self
 
     def n_coordinates(self, n_units):
         return n_units // self.n_values
@@ -184,6 +182,17 @@ class Softmax(Units):
         groups = x.reshape(n_rows, n_units // self.n_values, self.n_values)
         return groups.transpose(2, 0, 1)
 
+    def _sums(self, x):
+        """The sum over each group, of shape (n_samples, n_groups)."""
+        return self._by_value(x).sum(axis=0)
+
+    def _per_unit(self, of_group):
+        """For each unit what is of its group."""
+        return np.repeat(of_group, self.n_values, axis=1)
+
+    def _group_of(self, unit):
+        return unit // self.n_values
+
     def _exponentials(self, field):
         """exp(field − top) by value, and the largest field of each group, top.
 
@@ -195,24 +204,130 @@ class Softmax(Units):
         return np.exp(exponentials, out=exponentials), top
 
 
-class PartlyKnown(Softmax):
+class UnevenSoftmax(Softmax):
+    """Groups of several sizes, one after the other, in one pass.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        The number of columns of each group.
+    """
+
+    one_kind = False
+
+    def __init__(self, sizes):
+        self.sizes = sizes
+        self._starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        self._groups = np.repeat(np.arange(len(sizes)), sizes)
+
+    def start(self, n_units, moments=None, dtype=np.float64):
+        return self
+
+    def log_partition(self, field):
+        exponentials, top = self._exponentials(field)
+        total = self._sums(exponentials)
+        np.log(total, out=total)
+        total += top
+        return total.sum(axis=1)
+
+    def mean(self, field, out=None):
+        exponentials, _ = self._exponentials(field)
+        total = self._per_unit(self._sums(exponentials))
+        return np.divide(exponentials, total, out=exponentials if out is None else out)
+
+    def sample(self, field, rng, out=None, mean=None):
+        weights = self._exponentials(field)[0] if mean is None else mean
+        # In float64, as what all groups before have added up to is in the sums.
+        sums = np.cumsum(weights, axis=1, dtype=np.float64)
+        ends = sums[:, self._starts + self.sizes - 1]
+        before = np.concatenate([np.zeros((len(sums), 1)), ends[:, :-1]], axis=1)
+        reach = uniform(rng, ends.shape, weights.dtype) * (ends - before)
+        # The first value of a group at which the sum reaches u times the total, which
+        # the last one does however it is rounded.
+        reached = sums - self._per_unit(before) >= self._per_unit(reach)
+        reached[:, self._starts + self.sizes - 1] = True
+        is_first = reached.copy()
+        is_first[:, 1:] &= ~reached[:, :-1]
+        is_first[:, self._starts] = reached[:, self._starts]
+        if out is None:
+            return is_first.astype(weights.dtype)
+        out[...] = is_first
+        return out
+
+    def pull_back(self, error, mean):
+        error *= mean
+        error -= mean * self._per_unit(self._sums(error))
+        return error
+
+    def n_states(self, n_units):
+        return prod(int(size) for size in self.sizes)
+
+    def states(self, index, n_units):
+        states = []
+        for size in self.sizes:
+            states.append(np.eye(size)[index % size])
+            index = index // size
+        return np.hstack(states)
+
+    def n_coordinates(self, n_units):
+        return len(self.sizes)
+
+    def columns(self, coordinate):
+        start = self._starts[coordinate]
+        return np.arange(start, start + self.sizes[coordinate])
+
+    def alternatives(self, coordinate, own, field_range):
+        return Softmax(self.sizes[coordinate]).alternatives(0, own, field_range)
+
+    def _sums(self, x):
+        # A sum of truth values would be a truth value.
+        dtype = np.intp if x.dtype == bool else None
+        return np.add.reduceat(x, self._starts, axis=1, dtype=dtype)
+
+    def _per_unit(self, of_group):
+        return of_group.take(self._groups, axis=1)
+
+    def _group_of(self, unit):
+        return self._groups[unit]
+
+    def _exponentials(self, field):
+        """exp(field − top), and the largest field of each group, top."""
+        top = np.maximum.reduceat(field, self._starts, axis=1)
+        exponentials = field - self._per_unit(top)
+        return np.exp(exponentials, out=exponentials), top
+
+
+class PartlyKnown(Units):
     """Groups of which some values are ruled out, row by row.
 
     Parameters
     ----------
-    n_values : int
-        Number of columns of a group.
+    units : Softmax
+        The groups.
 
     ruled_out : ndarray of bool of shape (n_samples, n_units)
         Which values cannot be the 1. Fields are of these rows, or of so many times
         these rows one after the other.
     """
 
-    def __init__(self, n_values, ruled_out):
-        super().__init__(n_values)
+    bounds = (0, 1)
+
+    def __init__(self, units, ruled_out):
+        self.units = units
         self.ruled_out = ruled_out
 
-    def _exponentials(self, field):
+    def log_partition(self, field):
+        return self.units.log_partition(self._left(field))
+
+    def mean(self, field, out=None):
+        return self.units.mean(self._left(field), out=out)
+
+    def sample(self, field, rng, out=None, mean=None):
+        if mean is None:
+            field = self._left(field)
+        return self.units.sample(field, rng, out=out, mean=mean)
+
+    def _left(self, field):
+        """The fields, −inf where a value is ruled out."""
         times = len(field) // len(self.ruled_out)
-        ruled_out = np.tile(self.ruled_out, (times, 1))
-        return super()._exponentials(np.where(ruled_out, -np.inf, field))
+        return np.where(np.tile(self.ruled_out, (times, 1)), -np.inf, field)
