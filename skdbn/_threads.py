@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 from functools import cache
-from threading import local
+from threading import Lock, local
 from weakref import WeakSet
 
 from threadpoolctl import ThreadpoolController
@@ -40,15 +40,14 @@ def threads_for(n_rows, n_weights):
 
 
 class _Inside:
-    """Someone who needs the limit; gone with the frame, even if that is interrupted."""
+    """Someone who needs the limit; gone with its frame, also if that is interrupted."""
 
 
 class _Limit:
-    """A limit of one thread on some libraries, while anyone is inside.
+    """A limit of one thread on some libraries, while anyone is inside."""
 
-    Without a lock, which an interrupt could leave locked: Python threads that enter and
-    leave at the same moment may at worst do without the limit.
-    """
+    # One for all instances, since the libraries are.
+    _lock = Lock()
 
     def __init__(self, libraries):
         self._libraries = libraries
@@ -56,27 +55,27 @@ class _Limit:
         self._before = {}
 
     def enter(self, inside):
-        self._all_inside.add(inside)
-        for lib in self._libraries:
-            number = lib.get_num_threads()
-            if number and number > 1:
-                self._before[lib] = number
-                if not _set_threads(lib, 1):
-                    self._before.pop(lib, None)
+        with self._lock:
+            self._all_inside.add(inside)
+            for lib in self._libraries:
+                number = lib.get_num_threads()
+                if number and number > 1:
+                    self._before[lib] = number
+                    if not _set_threads(lib, 1):
+                        del self._before[lib]
 
     def leave(self, inside):
-        self._all_inside.discard(inside)
-        for lib in self._libraries:
+        with self._lock:
+            self._all_inside.discard(inside)
             if self._all_inside:
                 return
-            number = self._before.pop(lib, None)
-            if number is None:
-                continue
-            # Another number than ours is a later limit of someone else.
-            if lib.get_num_threads() == 1 and not _set_threads(lib, number):
-                _release(lib, force=True)
-                _set_threads(lib, number)
-            _release(lib)
+            for lib, number in list(self._before.items()):
+                # Another number than ours is a later limit of someone else.
+                if lib.get_num_threads() == 1 and not _set_threads(lib, number):
+                    _release(lib, force=True)
+                    _set_threads(lib, number)
+                _release(lib)
+                del self._before[lib]
 
 
 class _OwnLimit(local, _Limit):
