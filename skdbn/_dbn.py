@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from . import units
 from ._bernoulli_rbm import BernoulliRBM
+from ._encoding import validate_numbers
 from ._gaussian_rbm import GaussianRBM
 from ._incomplete import (
     CHAIN_ELEMENTS,
@@ -30,7 +31,6 @@ from ._mixed_rbm import MixedRBM
 from ._numerics import (
     DTYPES,
     blocks,
-    canonical,
     check_counts,
     looks_like_probabilities,
 )
@@ -669,6 +669,7 @@ class DBNTransformer(
     def _filled_in(self, X, mask, n_steps, random_state, n_means=None):
         check_is_fitted(self, "rbms_")
         first = self.rbms_[0]
+        given = X
         if mask is not None:
             X = hidden_by(mask, X)
         self._validate(X, allow_nan=True)
@@ -688,7 +689,7 @@ class DBNTransformer(
                 known = ~unknown[part]
                 found = stack.fill(block, known, streams, n_steps, n_means)
                 rows[part] = np.where(known, rows[part], found)
-        return first._merged(X, rows, n_means is not None)
+        return first._merged(X, rows, n_means is not None, given)
 
     def _stack(self):
         return Stack([rbm.machine_ for rbm in self.rbms_])
@@ -741,17 +742,15 @@ def _hints(wanted):
 
 def validate_rows(estimator, first, X, reset=False, allow_nan=False):
     """X as the first layer takes it; a table is validated there."""
-    if isinstance(first, MixedRBM):
-        return validate_data(estimator, X, skip_check_array=True, reset=reset)
-    X = validate_data(
-        estimator,
-        X,
-        accept_sparse="csr",
-        dtype=DTYPES,
-        reset=reset,
-        ensure_all_finite="allow-nan" if allow_nan else True,
-    )
-    return canonical(X)
+    finite = "allow-nan" if allow_nan else True
+    if not isinstance(first, MixedRBM):
+        remedy = "give the DataFrame to a net with a MixedRBM at the bottom"
+        return validate_numbers(
+            estimator, X, remedy, reset=reset, ensure_all_finite=finite
+        )
+    if not hasattr(X, "shape"):
+        X = check_array(X, dtype=DTYPES, ensure_all_finite=finite)
+    return validate_data(estimator, X, skip_check_array=True, reset=reset)
 
 
 def check_nested(estimator, params):

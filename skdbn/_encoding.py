@@ -1,15 +1,25 @@
 """How the columns of a table become the values of units, and back."""
 
 import copy
+from contextlib import contextmanager
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.utils.validation import validate_data
 
-from ._numerics import DTYPES, working_dtype
+from ._numerics import DTYPES, canonical, working_dtype
 from .exceptions import warn
 from .units import REGISTRY, Concatenated, Softmax
+
+# What adds up to 1 but for so much is a group.
+SLACK = 1e-5
+
+# A column that has more categories, of which most occur once, has identifiers or text;
+# and numbers from 0 up to this one look like counts.
+MOST_CATEGORIES = 20
+LARGEST_COUNT = 20
 
 # Units whose values are whole numbers, so that samples keep the type of a column.
 WHOLE = ("bernoulli", "spin", "poisson", "softmax")
@@ -52,10 +62,11 @@ class Encoding:
             raise ValueError(f"X has several columns of one name: {self.names}.")
         # Without rows it keeps the names and types of the columns only.
         self.template = copy.deepcopy(X[:0]) if frame else None
-        self.parts = None
+        self.parts, self.guessed = None, []
         if isinstance(units, dict | str):
             chosen = {} if isinstance(units, str) else units
             self.variables = _find_variables(X, self.names, chosen)
+            self.guessed = [name for name in self.names if name not in chosen]
         else:
             self.parts = units.parts if isinstance(units, Concatenated) else list(units)
             self.variables = _described_variables(self.names, self.parts)
@@ -116,26 +127,75 @@ class Encoding:
         encoded = np.hstack(blocks)
         return encoded if encoded.dtype in DTYPES else encoded.astype(np.float64)
 
+    def warn_of_guesses(self, X):
+        """Hint at columns whose values are likely to mean something else."""
+        guessed, counts, names = set(self.guessed), [], {}
+        X = X.tocsc() if issparse(X) else X
+        for variable in self.variables:
+            name = variable.columns[0]
+            if name not in guessed or len(variable.columns) > 1:
+                continue
+            values = _values(X, self.names.index(name), name)
+            values = values[~_is_nan(values)]
+            n_values = len(variable.categories or ())
+            if n_values > MOST_CATEGORIES and n_values > len(values) / 2:
+                names[name] = n_values
+            elif variable.kind == "gaussian":
+                values = values.astype(np.float64)
+                most = values.max()
+                if (
+                    values.min() == 0 < most <= LARGEST_COUNT
+                    and (values % 1 == 0).all()
+                ):
+                    counts.append(name)
+        if names:
+            name, n_values = next(iter(names.items()))
+            warn(
+                f"Column {name} of X has {n_values} categories, of which most occur once, "
+                f"as do {len(names)} columns in all: nothing can be learned of them. "
+                "Leave identifiers out, and encode free text, by CountVectorizer for "
+                f"example; units={{{name!r}: 'softmax'}} says that categories are meant."
+            )
+        if counts:
+            name = counts[0]
+            warn(
+                f"Columns {joined(counts)} of X have small whole numbers from 0 on, and are "
+                "taken as real-valued, so that samples have any value between. For counts "
+                f"take units={{{name!r}: 'poisson'}}, for categories 'softmax', and "
+                "'gaussian' to leave it so."
+            )
+
     def fill(self, X):
-        """X with the frequencies of the training data where a group is all zero."""
+        """X with the frequencies of the training data where a group is not known.
+
+        All values of a group are zero then; or, where columns were taken for a group
+        because exactly one is 1 in the training data, more than one of them is 1.
+        """
         for variable, place in zip(self.variables, self.places, strict=True):
             if variable.kind != "softmax" or not variable.width:
                 continue
             own = X[:, place]
-            empty = np.flatnonzero(np.asarray((own != 0).sum(axis=1)).ravel() == 0)
-            if len(empty):
+            total = np.asarray(own.sum(axis=1)).ravel()
+            strange = np.asarray((own != 0).sum(axis=1)).ravel() == 0
+            if variable.columns[0] in self.guessed and variable.categories is None:
+                smallest = own.min(axis=1)
+                smallest = smallest.toarray() if issparse(smallest) else smallest
+                strange |= (np.abs(total - 1) > SLACK) | (smallest.ravel() < 0)
+            strange = np.flatnonzero(strange)
+            if len(strange):
                 if variable.categories is None:
                     warn(
-                        f"Columns {joined(variable.columns)} of X are a group of "
-                        f"which one is 1, and in {len(empty)} rows all are 0, as for a "
-                        "category that is unknown. The frequencies of the training "
-                        "data take its place."
+                        f"Columns {joined(variable.columns)} of X are a group of which one "
+                        f"was 1 in all training rows, and in {len(strange)} rows none or "
+                        "several are, as for a category that is unknown. The frequencies "
+                        "of the training data take their place. If they are no group, "
+                        f"take units={{{variable.columns[0]!r}: 'bernoulli', ...}}."
                     )
                 # A copy, since X can be the caller's own.
                 X = X.astype(working_dtype(X))
                 X = X.tolil() if issparse(X) else X
                 columns = range(place.start, place.stop)
-                X[np.ix_(empty, columns)] = self.frequencies[place]
+                X[np.ix_(strange, columns)] = self.frequencies[place]
                 X = X.tocsr() if issparse(X) else X
             Softmax(variable.width).check_data(X[:, place], self.unit_names[place])
         return X
@@ -164,8 +224,11 @@ class Encoding:
         types = {name: dtype for name, dtype in types if name in as_before}
         return (frame.astype if hasattr(frame, "astype") else frame.cast)(types)
 
-    def merge(self, X, rows, means=False):
-        """X with values from rows of the units where it has none."""
+    def merge(self, X, rows, means, like):
+        """X with values from rows of the units where it has none.
+
+        Columns that keep their type have that of `like`, a table of the same columns.
+        """
         decoded = self.decode(rows, means)
         if not is_frame(X):
             X = np.array(X, dtype=rows.dtype)
@@ -182,12 +245,12 @@ class Encoding:
             values, found = _values(X, i, name), np.asarray(decoded[name])
             if variable.categories is not None:
                 values = np.where(missing, found.astype(object), values).tolist()
-                types[name] = column.dtype
+                types[name] = like[name].dtype
             else:
                 values = _numbers(values, variable.kind, name)
                 values = np.where(missing, found.astype(values.dtype), values)
                 if not means and variable.kind in WHOLE:
-                    types[name] = column.dtype
+                    types[name] = like[name].dtype
             columns[name] = values
         frame = type(X)(columns)
         return (frame.astype if hasattr(frame, "astype") else frame.cast)(types)
@@ -328,7 +391,12 @@ def _values(X, i, name):
 
 def _missing(column):
     """Where a column of a DataFrame has no value."""
-    return np.asarray(column.isna() if hasattr(column, "isna") else column.is_null())
+    if hasattr(column, "isna"):
+        return np.asarray(column.isna())
+    missing = column.is_null()
+    if column.dtype.is_float():
+        missing |= column.is_nan().fill_null(True)
+    return np.asarray(missing)
 
 
 def _is_nan(values):
@@ -379,6 +447,122 @@ def _one_hot(values, variable):
         )
     one_hot = codes[:, None] == np.arange(variable.width)
     return np.where(missing[:, None], np.nan, one_hot) if missing.any() else one_hot
+
+
+class Columns:
+    """The columns of a table one by one, whatever it is, and what is missing of them.
+
+    Parameters
+    ----------
+    X : {ndarray, DataFrame} of shape (n_samples, n_features)
+        An array of floats, or a DataFrame whose columns are numbers or categories.
+
+    like : DataFrame, default=None
+        The table of which X has the numbers.
+
+    Attributes
+    ----------
+    names : list
+        Names of the columns, or their numbers.
+
+    values : list
+        Of each column of numbers a float array, NaN where it is missing, and the column
+        itself where it has categories.
+
+    is_number : ndarray of bool of shape (n_features,)
+        Which columns are numbers.
+
+    unknown : ndarray of bool of shape (n_samples, n_features)
+        Where values are missing.
+    """
+
+    def __init__(self, X, like=None):
+        self.like = X if like is None else like
+        self.is_frame = is_frame(self.like)
+        self.names = list(self.like.columns if self.is_frame else range(X.shape[1]))
+        self.is_number = np.ones(len(self.names), bool)
+        if not is_frame(X):
+            self.values, self.unknown = list(X.T), np.isnan(X)
+            return
+        self.values = [_values(X, i, name) for i, name in enumerate(self.names)]
+        for i, (name, values) in enumerate(zip(self.names, self.values, strict=True)):
+            if _dtype_categories(X, name) is not None or _has_text(values):
+                self.is_number[i] = False
+                self.values[i] = X[name]
+            elif values.dtype.kind != "f":
+                self.values[i] = values.astype(np.float64)
+        self.unknown = np.column_stack([_missing(X[name]) for name in self.names])
+
+    def table(self, values, names=None):
+        """A table of columns, like the one that was given."""
+        if not self.is_frame:
+            return np.column_stack(values)
+        names = self.names if names is None else names
+        index = getattr(self.like, "index", None)
+        columns = {
+            name: column
+            if index is None or isinstance(column, np.ndarray)
+            # By their place, whatever rows they were.
+            else column.set_axis(index)
+            for name, column in zip(names, values, strict=True)
+        }
+        return with_index_of(self.like, type(self.like)(columns))
+
+
+def validate_numbers(estimator, X, remedy="give the DataFrame to MixedRBM", **settings):
+    """X as an array or a CSR matrix of numbers; see scikit-learn's ``validate_data``."""
+    with naming_text(X, type(estimator).__name__, remedy):
+        return canonical(
+            validate_data(estimator, X, accept_sparse="csr", dtype=DTYPES, **settings)
+        )
+
+
+@contextmanager
+def naming_text(X, owner, remedy):
+    """Where X turns out to be no table of numbers, name a column that has text."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        name, text = first_text(X)
+        if text is None:
+            raise
+        raise ValueError(
+            f"Column {name!r} of X has text, {text!r}, and {owner} takes numbers: "
+            f"encode it before, by OneHotEncoder or OrdinalEncoder, or {remedy}."
+        ) from error
+
+
+def first_text(X):
+    """Column and value of the first text in X that is no number; None without one."""
+    if issparse(X):
+        return None, None
+    try:
+        values = np.array(X, object)
+    except ValueError:
+        return None, None
+    if values.ndim == 2:
+        names = X.columns if is_frame(X) else range(values.shape[1])
+        for name, column in zip(names, values.T, strict=True):
+            for value in column:
+                if _is_text(value):
+                    return name, str(value)
+    return None, None
+
+
+def _has_text(values):
+    return values.dtype == object and any(map(_is_text, values))
+
+
+def _is_text(value):
+    return isinstance(value, str) and not _is_number(value)
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_frame(X):

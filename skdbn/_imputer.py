@@ -1,33 +1,46 @@
 """Missing values filled in by a Boltzmann machine, in a pipeline."""
 
-from numbers import Integral
+import inspect
+from collections import Counter
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import MissingIndicator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import units
 from ._bernoulli_rbm import BernoulliRBM
-from ._encoding import is_frame
+from ._encoding import Columns, is_frame, joined, naming_text
 from ._gaussian_rbm import GaussianRBM
+from ._incomplete import hidden_by
 from ._mixed_rbm import MixedRBM
-from ._persistence import VersionMixin
+from ._model_search import default_model, fit_by_held_out_values
+from ._numerics import check_counts, looks_like_probabilities
+from ._random import row_keys
 from ._rbm import restoring
-from ._sklearn import DocLinkMixin, Interval, StrOptions, fit_context
+from ._sklearn import (
+    CallbackSupportMixin,
+    DocLinkMixin,
+    Interval,
+    MissingValues,
+    StrOptions,
+    check_feature_names_in,
+    fit_context,
+    is_scalar_nan,
+    safe_indexing,
+)
+from .exceptions import warn
 
-# The default model: hidden units for each column, and how many rows it learns from, of
-# which there are several sweeps at least.
-UNITS_PER_COLUMN = 2
-MOST_UNITS = 256
-ROWS_LEARNED = 200_000
-FEWEST_SWEEPS, MOST_SWEEPS = 10, 200
+# A column of two values is binary if so many of them are known.
+ENOUGH_VALUES = 10
 
 
 class BoltzmannImputer(
-    DocLinkMixin, VersionMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
+    CallbackSupportMixin, DocLinkMixin, TransformerMixin, BaseEstimator
 ):
     r"""Fill in missing values by their means under a Boltzmann machine.
 
@@ -37,24 +50,40 @@ class BoltzmannImputer(
     the means are over states of Gibbs chains in which the known values are clamped.
     Columns come back as they were put in: numbers on their own scale, and known values
     to the bit. What is filled in for columns of 0 and 1 are probabilities, also for
-    groups of one-hot columns.
+    groups of one-hot columns. A row has the same answer alone and in any batch.
+
+    The default model is chosen by the data:
+
+    * a :class:`BernoulliRBM` for bits and grey levels: numbers that reach from 0 to 1 and
+      a quarter of which is at these ends, or columns of two values each;
+    * a :class:`GaussianRBM` for other numbers, which it sees in units of their standard
+      deviations from their means, so that the unit of a column does not matter;
+    * a :class:`MixedRBM` where some columns are of two values and others are not, and
+      for DataFrames with text or categories, which are filled in as well.
+
+    A tenth of the known values, of at most 500 rows, are held out to decide how long it
+    learns: a fit that is three times as long is tried while the held-out values are
+    filled in better. If no fit fills them in better than the means of the columns, the
+    model is one of independent columns. A value is as good as the model: give
+    an estimator of your own for the last percents.
 
     Parameters
     ----------
     estimator : estimator, default=None
         The model: an RBM, or anything with `fit` and `impute`. A fitted one stays as it
-        is within a :class:`~sklearn.frozen.FrozenEstimator`. None takes a
-        :class:`BernoulliRBM` where all values are within [0, 1], a :class:`MixedRBM`
-        where some columns have only 0 and 1 and others do not, and a
-        :class:`GaussianRBM` otherwise, with two hidden units for each column, at most
-        256, and 10 to 200 sweeps, fewer for more rows.
+        is within a :class:`~sklearn.frozen.FrozenEstimator`. None chooses a model by the
+        data, as described above, with at most two hidden units for each column, one
+        for five known values of a column, and 256.
+
+    missing_values : int, float, str, None or nan, default=np.nan
+        What stands for a missing value. NaN, None and ``pd.NA`` are one and the same.
 
     n_samples : int, default=100
         Number of states of a chain, over which the mean is taken. 1 fills in a draw,
         which keeps the spread of the values, in place of a mean.
 
     n_steps : int, default=100
-        Number of Gibbs sweeps before the first of these states.
+        Number of Gibbs steps before the first of these states.
 
     n_chains : int, default=1
         Number of chains of a row; the mean is over the states of all. Several are for
@@ -62,13 +91,28 @@ class BoltzmannImputer(
 
     tempering : int, default=1
         Number of temperatures; more than one is for models whose chains stay where they
-        are.
+        are, and for RBMs only.
 
     standardize : bool or "auto", default="auto"
-        Whether the model sees columns that have other values than 0 and 1 in units of
-        their standard deviations from their means. "auto" does so for the default model
-        and for one with Gaussian visible units, but not for data within [0, 1] on binary
-        units, nor for a frozen model.
+        Whether an estimator that is given sees columns that have other values than 0
+        and 1 in units of their standard deviations from their means. "auto" does so for
+        one with Gaussian visible units, but not for binary units, nor for a frozen
+        model.
+
+    min_value, max_value : float or array-like of shape (n_features,), default=±inf
+        Bounds of what is filled in for numbers, for all columns or for each.
+
+    add_indicator : bool, default=False
+        Whether to append a column of 0 and 1 for each column that had missing values in
+        ``fit``, which says where values were missing.
+
+    keep_empty_features : bool, default=False
+        Whether columns without a known value in ``fit`` are kept, and filled with 0.
+        Otherwise they are left out.
+
+    verbose : int, default=0
+        Whether to print a line for each fit of the default model. Estimators that are
+        given have a parameter of their own.
 
     random_state : int, RandomState instance or None, default=None
         Determines the fit, where the estimator has no seed of its own, and the chains,
@@ -84,6 +128,9 @@ class BoltzmannImputer(
 
     scale_ : ndarray of shape (n_features,)
         By what it is then divided.
+
+    indicator_ : MissingIndicator
+        Tells where values are missing; None unless `add_indicator`.
 
     n_features_in_ : int
         Number of features seen during ``fit``.
@@ -121,11 +168,17 @@ class BoltzmannImputer(
 
     _parameter_constraints: dict = {
         "estimator": "no_validation",
+        "missing_values": [MissingValues()],
         "n_samples": [Interval(Integral, 1, None, closed="left")],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
         "n_chains": [Interval(Integral, 1, None, closed="left")],
         "tempering": [Interval(Integral, 1, None, closed="left")],
         "standardize": ["boolean", StrOptions({"auto"})],
+        "min_value": [Interval(Real, None, None, closed="both"), "array-like"],
+        "max_value": [Interval(Real, None, None, closed="both"), "array-like"],
+        "add_indicator": ["boolean"],
+        "keep_empty_features": ["boolean"],
+        "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
 
@@ -133,19 +186,31 @@ class BoltzmannImputer(
         self,
         estimator=None,
         *,
+        missing_values=np.nan,
         n_samples=100,
         n_steps=100,
         n_chains=1,
         tempering=1,
         standardize="auto",
+        min_value=-np.inf,
+        max_value=np.inf,
+        add_indicator=False,
+        keep_empty_features=False,
+        verbose=0,
         random_state=None,
     ):
         self.estimator = estimator
+        self.missing_values = missing_values
         self.n_samples = n_samples
         self.n_steps = n_steps
         self.n_chains = n_chains
         self.tempering = tempering
         self.standardize = standardize
+        self.min_value = min_value
+        self.max_value = max_value
+        self.add_indicator = add_indicator
+        self.keep_empty_features = keep_empty_features
+        self.verbose = verbose
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -154,8 +219,9 @@ class BoltzmannImputer(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Numbers, NaN where a value is missing.
+        X : {array-like, DataFrame} of shape (n_samples, n_features)
+            Numbers, NaN where a value is missing. A DataFrame may have text and
+            categories if the model is a :class:`MixedRBM` or the default.
 
         y : array-like, default=None
             Ignored.
@@ -170,29 +236,68 @@ class BoltzmannImputer(
         TypeError
             If the estimator has no `fit` or no `impute`.
         ValueError
-            If X has text, infinity or a column without a known value, or if the fit of
-            the model diverges.
+            If X has infinity, or text where the model takes numbers, if no value is
+            known, if the estimator knows of no temperatures, or if its fit diverges.
+
+        Warns
+        -----
+        DataRangeWarning
+            If columns are left out because no value of them is known.
         """
         with restoring(self):
-            X = self._validate(X, reset=True)
-            seeds = check_random_state(self.random_state).randint(2**31, size=2)
-            binary = np.isin(X, (0, 1)) | np.isnan(X)
-            is_binary = binary.all(axis=0)
-            estimator = self._new_estimator(X, is_binary)
-            real = np.zeros(X.shape[1], bool)
-            if self.standardize is True or (
-                self.standardize == "auto" and _has_real_units(estimator)
-            ):
-                real = ~is_binary & ~np.isnan(X).all(axis=0)
-            mean, scale = np.zeros((2, X.shape[1]))
-            mean[real] = np.nanmean(X[:, real], axis=0, dtype=np.float64)
-            scale[real] = np.nanstd(X[:, real], axis=0, dtype=np.float64)
-            # A constant column stays what it is.
-            scale[scale == 0] = 1
-            if estimator.get_params(deep=False).get("random_state", 0) is None:
-                estimator.set_params(random_state=int(seeds[0]))
-            self.estimator_ = estimator.fit(_scaled(X, mean, scale), None)
-            self.mean_, self.scale_ = mean, scale
+            self._check_estimator()
+            table = self._validate(X, reset=True)
+            seeds = check_random_state(self.random_state).randint(2**31, size=3)
+            self._kept = ~table.unknown.all(axis=0)
+            if not self._kept.any():
+                raise ValueError("No value of X is known: there is nothing to learn.")
+            if not self._kept.all() and not self.keep_empty_features:
+                empty = [table.names[i] for i in np.flatnonzero(~self._kept)]
+                warn(
+                    f"No value of columns {joined(empty)} of X is known: they are left "
+                    "out. keep_empty_features=True fills them with 0."
+                )
+            self._check_bounds()
+            self.indicator_ = None
+            if self.add_indicator:
+                self.indicator_ = MissingIndicator(error_on_new=False)
+                self.indicator_.fit(np.where(table.unknown, np.nan, 0.0))
+            model = self._choose(table)
+            if getattr(model, "random_state", 0) is None:
+                model.set_params(random_state=int(seeds[0]))
+            self._gives_frames = _reads_names(model)
+            rows, unknown = self._rows(table), table.unknown[:, self._kept]
+            context = self._init_callback_context(
+                max_subtasks=None if self.estimator is None else 1
+            )
+            data = {"X": rows, "y": np.zeros(len(rows)) if y is None else y}
+            context.call_on_fit_task_begin(estimator=self, **data)
+
+            def fit(new, rows):
+                task = context.subcontext(task_name="fit")
+                with task.propagate_callback_context(_unfrozen(new)):
+                    task.call_on_fit_task_begin(estimator=self, **data)
+                    if self.estimator is None:
+                        # A longer fit must not follow one that is interrupted.
+                        new._fit(rows, keeps_interrupted=False)
+                    else:
+                        new.fit(rows, None)
+                    task.call_on_fit_task_end(
+                        estimator=self, reconstruction_attributes=dict, **data
+                    )
+                return new
+
+            if self.estimator is None:
+                seed = int(seeds[2])
+                model = fit_by_held_out_values(
+                    model, rows, unknown, fit, self._report, seed
+                )
+            else:
+                model = fit(model, rows)
+            self.estimator_ = model
+            context.call_on_fit_task_end(
+                estimator=self, reconstruction_attributes=dict, **data
+            )
             self._seed = int(seeds[1])
         return self
 
@@ -201,13 +306,14 @@ class BoltzmannImputer(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Numbers, NaN where a value is missing.
+        X : {array-like, DataFrame} of shape (n_samples, n_features)
+            Rows with the columns of ``fit``.
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features)
-            The same without NaN.
+        X : {ndarray, DataFrame} of shape (n_samples, n_features_out)
+            The same without missing values: an array of numbers, or a DataFrame where
+            columns have text or categories.
 
         Warns
         -----
@@ -215,111 +321,351 @@ class BoltzmannImputer(
             If nothing is known of a row.
         """
         check_is_fitted(self, "estimator_")
-        X = self._validate(X)
-        missing = np.isnan(X)
-        if not missing.any():
-            return X
+        table = self._validate(X)
+        return self._filled(table, self.n_samples, self._seed)
+
+    def sample_imputations(self, X, n_imputations=5, random_state=None):
+        """Fill in X several times, each time by draws of p(missing | known).
+
+        What is computed from each of the tables differs by as much as the missing
+        values leave open, as multiple imputation needs [1]_.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_samples, n_features)
+            Rows with the columns of ``fit``.
+
+        n_imputations : int, default=5
+            Number of tables.
+
+        random_state : int, RandomState instance or None, default=None
+            Determines the draws.
+
+        Returns
+        -------
+        tables : list of {ndarray, DataFrame} of shape (n_samples, n_features_out)
+            Tables as :meth:`transform` returns them, without those of `set_output`.
+
+        Raises
+        ------
+        ValueError
+            If `n_imputations` is no int of at least 1.
+
+        References
+        ----------
+        .. [1] Rubin, D. B. (1987). Multiple imputation for nonresponse in surveys.
+           Wiley.
+        """
+        check_is_fitted(self, "estimator_")
+        check_counts(n_imputations=n_imputations)
+        table = self._validate(X)
+        seeds = check_random_state(random_state).randint(2**31, size=n_imputations)
+        return [self._filled(table, 1, int(seed)) for seed in seeds]
+
+    def get_feature_names_out(self, input_features=None):
+        """Give the names of the columns that :meth:`transform` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns that go in, if ``fit`` has seen none.
+
+        Returns
+        -------
+        names : ndarray of str
+            Those of the columns that are kept, and of the indicators.
+        """
+        check_is_fitted(self, "estimator_")
+        names = check_feature_names_in(self, input_features)
+        result = names if self.keep_empty_features else names[self._kept]
+        if self.indicator_ is not None:
+            flags = [f"missingindicator_{names[i]}" for i in self.indicator_.features_]
+            result = np.concatenate([result, np.array(flags, object)])
+        return result
+
+    def _filled(self, table, n_samples, seed):
+        """The table with its missing values filled in, and with indicators."""
+        kept = np.flatnonzero(self._kept)
+        values = list(table.values)
+        if table.unknown[:, kept].any():
+            for i, found in zip(kept, self._found(table, n_samples, seed), strict=True):
+                own = table.unknown[:, i]
+                if not own.any():
+                    continue
+                if table.is_number[i]:
+                    found = np.asarray(found, np.float64) * self.scale_[i]
+                    found = np.clip(found + self.mean_[i], *self._bounds(i))
+                    found = np.where(own, found.astype(values[i].dtype), values[i])
+                values[i] = found
+        if not table.is_number.all():
+            # Columns without holes keep their type.
+            for i in np.flatnonzero(~table.unknown.any(axis=0)):
+                values[i] = table.like[table.names[i]]
+        if self.keep_empty_features:
+            for i in np.flatnonzero(~self._kept):
+                values[i] = np.where(table.unknown[:, i], 0, values[i])
+        else:
+            values = [values[i] for i in kept]
+        if table.is_number.all():
+            result = np.column_stack(values)
+            if self.indicator_ is not None:
+                flags = table.unknown[:, self.indicator_.features_]
+                result = np.hstack([result, flags.astype(result.dtype)])
+            return result
+        if self.indicator_ is not None:
+            values += list(table.unknown[:, self.indicator_.features_].T)
+        return table.table(values, self.get_feature_names_out().tolist())
+
+    def _found(self, table, n_samples, seed):
+        """Columns with what the model says of the missing values."""
+        rows = self._rows(table)
         # Not every model knows of temperatures.
         settings = {"tempering": self.tempering} if self.tempering > 1 else {}
-        scaled, total = _scaled(X, self.mean_, self.scale_), 0.0
-        for chain in range(self.n_chains):
-            total += np.asarray(
+        tables = [
+            Columns(
                 self.estimator_.impute(
-                    scaled,
-                    n_samples=self.n_samples,
+                    rows,
+                    n_samples=n_samples,
                     n_steps=self.n_steps,
-                    random_state=(self._seed + chain) % 2**31,
+                    random_state=(seed + chain) % 2**31,
                     **settings,
-                ),
-                np.float64,
+                )
+            ).values
+            for chain in range(self.n_chains if n_samples > 1 else 1)
+        ]
+        first = slice(None)
+        if n_samples > 1:
+            # Equal rows have chains of their own, and the mean is that of the first.
+            first = _first_of_equal(table)
+        for i, is_number in enumerate(table.is_number[self._kept]):
+            columns = [columns[i] for columns in tables]
+            if len(columns) == 1:
+                (found,) = columns
+            elif is_number:
+                found = np.mean(columns, axis=0)
+            else:
+                names = [
+                    Counter(v).most_common(1)[0][0] for v in zip(*columns, strict=True)
+                ]
+                found = type(columns[0])(names, dtype=columns[0].dtype)
+            yield found[first] if is_number else safe_indexing(found, first)
+
+    def _rows(self, table):
+        """What the model sees."""
+        columns = []
+        for i in np.flatnonzero(self._kept):
+            column = table.values[i]
+            if table.is_number[i]:
+                column = ((column - self.mean_[i]) / self.scale_[i]).astype(
+                    np.float32 if self.estimator is None else column.dtype
+                )
+            columns.append(column)
+        if not self._gives_frames or not table.is_frame:
+            return np.column_stack(columns)
+        return table.table(
+            columns, [table.names[i] for i in np.flatnonzero(self._kept)]
+        )
+
+    def _check_estimator(self):
+        if self.estimator is None:
+            return
+        for method in ("fit", "impute"):
+            if not hasattr(self.estimator, method):
+                raise TypeError(
+                    f"estimator={self.estimator!r} has no method {method}: take an "
+                    "RBM, such as skdbn.GaussianRBM(100)."
+                )
+        model = _unfrozen(self.estimator)
+        if (
+            self.tempering > 1
+            and "tempering" not in inspect.signature(model.impute).parameters
+        ):
+            raise ValueError(
+                f"tempering={self.tempering}: impute of {type(model).__name__} knows of "
+                "no temperatures. Take tempering=1, and n_chains to reach more modes."
             )
-        found = total / self.n_chains * self.scale_ + self.mean_
-        np.copyto(X, found, where=missing, casting="same_kind")
-        return X
+
+    def _takes_words(self):
+        return self.estimator is None or isinstance(_unfrozen(self.estimator), MixedRBM)
 
     def _validate(self, X, reset=False):
+        """The columns of X, NaN where values are missing."""
         if issparse(X):
             raise TypeError(
                 "X is sparse, and a value that is not stored is zero and not missing: "
                 "take an array, by X.toarray() or by sparse_threshold=0 of a "
                 "ColumnTransformer."
             )
-        try:
-            return validate_data(
+        frame = X if is_frame(X) else None
+        marker = self.missing_values
+        if isinstance(marker, str) or (_is_number(marker) and frame is not None):
+            X = _without(marker, X)
+        if frame is not None:
+            table = Columns(X)
+            if table.is_number.all():
+                X = table.table(table.values)
+            elif self._takes_words():
+                validate_data(self, X, skip_check_array=True, reset=reset)
+                return table
+        with naming_text(
+            X,
+            type(self).__name__,
+            "leave a DataFrame to the default or to MixedRBM, which fill in categories",
+        ):
+            X = validate_data(
                 self,
                 X,
                 dtype=[np.float64, np.float32],
-                ensure_all_finite="allow-nan",
+                ensure_all_finite=True
+                if _is_number(marker) and frame is None
+                else "allow-nan",
                 reset=reset,
-                copy=not reset,
             )
-        except (TypeError, ValueError) as error:
-            name, text = _first_text(X)
-            if text is None:
-                raise
-            raise ValueError(
-                f"Column {name!r} of X has text, {text!r}, and BoltzmannImputer takes "
-                "numbers: encode it before, by OneHotEncoder or OrdinalEncoder, or "
-                "leave the table to MixedRBM, whose impute fills in categories."
-            ) from error
+        if _is_number(marker):
+            X = np.where(X == marker, X.dtype.type(np.nan), X)
+        return Columns(X, frame)
 
-    def _new_estimator(self, X, is_binary):
-        """The model to be fitted."""
+    def _choose(self, table):
+        """The model to be fitted; sets what it sees of the columns."""
+        n_columns = len(table.names)
+        self.mean_, self.scale_ = np.zeros(n_columns), np.ones(n_columns)
+        kept = np.flatnonzero(self._kept)
+        known = {
+            i: table.values[i][~table.unknown[:, i]] for i in kept if table.is_number[i]
+        }
+        ends = {i: (values.min(), values.max()) for i, values in known.items()}
+        two = {
+            i: ((values == ends[i][0]) | (values == ends[i][1])).all()
+            for i, values in known.items()
+        }
+        bits = {i for i in known if two[i] and {*ends[i]} <= {0, 1}}
         if self.estimator is not None:
-            for method in ("fit", "impute"):
-                if not hasattr(self.estimator, method):
-                    raise TypeError(
-                        f"estimator={self.estimator!r} has no method {method}: take an "
-                        "RBM, such as skdbn.GaussianRBM(100)."
-                    )
-            return clone(self.estimator)
-        n_rows, n_columns = X.shape
-        if np.nanmin(X) >= 0 and np.nanmax(X) <= 1:
-            kind = BernoulliRBM
+            model = clone(self.estimator)
+            for i in _columns_to_standardize(model, self.standardize, table):
+                if i in known and i not in bits:
+                    self._standardize(i, known[i])
+            return model
+        if len(known) == len(kept) and looks_like_probabilities(
+            np.column_stack([table.values[i] for i in kept])
+        ):
+            kind, what = BernoulliRBM, "bits or grey levels"
         else:
-            kind = MixedRBM if is_binary.any() else GaussianRBM
-        sweeps = np.clip(ROWS_LEARNED // n_rows, FEWEST_SWEEPS, MOST_SWEEPS)
-        n_components = min(UNITS_PER_COLUMN * n_columns, MOST_UNITS)
-        return kind(n_components, n_iter=int(sweeps))
+            for i, values in known.items():
+                low, high = ends[i]
+                if two[i] and low < high and len(values) >= ENOUGH_VALUES:
+                    bits.add(i)
+                    self.mean_[i], self.scale_[i] = low, high - low
+                elif i not in bits:
+                    self._standardize(i, values)
+            if len(bits) == len(kept):
+                kind, what = BernoulliRBM, "columns of two values"
+            elif bits or len(known) < len(kept):
+                kind, what = MixedRBM, "columns of several kinds"
+            else:
+                kind, what = GaussianRBM, "numbers, standardized"
+        model = default_model(kind, table.unknown[:, kept])
+        if self.verbose:
+            print(
+                f"[{type(self).__name__}] {kind.__name__} of {model.n_components} units "
+                f"for {what}"
+            )
+        return model
+
+    def _standardize(self, i, values):
+        values = values.astype(np.float64)
+        self.mean_[i] = values.mean()
+        # A constant column stays what it is.
+        self.scale_[i] = values.std() or 1.0
+
+    def _report(self, model, error):
+        if self.verbose:
+            print(
+                f"[{type(self).__name__}] {model.n_iter} epochs, squared error of held-out "
+                f"values = {error:.3f} of that of the column means"
+            )
+
+    def _check_bounds(self):
+        n_columns = self.n_features_in_
+        low, high = (np.asarray(b, float) for b in (self.min_value, self.max_value))
+        for name, bound in (("min_value", low), ("max_value", high)):
+            if bound.ndim and bound.shape != (n_columns,):
+                raise ValueError(
+                    f"{name} has shape {bound.shape}, and X has {n_columns} columns: "
+                    "take a number, or one for each column."
+                )
+        if not (low < high).all():
+            raise ValueError(
+                f"min_value={self.min_value!r} has to be below max_value="
+                f"{self.max_value!r}."
+            )
+
+    def _bounds(self, i):
+        for bound in (self.min_value, self.max_value):
+            yield bound[i] if np.ndim(bound) else bound
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
+        tags.input_tags.allow_nan = not _is_number(self.missing_values)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
 
-def _first_text(X):
-    """Column and value of the first text in X that is no number; None without one."""
-    values = np.array(X, object)
-    if values.ndim == 2:
-        names = X.columns if is_frame(X) else range(values.shape[1])
-        for name, column in zip(names, values.T, strict=True):
-            for value in column:
-                if isinstance(value, str) and not _is_number(value):
-                    return name, str(value)
-    return None, None
+def _is_number(marker):
+    """Whether missing values are marked by a number; NaN is none."""
+    return isinstance(marker, Real) and not is_scalar_nan(marker)
 
 
-def _is_number(text):
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _without(marker, X):
+    """X with NaN in place of a marker."""
+    if is_frame(X):
+        places = [np.asarray(X[name]) == marker for name in X.columns]
+        return hidden_by(np.column_stack(places).astype(bool), X)
+    X = np.array(X, object)
+    X[X == marker] = np.nan
+    return X
 
 
-def _has_real_units(estimator):
-    """Whether a model takes columns other than binary ones as real-valued."""
-    if isinstance(estimator, FrozenEstimator):
-        return False
-    if isinstance(estimator, MixedRBM):
-        return isinstance(estimator.units, str)
-    visible = getattr(estimator, "visible", None)
-    return isinstance(estimator, GaussianRBM) or (
+def _unfrozen(estimator):
+    return estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator
+
+
+def _reads_names(model):
+    """Whether a model may be given DataFrames."""
+    frozen = isinstance(model, FrozenEstimator)
+    return not frozen or hasattr(model.estimator, "feature_names_in_")
+
+
+def _columns_to_standardize(model, standardize, table):
+    """Columns that a model takes as real-valued, or all of them."""
+    everything = range(len(table.names))
+    if standardize is True:
+        return everything
+    if standardize is False or isinstance(model, FrozenEstimator):
+        return ()
+    if isinstance(model, MixedRBM):
+        # Named columns have units that say what their values mean.
+        if not isinstance(model.units, str | dict):
+            return ()
+        named = () if isinstance(model.units, str) else model.units
+        return [i for i in everything if table.names[i] not in named]
+    visible = getattr(model, "visible", None)
+    gaussian = isinstance(model, GaussianRBM) or (
         visible == "gaussian" or isinstance(visible, units.Gaussian)
     )
+    return everything if gaussian else ()
 
 
-def _scaled(X, mean, scale):
-    return ((X - mean) / scale).astype(X.dtype)
+def _first_of_equal(table):
+    """For each row, the first one of which the same is known."""
+    if table.is_number.all():
+        keys = row_keys(np.column_stack(table.values), table.unknown)
+    else:
+        columns = [
+            np.where(unknown, None, np.asarray(column, object))
+            for column, unknown in zip(table.values, table.unknown.T, strict=True)
+        ]
+        rows = zip(*columns, strict=True)
+        numbers = {}
+        keys = np.array([numbers.setdefault(row, len(numbers)) for row in rows])
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    return first[inverse]

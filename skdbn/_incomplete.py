@@ -52,7 +52,12 @@ def hidden_by(mask, X):
             "of the shape of X, True where a value is unknown."
         )
     if hasattr(X, "mask"):
-        return X.mask(mask)
+        # Column by column: others of the type of a column keep it.
+        columns = {
+            name: X[name].mask(hidden) if hidden.any() else X[name]
+            for name, hidden in zip(X.columns, mask.T, strict=True)
+        }
+        return type(X)(columns, index=X.index)
     if hasattr(X, "schema"):
         columns = {
             name: [

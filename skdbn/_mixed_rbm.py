@@ -529,6 +529,7 @@ class MixedRBM(RBM):
         if not reset:
             return self._encoding.fill(self._encoding.encode(X))
         self._encoding = Encoding(X, self.units)
+        self._encoding.warn_of_guesses(X)
         self.units_ = self._encoding.variables
         X = self._encoding.encode(X)
         self._encoding.frequencies = column_mean(X, unknown=nan_places(X))
@@ -540,10 +541,10 @@ class MixedRBM(RBM):
     def _as_data(self, rows, means=False):
         return self._encoding.decode(rows, means)
 
-    def _merged(self, X, rows, means):
+    def _merged(self, X, rows, means, like):
         if self._encoding.is_encoded(X):
             return self._encoding.decode(rows, means)
-        return with_index_of(X, self._encoding.merge(X, rows, means))
+        return with_index_of(X, self._encoding.merge(X, rows, means, like))
 
     def _new_units(self):
         return self._encoding.new_units(), Bernoulli()

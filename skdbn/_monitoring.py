@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ._numerics import as_float
-from .exceptions import warn
+from .exceptions import DivergenceError, warn
 
 
 class Probe:
@@ -92,12 +92,12 @@ class Guard:
         pass
 
     def epoch_ends(self, epoch, machine):
-        """Raise a ValueError if a parameter is not finite."""
+        """Raise a DivergenceError if a parameter is not finite."""
         # The sum of an array is finite only if all of it is, and needs no mask.
         if not all(np.isfinite(array.sum()) for array in machine.params):
             optimizer = self.optimizer
             learning_rate = optimizer.learning_rate(epoch, optimizer.n_iter)
-            raise ValueError(
+            raise DivergenceError(
                 f"The fit diverged in epoch {int(epoch) + 1} at learning_rate="
                 f"{learning_rate:.3g}: a parameter is no longer finite. Take a smaller "
                 "learning_rate, and scale the data to the range of the visible units."

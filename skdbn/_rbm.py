@@ -12,9 +12,10 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from . import gradients, units
+from ._encoding import validate_numbers
 from ._incomplete import (
     Fills,
     check_columns,
@@ -27,10 +28,8 @@ from ._incomplete import (
 )
 from ._monitoring import Guard, Monitor, Probe
 from ._numerics import (
-    DTYPES,
     as_float,
     blocks,
-    canonical,
     check_counts,
     column_mean,
     column_variance,
@@ -335,7 +334,7 @@ class RBM(
     def _fit(self, X, y=None, machine=None, keeps_interrupted=True):
         """Fit the model, from a given machine if there is one."""
         with restoring(self):
-            given = X
+            given = X if hasattr(X, "shape") else np.asarray(X)
             X, unknown = self._validate_training_data(X, reset=True)
             rng = make_rng(self.random_state)
             probe_rng = rng.spawn(1)[0]
@@ -491,16 +490,9 @@ class RBM(
         return getattr(self, "feature_names_in_", range(n_units))
 
     def _validate(self, X, reset=False, order=None, allow_nan=False):
-        X = validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=DTYPES,
-            order=order,
-            reset=reset,
-            ensure_all_finite="allow-nan",
+        X = validate_numbers(
+            self, X, order=order, reset=reset, ensure_all_finite="allow-nan"
         )
-        X = canonical(X)
         return X if allow_nan else self._refuse_nan(X)
 
     def _refuse_nan(self, X):
@@ -926,6 +918,7 @@ class RBM(
 
     def _filled_in(self, X, mask, n_steps, tempering, random_state, n_means=None):
         check_is_fitted(self, "machine_")
+        given = X
         if mask is not None:
             X = hidden_by(mask, X)
         rows, unknown = self._validate_incomplete(X)
@@ -939,14 +932,14 @@ class RBM(
                 self.machine_, rows, unknown, rng, n_steps, tempering, n_means
             )
             np.copyto(rows, found, where=unknown, casting="same_kind")
-        return self._merged(X, rows, n_means is not None)
+        return self._merged(X, rows, n_means is not None, given)
 
     def _as_data(self, rows, means=False):
         """Values of the visible units, or their means, as data."""
         return rows
 
-    def _merged(self, X, rows, means):
-        """The rows that were given, with what was found out about them."""
+    def _merged(self, X, rows, means, like):
+        """The rows X with what was found out about them, in the types of `like`."""
         return rows
 
     def _generator(self, random_state):

@@ -11,11 +11,11 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import schedules, units
+from ._encoding import validate_numbers
 from ._monitoring import Monitor
 from ._numerics import (
     DTYPES,
     blocks,
-    canonical,
     check_counts,
     column_mean,
     column_variance,
@@ -401,10 +401,7 @@ class RBMClassifier(
 
     def _validate_training_data(self, X, y, reset):
         """X, y, the labels of the rows that have one, and the index of these rows."""
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=DTYPES, order="C", reset=reset
-        )
-        X = canonical(X)
+        X = validate_numbers(self, X, order="C", reset=reset)
         y, missing = check_labels(self, X, y)
         if y.ndim > 1:
             raise ValueError(
@@ -573,8 +570,7 @@ class RBMClassifier(
             In the order of ``classes_`` and the dtype of the fitted model.
         """
         check_is_fitted(self, "machine_")
-        X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
-        X = canonical(X)
+        X = validate_numbers(self, X, reset=False)
         return _log_conditional(self.machine_, X, len(self.classes_))
 
     def predict_proba(self, X):

@@ -1,11 +1,16 @@
-"""Warnings of skdbn."""
+"""Warnings and errors of skdbn."""
 
 import sys
 import warnings
 
 from sklearn import exceptions
 
-__all__ = ["DataRangeWarning", "EstimateWarning", "InconsistentVersionWarning"]
+__all__ = [
+    "DataRangeWarning",
+    "DivergenceError",
+    "EstimateWarning",
+    "InconsistentVersionWarning",
+]
 
 
 class DataRangeWarning(UserWarning):
@@ -20,6 +25,17 @@ class DataRangeWarning(UserWarning):
     ...     warnings.simplefilter("always")
     ...     _ = BernoulliRBM(n_components=2, n_iter=1).fit([[0.0, 255.0], [9.0, 4.0]])
     >>> caught[0].category is DataRangeWarning
+    True
+    """
+
+
+class DivergenceError(ValueError):
+    """A parameter is no longer finite, so that the fit cannot go on.
+
+    Examples
+    --------
+    >>> from skdbn.exceptions import DivergenceError
+    >>> issubclass(DivergenceError, ValueError)
     True
     """
 

@@ -27,8 +27,8 @@ FLOORS = [
     ("_monitoring", 0),
     ("_rbm", 6),
     ("_bernoulli_rbm _gaussian_rbm _mixed_rbm _sparse_rbm _rbm_classifier", 7),
-    ("_dbn _fine_tuning _imputer", 8),
-    ("_dbn_supervised _dbn_classifier _dbn_regressor", 10),
+    ("_dbn _fine_tuning _model_search", 8),
+    ("_imputer _dbn_supervised _dbn_classifier _dbn_regressor", 10),
     ("plotting __main__", 2),
 ]
 FLOOR = {

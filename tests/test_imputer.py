@@ -5,7 +5,8 @@ import pandas as pd
 import polars as pl
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_wine
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_iris, load_wine
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -14,11 +15,27 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skdbn import RBM, BernoulliRBM, BoltzmannImputer, GaussianRBM, MixedRBM
-from skdbn.exceptions import EstimateWarning
+from skdbn import (
+    RBM,
+    BernoulliRBM,
+    BoltzmannImputer,
+    DBNClassifier,
+    DBNTransformer,
+    GaussianRBM,
+    MixedRBM,
+    RBMClassifier,
+    _model_search,
+)
+from skdbn.exceptions import DataRangeWarning, DivergenceError, EstimateWarning
 from skdbn.units import Gaussian
 
 QUICK = dict(n_samples=5, n_steps=5)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Fits of the default model that are short."""
+    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (50, 100))
 
 
 @pytest.fixture
@@ -55,7 +72,8 @@ def test_raw_columns_in_and_out(wine, punch, seed):
     "columns, kind",
     [
         (lambda rng: rng.integers(0, 2, (60, 4)), BernoulliRBM),
-        (lambda rng: rng.random((60, 4)), BernoulliRBM),
+        (lambda rng: np.clip(rng.normal(0.5, 1, (60, 4)), 0, 1), BernoulliRBM),
+        (lambda rng: rng.random((60, 4)), GaussianRBM),
         (lambda rng: rng.normal(size=(60, 4)), GaussianRBM),
         (
             lambda rng: np.hstack(
@@ -65,7 +83,7 @@ def test_raw_columns_in_and_out(wine, punch, seed):
         ),
     ],
 )
-def test_default_model(columns, kind, rng, punch, seed):
+def test_default_model(columns, kind, rng, punch, seed, short):
     hidden, _ = punch(columns(rng).astype(float))
     imputer = BoltzmannImputer(random_state=seed, **QUICK).fit(hidden)
     assert type(imputer.estimator_) is kind
@@ -216,6 +234,256 @@ def test_rows_without_a_known_value(wine, seed):
     assert np.isfinite(found).all()
 
 
+# The default model
+
+
+@pytest.mark.parametrize("scale, offset", [(0.1, 0), (0.001, 0), (1000, -7), (1, 1e4)])
+def test_the_unit_of_a_column_does_not_matter(scale, offset, punch, short, seed):
+    hidden, holes = punch(load_iris().data)
+    one, other = (
+        BoltzmannImputer(random_state=seed, **QUICK).fit_transform(X)[holes]
+        for X in (hidden, scale * hidden + offset)
+    )
+    np.testing.assert_allclose((other - offset) / scale, one, rtol=1e-4)
+
+
+def test_two_values_are_binary_in_any_unit(rng, punch, short, seed):
+    X = rng.integers(0, 2, (80, 3)).astype(float)
+    X = np.hstack([X, X[:, :1], rng.normal(size=(80, 1))])
+    hidden, _ = punch(X)
+    low, step = np.array([1, 10, -1, 0, 0]), np.array([1, 5, 2, 1000, 1])
+    one, other = (
+        BoltzmannImputer(random_state=seed, **QUICK).fit_transform(table)
+        for table in (hidden, low + step * hidden)
+    )
+    np.testing.assert_allclose((other - low) / step, one, rtol=1e-4, atol=1e-6)
+    assert (one[:, :4] >= 0).all() and (one[:, :4] <= 1).all()
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.95])
+@pytest.mark.parametrize("kind", ["noise", "factors", "clusters"])
+def test_no_worse_than_column_means(kind, share, rng, monkeypatch):
+    """Whatever is known, the default fits, and it uses what there is."""
+    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (300, 900))
+    n, d = 150, 24
+    X = {
+        "noise": lambda: rng.normal(size=(n, d)),
+        "factors": lambda: rng.normal(size=(n, 2)) @ rng.normal(size=(2, d)),
+        "clusters": lambda: 2 * rng.normal(size=(4, d))[rng.integers(0, 4, n)],
+    }[kind]() + 0.5 * rng.normal(size=(n, d))
+    holes = rng.random(X.shape) < share
+    holes[np.arange(n), rng.integers(0, d, n)] = False
+    hidden = np.where(holes, np.nan, X)
+    found = BoltzmannImputer(random_state=0, n_steps=20, n_samples=50).fit_transform(
+        hidden
+    )
+    error, of_means = (
+        np.sqrt(np.square(rows - X)[holes].mean())
+        for rows in (found, np.nanmean(hidden, axis=0))
+    )
+    assert error < 1.03 * of_means
+    if kind != "noise" and share <= 0.5:
+        assert error < 0.75 * of_means
+
+
+def test_fits_that_diverge_leave_the_column_means(wine, punch, monkeypatch):
+    def diverges(self, X, y=None, keeps_interrupted=True):
+        if self.n_iter:
+            raise DivergenceError("The fit diverged.")
+        return fit(self, X, y)
+
+    fit = GaussianRBM._fit
+    monkeypatch.setattr(GaussianRBM, "_fit", diverges)
+    hidden, holes = punch(wine[0])
+    found = BoltzmannImputer(random_state=0, n_samples=300).fit_transform(hidden)
+    means = np.broadcast_to(np.nanmean(hidden, axis=0), hidden.shape)
+    off = (found - means) / np.nanstd(hidden, axis=0)
+    assert np.abs(off[holes]).max() < 0.2
+
+
+def test_the_longest_fit_that_helps(rng):
+    """Held-out values choose the length, and no value of theirs is lost."""
+    lengths, X = [], rng.normal(size=(100, 3))
+
+    class Model(BernoulliRBM):
+        pass
+
+    errors = iter([0.8, 0.5, 0.49, 0.1])
+
+    def fit(model, X):
+        lengths.append((model.n_iter, int(np.isnan(X).sum())))
+        model.n_iter_ = model.n_iter
+        return model
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_model_search, "relative_error", lambda *args: next(errors))
+        model = _model_search.fit_by_held_out_values(
+            Model(3), X, np.zeros(X.shape, bool), fit, lambda model, error: None, 0
+        )
+    epochs, hidden = zip(*lengths, strict=True)
+    assert epochs == (50, 150, 450, 150)
+    assert model.n_iter == 150
+    assert hidden[-1] == 0 and all(10 < n < 60 for n in hidden[:3])
+
+
+def test_what_is_held_out(rng):
+    X = np.where(rng.random((400, 30)) < 0.9, np.nan, 1.0)
+    unknown = np.isnan(X)
+    groups = [[0, 1, 2]] + [[i] for i in range(3, 30)]
+    unknown[:, 1:3] = unknown[:, :1]
+    held_out = _model_search.choose_held_out(X, unknown, groups, rng)
+    assert not (held_out & unknown).any()
+    assert (held_out[:, 0] == held_out[:, 1]).all() and held_out[:, 0].any()
+    left = unknown | held_out
+    assert (left.all(axis=1) == unknown.all(axis=1)).all()
+    assert not left.all(axis=0).any()
+
+
+def test_verbose_says_what_was_chosen(wine, punch, short, capsys):
+    hidden, _ = punch(wine[0])
+    BoltzmannImputer(random_state=0, verbose=1, **QUICK).fit(hidden)
+    lines = capsys.readouterr().out.splitlines()
+    assert "GaussianRBM of 26 units for numbers, standardized" in lines[0]
+    assert all("squared error of held-out values" in line for line in lines[1:])
+
+
+@pytest.mark.skipif(not hasattr(BoltzmannImputer(), "set_callbacks"), reason="old")
+def test_callbacks(wine, punch, short):
+    from sklearn.callback import ProgressBar
+
+    hidden, _ = punch(wine[0])
+    for imputer in (BoltzmannImputer(), BoltzmannImputer(GaussianRBM(3, n_iter=2))):
+        imputer.set_params(random_state=0, **QUICK)
+        plain = imputer.fit_transform(hidden)
+        watched = clone(imputer).set_callbacks(ProgressBar())
+        np.testing.assert_array_equal(watched.fit_transform(hidden), plain)
+
+
+# As the imputers of scikit-learn
+
+
+def test_a_row_is_the_same_alone_and_in_a_batch(wine, punch, seed):
+    hidden, _ = punch(np.repeat(wine[0][:40], 2, axis=0))
+    hidden[1::2] = hidden[::2]
+    imputer = BoltzmannImputer(GaussianRBM(6, n_iter=5), random_state=seed, **QUICK)
+    together = imputer.fit_transform(hidden)
+    alone = np.vstack([imputer.transform(hidden[i : i + 1]) for i in range(80)])
+    np.testing.assert_allclose(alone, together)
+    np.testing.assert_allclose(imputer.transform(hidden[::-1])[::-1], together)
+
+
+@pytest.mark.parametrize("marker", [-1, 0.0, np.nan, None, "?", pd.NA], ids=str)
+@pytest.mark.parametrize("as_frame", [False, True])
+def test_markers_of_missing_values(marker, as_frame, wine, punch, seed):
+    hidden, holes = punch(wine[0] + 1)
+    imputer = BoltzmannImputer(GaussianRBM(3, n_iter=2), random_state=seed, **QUICK)
+    expected = imputer.fit_transform(hidden)
+    marked = hidden.astype(object)
+    marked[holes] = marker
+    if isinstance(marker, float | int):
+        marked = marked.astype(float)
+    if as_frame:
+        marked = pd.DataFrame(marked, columns=[f"x{i}" for i in range(13)])
+    elif marker is pd.NA:
+        return
+    imputer.set_params(missing_values=marker)
+    np.testing.assert_array_equal(imputer.fit_transform(marked), expected)
+    if isinstance(marker, int) and not as_frame:
+        with pytest.raises(ValueError, match="NaN"):
+            imputer.fit(hidden)
+
+
+def test_bounds(wine, punch, seed):
+    hidden, holes = punch(wine[0])
+    model = GaussianRBM(3, n_iter=2)
+    free = BoltzmannImputer(model, random_state=seed, n_samples=1)
+    drawn = free.fit_transform(hidden)
+    low = np.nanmin(hidden, axis=0)
+    assert (drawn < low).any()
+    high = np.nanmax(hidden)
+    free.set_params(min_value=low, max_value=high - 1)
+    np.testing.assert_array_equal(
+        free.fit_transform(hidden),
+        np.where(holes, np.minimum(np.maximum(drawn, low), high - 1), hidden),
+    )
+    with pytest.raises(ValueError, match="min_value has shape"):
+        free.set_params(min_value=low[:2]).fit(hidden)
+    with pytest.raises(ValueError, match="below max_value"):
+        free.set_params(min_value=1, max_value=1).fit(hidden)
+
+
+@pytest.mark.parametrize("container", [np.asarray, pd.DataFrame])
+def test_indicators(container, wine, punch, seed):
+    hidden, holes = punch(wine[0])
+    hidden[:, 2] = wine[0][:, 2]
+    holes[:, 2] = False
+    if container is pd.DataFrame:
+        hidden = pd.DataFrame(hidden, columns=[f"x{i}" for i in range(13)])
+    model = GaussianRBM(3, n_iter=2)
+    imputer = BoltzmannImputer(model, add_indicator=True, random_state=seed, **QUICK)
+    found = imputer.fit_transform(hidden)
+    np.testing.assert_array_equal(found[:, 13:], np.delete(holes, 2, axis=1))
+    names = imputer.get_feature_names_out().tolist()
+    assert names[13:15] == ["missingindicator_x0", "missingindicator_x1"]
+    assert len(names) == found.shape[1] == 25
+    plain = imputer.set_params(add_indicator=False).fit_transform(hidden)
+    np.testing.assert_array_equal(found[:, :13], plain)
+
+
+def test_several_imputations(rng, seed):
+    """They differ by as much as the other columns leave open."""
+    X = rng.normal(size=(400, 2)) * [1, 3]
+    X[::2, 1] = np.nan
+    imputer = BoltzmannImputer(GaussianRBM(1, n_iter=1), random_state=seed, n_steps=5)
+    tables = imputer.fit(X).sample_imputations(X, 20, random_state=seed)
+    assert len(tables) == 20
+    draws = np.array(tables)
+    assert (draws[:, 1::2] == X[1::2]).all()
+    between = draws[:, ::2, 1].std(axis=0, ddof=1)
+    assert between.mean() == pytest.approx(3, rel=0.15)
+    again = imputer.sample_imputations(X, 2, random_state=seed)
+    other = imputer.sample_imputations(X, 2, random_state=seed + 1)
+    np.testing.assert_array_equal(again[0], imputer.sample_imputations(X, 2, seed)[0])
+    assert (again[0] != again[1]).any() and (again[0] != other[0]).any()
+    with pytest.raises(ValueError, match="n_imputations=0"):
+        imputer.sample_imputations(X, 0)
+
+
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize("n_chains", [1, 3])
+def test_tables_with_words(library, n_chains, rng, monkeypatch, seed):
+    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (1000,))
+    size = rng.normal(50, 10, 120)
+    colour = np.where(size > 50, "red", "blue").tolist()
+    whole = rng.integers(3, 9, 120)
+    sizes = [None if i % 5 == 0 else x for i, x in enumerate(size.tolist())]
+    colours = [None if i % 7 == 0 else x for i, x in enumerate(colour)]
+    frame = library({"size": sizes, "colour": colours, "rooms": whole})
+    imputer = BoltzmannImputer(
+        random_state=seed, n_chains=n_chains, n_samples=20, n_steps=10
+    )
+    found = imputer.fit_transform(frame)
+    assert type(imputer.estimator_) is MixedRBM and type(found) is library
+    assert found["rooms"].dtype == frame["rooms"].dtype
+    lost = np.arange(120) % 7 == 0
+    right = np.asarray(found["colour"]) == np.array(colour)
+    assert right[~lost].all()
+    assert (
+        right[lost & (np.abs(size - 50) > 5) & (np.arange(120) % 5 > 0)].mean() >= 0.8
+    )
+    own = np.asarray(found["size"])
+    assert (own[np.arange(120) % 5 > 0] == size[np.arange(120) % 5 > 0]).all()
+    assert 20 < own.min() and own.max() < 80
+    assert len(imputer.sample_imputations(frame, 2)) == 2
+    if library is pd.DataFrame:
+        columns = make_column_transformer(
+            (OneHotEncoder(), ["colour"]), remainder="passthrough"
+        )
+        imputer.set_output(transform="pandas")
+        model = make_pipeline(imputer, columns, LogisticRegression())
+        assert model.fit(frame, size > 50).score(frame, size > 50) > 0.8
+
+
 # Errors
 
 
@@ -238,12 +506,22 @@ def test_infinity_is_refused(method, wine):
         (lambda table: [[1.0, "Ulm"], [2.0, None], [4.0, "Bonn"]], 1),
     ],
 )
-def test_text_is_refused(make, name):
+@pytest.mark.parametrize(
+    "estimator", [BoltzmannImputer(GaussianRBM()), RBM(), DBNTransformer()], ids=str
+)
+def test_text_is_refused(estimator, make, name):
     X = make({"price": [1.0, 2.0, None], "city": [None, "Ulm", "Bonn"]})
-    imputer = BoltzmannImputer()
+    estimator, before = clone(estimator), vars(clone(estimator))
     with pytest.raises(ValueError, match=f"{name!r} of X has text, 'Ulm'.*MixedRBM"):
-        imputer.fit(X)
-    assert vars(imputer) == vars(BoltzmannImputer())
+        estimator.fit(X)
+    assert vars(estimator).keys() == before.keys()
+
+
+@pytest.mark.parametrize("Class", [DBNClassifier, RBMClassifier])
+def test_text_is_refused_by_classifiers(Class):
+    X = pd.DataFrame({"price": [1.0, 2.0, 0.5], "city": ["Rom", "Ulm", "Bonn"]})
+    with pytest.raises(ValueError, match=r"'city' of X has text, 'Rom'.*MixedRBM"):
+        Class().fit(X, [0, 1, 1])
 
 
 def test_numbers_as_text(wine):
@@ -258,6 +536,14 @@ def test_numbers_as_text(wine):
 def test_estimators_that_cannot_impute(estimator, wine):
     with pytest.raises(TypeError, match="estimator="):
         BoltzmannImputer(estimator).fit(wine[0])
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_temperatures_of_a_net(frozen, wine):
+    net = DBNTransformer((3,), n_iter=1)
+    estimator = FrozenEstimator(net.fit(wine[0] > 1)) if frozen else net
+    with pytest.raises(ValueError, match="tempering=2: impute of DBNTransformer"):
+        BoltzmannImputer(estimator, tempering=2).fit(wine[0])
 
 
 @pytest.mark.parametrize(
@@ -276,14 +562,22 @@ def test_bad_parameters(name, value, wine):
         BoltzmannImputer(**{name: value}).fit(wine[0])
 
 
-def test_column_without_a_known_value(wine):
-    X = wine[0].copy()
-    X[:, 3] = np.nan
-    imputer = BoltzmannImputer(GaussianRBM(2, n_iter=1), **QUICK).fit(wine[0])
-    fitted = imputer.estimator_
-    with pytest.raises(ValueError, match="column 3 of X is known"):
-        imputer.fit(X[:, :5])
-    assert imputer.estimator_ is fitted and imputer.n_features_in_ == 13
+def test_columns_without_a_known_value(wine, punch):
+    hidden, _ = punch(wine[0][:, :5])
+    hidden[:, 3] = np.nan
+    imputer = BoltzmannImputer(GaussianRBM(2, n_iter=1), random_state=0, **QUICK)
+    with pytest.warns(DataRangeWarning, match="columns 3 of X is known"):
+        found = imputer.fit_transform(hidden)
+    others = imputer.fit_transform(np.delete(hidden, 3, axis=1))
+    np.testing.assert_array_equal(found, others)
+    imputer.set_params(keep_empty_features=True).fit(hidden)
+    hidden[0, 3] = 7.0
+    kept = imputer.transform(hidden)
+    np.testing.assert_array_equal(kept[:, 3], [7.0] + [0.0] * (len(hidden) - 1))
+    np.testing.assert_array_equal(np.delete(kept, 3, axis=1), others)
+    with pytest.raises(ValueError, match="No value of X is known"):
+        imputer.fit(np.full((5, 2), np.nan))
+    assert imputer.n_features_in_ == 5
 
 
 def test_not_fitted(wine):

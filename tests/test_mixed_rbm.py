@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skdbn import MixedRBM
+from skdbn import DBNTransformer, GaussianRBM, MixedRBM
 from skdbn.evaluation import log_likelihood, log_partition, reconstruction_error
 from skdbn.exceptions import DataRangeWarning
 from skdbn.units import Concatenated, Gaussian
@@ -113,7 +113,8 @@ def test_kinds_come_from_fit_only(table, seed):
     rbm = make(seed).fit(table)
     assert kinds(rbm.fit(table[["value", "visits"]])) == ["gaussian", "poisson"]
     assert not hasattr(clone(rbm), "units_")
-    assert make(seed, units={}).fit(table).units == {}
+    with pytest.warns(DataRangeWarning, match="visits"):
+        assert make(seed, units={}).fit(table).units == {}
 
 
 @pytest.mark.parametrize(
@@ -311,9 +312,82 @@ def test_groups_of_zeros(container, dtype, rng, seed):
     np.testing.assert_allclose(found[[4, 7]], [X.mean(axis=0)] * 2, rtol=1e-6)
     np.testing.assert_array_equal(found[5], X[5])
     assert not strange[4].any()
+    # So do rows that contradict what the group was found by.
     strange[[4, 7]] = 1
+    with pytest.warns(DataRangeWarning, match="Columns 0, 1, 2.*none or several"):
+        again = rbm._validate(container(strange))
+    again = again.toarray() if sparse.issparse(again) else again
+    np.testing.assert_array_equal(again, found)
+    with pytest.warns(DataRangeWarning, match="none or several"):
+        assert np.isfinite(rbm.transform(container(strange))).all()
+    units = [("softmax", 1, 3)]
+    rbm = MixedRBM(2, units=units, n_iter=1, random_state=seed).fit(container(X))
     with pytest.raises(ValueError, match="Columns 0, 1, 2 are a group"):
         rbm.transform(container(strange))
+
+
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
+def test_hints_at_columns_that_mean_something_else(library, rng, seed):
+    n = 60
+    columns = {
+        "key": [f"no. {i}" for i in range(n)],
+        "visits": rng.integers(0, 9, n),
+        "value": rng.normal(size=n),
+    }
+    frame = library(columns)
+    rbm = MixedRBM(2, n_iter=1, random_state=seed)
+    with pytest.warns(DataRangeWarning) as caught:
+        rbm.fit(frame)
+    first, second, *_ = sorted(str(warning.message) for warning in caught)
+    assert "Column key of X has 60 categories" in first
+    assert "Columns visits of X have small whole numbers" in second
+    assert caught[0].filename == __file__
+    # Who says what a column is, or has numbers of another kind, is not told.
+    rbm.set_params(units={"key": "softmax", "visits": "poisson"}).fit(frame)
+    codes = library({"value": columns["value"], "flag": columns["visits"] % 2})
+    rbm.set_params(units="auto").fit(codes)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_known_columns_keep_their_types(library, seed):
+    frame = pd.DataFrame(
+        {
+            "one": np.arange(40) % 2,
+            "other": np.arange(40) % 3 % 2,
+            "flag": np.arange(40) % 4 == 0,
+            "value": np.linspace(-1, 1, 40).astype(np.float32),
+        }
+    )
+    frame = pl.from_pandas(frame) if library == "polars" else frame
+    rbm = MixedRBM(3, n_iter=2, random_state=seed).fit(frame)
+    mask = np.zeros((40, 4), bool)
+    mask[:7, 0] = mask[5:9, 2] = True
+    found = rbm.conditional_sample(frame, mask, n_steps=2)
+    assert list(found.dtypes) == list(frame.dtypes)
+    np.testing.assert_array_equal(found["other"], frame["other"])
+    filled = rbm.impute(frame, n_samples=2, n_steps=2)
+    assert list(filled.dtypes) == list(frame.dtypes)
+
+
+def test_holes_of_polars_may_be_nan(seed):
+    X = np.linspace(-1, 1, 40)[:, None] * [1.0, -1.0]
+    X[3, 1] = np.nan
+    frame = pl.DataFrame({"one": X[:, 0], "other": X[:, 1]})
+    rbm = MixedRBM(3, n_iter=5, random_state=seed).fit(frame)
+    found = rbm.impute(frame, n_samples=2, n_steps=2).to_numpy()
+    assert np.isfinite(found).all()
+
+
+def test_lists(rng, seed):
+    """Also with NaN, and at the bottom of a net."""
+    X = np.hstack([rng.normal(size=(40, 2)), rng.integers(0, 2, (40, 1))])
+    X[0, 1] = np.nan
+    rbm = MixedRBM(3, n_iter=1, random_state=seed)
+    net = DBNTransformer([rbm, 2], n_iter=1, random_state=seed)
+    for model in (rbm, net, GaussianRBM(3, n_iter=1, random_state=seed)):
+        expected = clone(model).fit(X).transform(X)
+        found = clone(model).fit(X.tolist()).transform(X.tolist())
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_category_outside_of_a_fold(table, seed):
@@ -463,7 +537,7 @@ ERRORS = [
     ({"weight": "gaussian"}, {}, "'weight', which is no column.*colour, value"),
     ({"value": "gaussian "}, {}, "'value': 'gaussian '.*take one of bernoulli"),
     ({"visits": "poisson"}, {"visits": -3}, "column visits of X has -3"),
-    ({"value": "rectified"}, {}, "column value of X has"),
+    ({"value": "rectified", "visits": "poisson"}, {}, "column value of X has"),
     ({"colour": "gaussian"}, {}, "Column colour .*gaussian.*'softmax'"),
     ("auto", {"value": np.nan}, "No value of column value of X is known"),
     ("auto", {"colour": None}, "No value of column colour of X is known"),
