@@ -83,9 +83,10 @@ class RBMClassifier(
     unlabeled : int, float or str, default=None
         What in y says that the label of a row is not known, such as -1; with NaN, None
         and pandas' NA say so as well. These rows add
-        `unlabeled_weight` · log p(x) to the objective. If most rows are of that kind
-        the others come more often, so that half of a sweep has labels. None: every row
-        has a label.
+        `unlabeled_weight` · log p(x) to the objective. If most rows are of that kind,
+        the labelled rows are repeated until they make up half of an epoch, which then
+        has twice as many rows as there are without a label. None: every row has a
+        label.
 
     unlabeled_weight : float, default=0.01
         Weight of a row without a label.

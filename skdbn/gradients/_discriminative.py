@@ -129,16 +129,18 @@ class Hybrid(Gradient):
         of_labels = phases.weights[-n_labels:]
         of_labels[...] = phases.hidden_mean[...] = 0
         if self.discriminative:
-            self._discriminate(machine, field, errors, of_labels)
+            self._discriminate(machine, field, errors, np.flatnonzero(~unknown), of_labels)
         if factor.any():
             self._contrast(machine, field, y, factor, of_labels, rng)
         else:
             phases.model.visible[...] = 0
         return self._direction(machine.visible, errors, factor, centering, rate)
 
-    def _discriminate(self, machine, field, errors, of_labels):
+    def _discriminate(self, machine, field, errors, rows, of_labels):
         """Add Σ e_y E[h | x, y]: over y to the rows, and over the rows to the labels."""
-        mean, pull = self._room[: len(field)], self._phases.data.hidden_mean
+        mean, pull = self._room[: len(rows)], np.zeros_like(field[: len(rows)])
+        if len(rows) < len(field):
+            field, errors = field[rows], errors[rows]
         weights = machine.weights[-self.n_labels :]
         for label, error in enumerate(errors.T):
             np.add(field, weights[label], out=mean)
@@ -146,6 +148,7 @@ class Hybrid(Gradient):
             of_labels[label] += error @ mean
             mean *= error[:, None]
             pull += mean
+        self._phases.data.hidden_mean[rows] += pull
 
     def _contrast(self, machine, field, y, factor, of_labels, rng):
         """Add E[h | x, y] of the data and take away that of a sweep of the chains."""
