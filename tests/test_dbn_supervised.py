@@ -24,8 +24,10 @@ from skdbn import (
     MixedRBM,
     RBMClassifier,
 )
+from skdbn._dbn_supervised import Targets
 from skdbn._fine_tuning import FineTuningMonitor
 from skdbn.schedules import Linear, Step
+from skdbn.units import Bernoulli
 
 
 @pytest.fixture
@@ -512,6 +514,45 @@ def test_several_labels_or_none(X, seed):
     dbn = make(seed, unlabeled=-1).fit(X, few)
     assert dbn.score(X, few) == dbn.score(X[:40], labels[:40])
     assert dbn.predict(X).min() == 0
+
+
+def test_rows_without_any_label(X, seed):
+    labels = X[:, [0, 2, 4]].astype(int)
+    some = labels.any(axis=1)
+    dbn = make(seed, unlabeled=0, max_iter=20, learning_rate_init=0.05)
+    dbn.fit(X, labels)
+    # A row with a single label has one.
+    assert dbn.score(X, labels) == dbn.score(X[some], labels[some])
+    found = dbn._new_targets(X, labels).rows
+    np.testing.assert_array_equal(found, np.flatnonzero(some))
+    with pytest.raises(ValueError, match="3 columns of classes"):
+        make(seed, unlabeled=-1).fit(X, np.where(np.eye(90, 3), -1, labels))
+
+
+def test_all_labels_of_a_held_out_row_have_to_be_right():
+    values = np.array([[1, 0], [1, 1], [0, 0], [0, 1]])
+    fields = np.array([[2.0, -1], [3, -1], [-2, -2], [1, -1]])
+    targets = Targets(np.arange(4), values, Bernoulli())
+    assert targets.score(fields, np.arange(4)) == 0.5
+    assert targets.score(fields[1:], np.arange(1, 4)) == pytest.approx(1 / 3)
+
+
+def test_rows_with_a_target_that_is_missing(X, y, seed):
+    whole = np.column_stack([y, -10.0 * y])
+    one, both = whole.copy(), whole.copy()
+    holes = np.arange(90) % 4 == 0
+    one[holes, np.arange(holes.sum()) % 2] = np.nan
+    both[holes] = np.nan
+    found, expected = (make_regressor(seed).fit(X, target) for target in (one, both))
+    np.testing.assert_array_equal(found.predict(X), expected.predict(X))
+    assert found.score(X, one) == found.score(X[~holes], whole[~holes])
+
+
+@pytest.mark.parametrize("estimator", [make, make_regressor])
+def test_early_stopping_ends_both_phases(estimator, X, y, seed):
+    settings = dict(early_stopping=True, n_iter_no_change=1, tol=1e9)
+    dbn = estimator(seed, head_iter=4, max_iter=8, **settings)
+    assert dbn.fit(X, y).n_iter_ == 2
 
 
 def test_numbers_that_are_missing(X, y, seed):

@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skdbn import RBMClassifier
 from skdbn._random import make_rng
+from skdbn._rbm_classifier import _balanced
 from skdbn.gradients import CD, PCD
 from skdbn.gradients._centering import Centering
 from skdbn.gradients._discriminative import Hybrid, input_field, label_scores
@@ -395,6 +396,32 @@ def test_unlabeled_rows_of_no_weight_change_no_class(mark, some, seed):
     y = y.astype(str)
     model = make(seed, unlabeled=str(mark)).fit(X, y)
     assert model.classes_.tolist() == ["two", "zero"]
+
+
+@pytest.mark.parametrize("n_labeled, n_rows", [(2, 16), (3, 14), (5, 10), (9, 10)])
+def test_half_of_the_rows_have_a_label(n_labeled, n_rows):
+    codes = np.full(10, -1)
+    codes[10 - n_labeled :] = 1
+    rows = _balanced(np.arange(10), codes)
+    counts = np.bincount(rows, minlength=10)
+    assert len(rows) == n_rows and (counts[: 10 - n_labeled] == 1).all()
+    assert np.ptp(counts[10 - n_labeled :]) <= 1
+    # Rows that are held out do not take part.
+    assert (_balanced(np.arange(9), codes) < 9).all()
+
+
+def test_variances_follow_later_rows(some, rng, seed):
+    y = some[1]
+    X = rng.normal(size=(len(y), 3))
+    model = make(seed, visible="gaussian", objective="generative")
+    deviations = []
+    for factor in (1, 4):
+        for _ in range(8):
+            model.partial_fit(factor * X, y, np.unique(y))
+        rows = model.sample(300, n_steps=5, random_state=seed)[0]
+        deviations.append(rows.std(axis=0))
+    assert 0.8 < deviations[0].min() and deviations[0].max() < 1.25
+    assert deviations[1].min() > 2
 
 
 def test_sparsity_makes_hidden_units_rare(digits, seed):

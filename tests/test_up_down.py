@@ -179,6 +179,17 @@ def test_rate_and_decay(make_net, rng, seed):
     np.testing.assert_allclose(pulls[3], -pulls[2] @ awake.mean(axis=0), atol=1e-12)
 
 
+def test_running_means(make_net, rng):
+    net, gradient = make_net(), UpDown((1,))
+    batches = [(rng.random((8, 4)) < p).astype(float) for p in (0.2, 0.9)]
+    gradient.start(net, 8, rng)
+    for x in batches:
+        gradient(net, Examples(x, one_hot([0, 1] * 4)), rng)
+    first, second = (x.mean(axis=0) for x in batches)
+    expected = first + 0.01 * (second - first)
+    np.testing.assert_allclose(gradient._means[0], expected, rtol=1e-12)
+
+
 def test_steps_are_spread_over_the_sweeps(make_net):
     class Settings:
         max_iter = 9
@@ -284,6 +295,31 @@ def test_two_classes(X, y, seed):
     odds = dbn.decision_function(X)
     assert odds.shape == (120,)
     np.testing.assert_allclose(dbn.predict_proba(X)[:, 1], sigmoid(odds), rtol=1e-9)
+    # By the energies of the top with each label.
+    net = dbn.network_
+    h = sigmoid(X @ net.up[0].weights + net.up[0].hidden_bias)
+    no, yes = (
+        -net.top.free_energy(np.hstack([h, np.tile(label, (120, 1))]))
+        for label in np.eye(2)
+    )
+    np.testing.assert_allclose(odds, yes - no, atol=1e-9)
+    np.testing.assert_array_equal(dbn.predict(X), yes > no)
+
+
+def test_the_seed_is_that_of_the_top_as_well(X, y, seed):
+    nets = [make(s, n_iter=1, max_iter=0).fit(X, y) for s in (seed, seed, seed + 1)]
+    one, same, other = (net.top_ for net in nets)
+    # Layers with the same seed would draw the same numbers.
+    assert one.random_state != nets[0].rbms_[-1].random_state
+    np.testing.assert_array_equal(one.components_, same.components_)
+    assert (one.components_ != other.components_).any()
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+def test_early_stopping_ends_all_phases(held_out, X, y, seed):
+    settings = dict(n_iter=1, max_iter=6, n_gibbs=(1, 1, 1), tol=1e9)
+    dbn = make(seed, early_stopping=held_out, n_iter_no_change=1, **settings)
+    assert dbn.fit(X, y).n_iter_ == (2 if held_out else 6)
 
 
 def test_chains_that_persist(X, y, seed):

@@ -129,7 +129,9 @@ class Hybrid(Gradient):
         of_labels = phases.weights[-n_labels:]
         of_labels[...] = phases.hidden_mean[...] = 0
         if self.discriminative:
-            self._discriminate(machine, field, errors, np.flatnonzero(~unknown), of_labels)
+            self._discriminate(
+                machine, field, errors, np.flatnonzero(~unknown), of_labels
+            )
         if factor.any():
             self._contrast(machine, field, y, factor, of_labels, rng)
         else:
