@@ -392,6 +392,23 @@ def test_sparse_equals_dense(container, visible, rng, seed):
     )
 
 
+@pytest.mark.parametrize("gradient", ["cd", "pcd"])
+@pytest.mark.parametrize("n_components", [2, 60])
+def test_thin_counts_equal_dense_ones(gradient, n_components, rng, seed):
+    """Fewer rows than hidden units, and more; columns of large and small counts."""
+    X = np.zeros((40, 150))
+    X[rng.integers(40, size=30), rng.integers(150, size=30)] = rng.poisson(9, 30)
+    X[:2, 7] = 90, 30
+    settings = dict(visible="poisson", gradient=gradient, learning_rate=0.01, n_iter=2)
+    dense, thin = (
+        RBM(n_components, **settings, random_state=seed).fit(Y)
+        for Y in (X, sparse.csr_array(X))
+    )
+    assert dense.machine_.visible.step_scale.min() < 0.1
+    for one, other in zip(dense.machine_.params, thin.machine_.params, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("method", ["ais", "reverse-ais"])
 @pytest.mark.parametrize("visible", ["gaussian", "poisson", "rectified", "softmax"])
 @quiet

@@ -588,6 +588,20 @@ def test_projection_clips_the_largest_values_only(n_hidden, make_machine):
     np.testing.assert_allclose(found, np.minimum(values, LARGEST_NORM), rtol=1e-6)
 
 
+def test_projection_knows_the_variances_of_both_sides(make_machine, rng):
+    """Only what is beyond the limit goes, in units of the deviations."""
+    machine = make_machine(9, 7, names=("gaussian",) * 2)
+    machine.hidden = units.Gaussian(0.25).start(7)
+    deviation = np.broadcast_to(machine.visible.spread(9), 9)[:, None] * 0.5
+    left, _, right = np.linalg.svd(rng.normal(size=(9, 7)), full_matrices=False)
+    values = np.linspace(1.5, 0.3, 7)
+    machine.weights[:] = (left * values) @ right / deviation
+    for _ in range(2):
+        machine.project()
+    found = np.linalg.svd(machine.weights * deviation, compute_uv=False)
+    np.testing.assert_allclose(found, np.minimum(values, LARGEST_NORM), rtol=1e-6)
+
+
 def test_projection_keeps_the_fields_of_an_average_row(make_machine, rng):
     """Of the hidden units there, and of the visible ones at the means that they have."""
     machine = make_machine(5, 4, names=("gaussian",) * 2)
