@@ -139,6 +139,8 @@ def test_limits_of_many_python_threads(rng):
             threading.Event().wait(pause)
             seen.append(library.n)
             limit.leave(inside)
+            with threads_for(1, 1):
+                pass
 
     workers = [threading.Thread(target=work, args=(own,)) for own in pauses]
     for worker in workers:
@@ -147,6 +149,7 @@ def test_limits_of_many_python_threads(rng):
         worker.join()
     assert len(seen) == pauses.size and set(seen) == {1}
     assert library.n == 8 and library.controlling is None
+    assert n_threads() == {2}
 
 
 def test_a_limit_set_by_others_stays():
@@ -169,6 +172,8 @@ def test_a_limit_set_by_others_stays():
     assert library.n == 3
 
 
+# An interrupt of a destructor is a warning.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_interrupts_leave_no_limit(rng):
     def interrupt(number, frame):
         raise KeyboardInterrupt
@@ -182,7 +187,7 @@ def test_interrupts_leave_no_limit(rng):
         for delay in rng.uniform(1e-5, 1e-3, 200):
             try:
                 signal.setitimer(signal.ITIMER_REAL, delay)
-                while True:
+                for _ in range(1000):
                     with threads_for(1, 1):
                         pass
             except KeyboardInterrupt:
@@ -190,7 +195,7 @@ def test_interrupts_leave_no_limit(rng):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert n_interrupts == 200
+    assert n_interrupts > 150
     with threads_for(1, 1):
         assert n_threads() == {1}
     assert n_threads() == {2}
