@@ -9,6 +9,10 @@ from ._threads import threads_for
 from .exceptions import EstimateWarning, warn
 from .machines import Chains, Clamp
 
+# Of the chains that judge known values: Gibbs steps before the first state, states, and
+# steps from one to the next.
+SCORE_BURN_IN, N_SCORE_STATES, SCORE_STEPS = 50, 20, 5
+
 # How many values of visible units are drawn at a time.
 CHAIN_ELEMENTS = 2**21
 
@@ -131,6 +135,39 @@ def drawn(machine, X, unknown, rng, n_steps, n_temperatures=1, n_means=None):
             for _ in range(n_means):
                 total += limited.visible_mean(chains.sweep().hidden)
         result[some] = np.where(known, own, total / n_means)
+    return result
+
+
+def known_pseudo_log_likelihood(machine, X, unknown):
+    """Σ log p(coordinate i | the other known ones) over known coordinates, for each row.
+
+    1 / p(vᵢ | other known v) is the mean of 1 / p(vᵢ | all other v) over
+    p(unknown v | known v), which clamped chains with a fixed seed draw.
+    """
+    X = X.astype(machine.weights.dtype)
+    visible = machine.visible
+    columns = [visible.columns(i) for i in range(visible.n_coordinates(X.shape[1]))]
+    result = np.zeros(len(X))
+    step = max(1, CHAIN_ELEMENTS // X.shape[1])
+    for start in range(0, len(X), step):
+        part = slice(start, start + step)
+        own, holes = X[part], unknown[part]
+        streams = RowStreams(0, row_keys(own, holes))
+        chains = Chains(
+            machine.limited(holes), len(own), streams, 1, Clamp(own, ~holes)
+        )
+        chains.sweep(SCORE_BURN_IN)
+        inverse = np.full((len(columns), len(own)), -np.inf)
+        for _ in range(N_SCORE_STATES):
+            v = chains.sweep(SCORE_STEPS).visible
+            field = machine.hidden_field(v)
+            for i in range(len(columns)):
+                log_p = machine.log_conditional(v, field, i)
+                inverse[i] = np.logaddexp(inverse[i], -log_p)
+        for i, own_columns in enumerate(columns):
+            known = ~holes[:, own_columns].reshape(len(own), -1).any(axis=1)
+            log_p = np.log(N_SCORE_STATES) - inverse[i]
+            result[part] += np.where(known, log_p, 0)
     return result
 
 

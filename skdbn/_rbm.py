@@ -21,6 +21,7 @@ from ._incomplete import (
     check_columns,
     drawn,
     hidden_by,
+    known_pseudo_log_likelihood,
     mean_field_blocks,
     nan_places,
     warn_of_empty_rows,
@@ -972,7 +973,8 @@ class RBM(
         DataRangeWarning
             If a row has a value that the visible units cannot have.
         """
-        return self._each_row("free_energy", X, outside=np.inf)
+        check_is_fitted(self, "machine_")
+        return self._each_row("free_energy", self._validate(X), outside=np.inf)
 
     def score_samples(self, X):
         r"""The pseudo-log-likelihood of each row, exactly.
@@ -984,10 +986,14 @@ class RBM(
         P(v_i = 1 | v_{-i}). Unlike the likelihood it needs no normaliser. It is −inf
         for a row with a value that the visible units cannot have.
 
+        Of a row with NaN the sum is over the known values i, each given the other known
+        ones: an estimate, the logarithm of a harmonic mean over states of a clamped
+        chain [2]_. It is the same in each call.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data.
+            Rows of data, in an array NaN where a value is unknown.
 
         Returns
         -------
@@ -1003,8 +1009,24 @@ class RBM(
         ----------
         .. [1] Besag, J. (1975). Statistical analysis of non-lattice data. The
            Statistician 24, 179-195.
+        .. [2] Gelfand, A. E. and Dey, D. K. (1994). Bayesian model choice: asymptotics
+           and exact calculations. JRSS B 56, 501-514.
         """
-        return self._each_row("pseudo_log_likelihood", X, outside=-np.inf, dense=True)
+        check_is_fitted(self, "machine_")
+        X, unknown = self._validate_incomplete(X)
+        if unknown is None:
+            return self._each_row("pseudo_log_likelihood", X, -np.inf, dense=True)
+        result = np.empty(len(X), self.machine_.weights.dtype)
+        some = unknown.any(axis=1)
+        if not some.all():
+            result[~some] = self._each_row(
+                "pseudo_log_likelihood", X[~some], -np.inf, dense=True
+            )
+        result[some] = known_pseudo_log_likelihood(
+            self.machine_, X[some], unknown[some]
+        )
+        result[self._rows_outside(X)] = -np.inf
+        return result
 
     def score(self, X, y=None):
         """The mean of :meth:`score_samples`.
@@ -1012,7 +1034,7 @@ class RBM(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data.
+            Rows of data, in an array NaN where a value is unknown.
 
         y : array-like, default=None
             Ignored.
@@ -1025,12 +1047,10 @@ class RBM(
         return float(self.score_samples(X).mean())
 
     def _each_row(self, name, X, outside, dense=False):
-        """The machine's method of this name for blocks of X: a number a row.
+        """The machine's method of this name for blocks of valid X: a number a row.
 
         `outside` is that of rows in which the visible units cannot be.
         """
-        check_is_fitted(self, "machine_")
-        X = self._validate(X)
         machine = self.machine_
         result = np.empty(X.shape[0], machine.weights.dtype)
         width = max(machine.weights.shape) if dense else machine.weights.shape[1]

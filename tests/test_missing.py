@@ -8,6 +8,7 @@ from _oracle import Enumeration, bars_and_stripes, base, layer_states, split
 from _oracle import log_sum_exp as log_sum
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 
 from skdbn import (
     RBM,
@@ -17,7 +18,7 @@ from skdbn import (
     MixedRBM,
     SparseRBM,
 )
-from skdbn._incomplete import Fills, drawn
+from skdbn._incomplete import Fills, drawn, known_pseudo_log_likelihood
 from skdbn._monitoring import Probe
 from skdbn.exceptions import EstimateWarning
 from skdbn.gradients import REGISTRY
@@ -385,7 +386,49 @@ def test_not_fitted(method, X):
         getattr(BernoulliRBM(), method)(X)
 
 
-@pytest.mark.parametrize("method", ["score_samples", "score", "free_energy", "gibbs"])
+@pytest.mark.parametrize("names", [PAIRS[0], PAIRS[2], PAIRS[7]], ids=str)
+def test_score_of_what_is_known(names, make_case, monkeypatch):
+    """Each known value given the other known ones, the rest integrated out."""
+    monkeypatch.setattr("skdbn._incomplete.N_SCORE_STATES", 2000)
+    monkeypatch.setattr("skdbn._incomplete.SCORE_STEPS", 1)
+    case = make_case(names)
+    found = known_pseudo_log_likelihood(case.machine, case.v[None], case.unknown[None])
+    whole, expected = case.completions(case.oracle, total=True), 0
+    start = 0
+    for block in case.oracle.visible:
+        place = slice(start, start + block.values.shape[1])
+        start = place.stop
+        if not case.unknown[place].any():
+            case.unknown[place] = True
+            expected += whole - case.completions(case.oracle, total=True)
+            case.unknown[place] = False
+    assert found[0] == pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.parametrize("Class", [BernoulliRBM, MixedRBM])
+def test_score_of_incomplete_rows(Class, X, holes, seed):
+    rbm = Class(4, n_iter=5, random_state=seed).fit(X)
+    hidden = np.where(holes, np.nan, X)
+    found = rbm.score_samples(hidden)
+    whole = ~holes.any(axis=1)
+    np.testing.assert_allclose(found[whole], rbm.score_samples(X)[whole])
+    np.testing.assert_array_equal(rbm.score_samples(hidden), found)
+    alone = np.concatenate([rbm.score_samples(hidden[i : i + 1]) for i in range(9)])
+    np.testing.assert_allclose(alone, found[:9])
+    assert (found < 0).all() and rbm.score(hidden) == pytest.approx(found.mean())
+
+
+def test_grid_search_on_incomplete_rows(rng, seed):
+    """Columns that are equal in threes are worth learning."""
+    X = np.repeat(rng.integers(0, 2, (120, 2)), 3, axis=1).astype(float)
+    hidden = np.where(rng.random(X.shape) < 0.3, np.nan, X)
+    rbm = BernoulliRBM(4, random_state=seed)
+    search = GridSearchCV(rbm, {"n_iter": [0, 60]}, cv=3, error_score="raise")
+    search.fit(hidden)
+    assert search.best_params_ == {"n_iter": 60}
+
+
+@pytest.mark.parametrize("method", ["free_energy", "gibbs"])
 @pytest.mark.parametrize("Class", [BernoulliRBM, MixedRBM])
 def test_what_needs_whole_rows(method, Class, X, holes, seed):
     rbm = Class(4, n_iter=1, random_state=seed).fit(X)
