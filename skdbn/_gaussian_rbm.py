@@ -123,8 +123,9 @@ class GaussianRBM(RBM):
         (mean squared error of a value), ``learning_rate`` and ``seconds``; with early
         stopping also ``validation_pseudo_likelihood`` and ``free_energy_gap``, the mean
         free energy of held-out rows minus that of training rows, whose growth shows
-        overfitting; with parallel tempering ``swap_acceptance``. Scores, errors and
-        energies are measured on a fixed handful of rows and columns.
+        overfitting; with parallel tempering ``swap_acceptance``. Scores and energies
+        are measured on a fixed sample of rows, of the held-out ones at the default
+        fraction all; ``pseudo_likelihood_error`` and the like are standard errors.
 
     n_iter_ : int
         Number of sweeps done.

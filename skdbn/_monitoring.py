@@ -8,67 +8,169 @@ from sklearn.exceptions import ConvergenceWarning
 from ._numerics import as_float
 from .exceptions import DivergenceError, warn
 
+# Seconds, as a rule of thumb: of a step, and of the products of a step for each row and
+# weight; of measuring, for each call, for each row and weight, and for each row, column
+# and hidden unit. Where values are integrated out that is so many times as much.
+STEP, STEP_PRODUCTS = 1.5e-4, 2.5e-10
+CALL, PRODUCT, PAIR = 1e-4, 6e-11, 1.5e-8
+INTEGRAL = 20
+
+# The share of an epoch that measuring takes, on held-out rows and on rows learned from.
+SHARES = 0.035, 0.015
+
+# Rows on which reconstructions are measured, and columns of a row at most.
+N_RECONSTRUCTED = 100
+MOST_COLUMNS = 16
+
+# Elements of the rows that are measured at a time.
+ELEMENTS = 2**19
+
+
+def make_probes(machine, X, rows, held_out, batch_size, rng, unknown=None):
+    """What to measure on rows that are learned from, and on held-out rows or None.
+
+    At the same coordinates in turn, so that columns that are harder than others make no
+    difference between the two.
+    """
+    n_coordinates = machine.visible.n_coordinates(X.shape[1])
+    order = rng.permutation(n_coordinates)
+    n_steps = -(-len(rows) // batch_size)
+    epoch = n_steps * STEP + len(rows) * machine.n_weights * STEP_PRODUCTS
+    found = [
+        None
+        if some is None
+        else Probe(machine, X, some, order, rng, share * epoch, unknown)
+        for some, share in zip((held_out, rows), SHARES, strict=True)
+    ]
+    return found[::-1]
+
 
 class Probe:
-    """A fixed handful of rows, and of coordinates in each, on which to measure.
+    """A fixed sample of rows, and of coordinates in each, on which to measure.
 
-    They are drawn once, by a generator of their own. Their number follows the size of
-    an epoch, of which a measurement may cost a few percent: a row costs three
-    products, and a pair of row and column about as much as half of one, or twenty times
-    that where a value is integrated out. Units of several kinds are measured at the
-    same coordinates in all rows. What is `unknown` is not measured, and has its mean
-    field where other values are.
+    As many rows as can be measured in some seconds, at one coordinate each; where there
+    is time left, at more of them. What is unknown is not measured, and has its mean field
+    where other values are.
+
+    Parameters
+    ----------
+    machine : RestrictedMachine
+        Of the kind that is to be measured.
+
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Data.
+
+    rows : ndarray of int
+        The rows of X to choose from.
+
+    order : ndarray of int of shape (n_coordinates,)
+        The order in which the coordinates have their turn.
+
+    rng : numpy.random.Generator
+        Source of random numbers.
+
+    seconds : float
+        How long a measurement may take; ten rows are always measured.
+
+    unknown : ndarray of bool of shape (n_samples, n_features), default=None
+        Where X has something in place of unknown values.
     """
 
-    max_rows = 100
-
-    def __init__(self, X, rows, n_epoch_rows, rng, units, unknown=None):
-        self.X = X
-        self.unknown = unknown
-        self.n_coordinates = n_coordinates = units.n_coordinates(X.shape[1])
-        n_rows = min(len(rows), self.max_rows, max(10, n_epoch_rows // 50))
-        self.rows = np.sort(rng.choice(rows, n_rows, replace=False))
-        n_features = X.shape[1]
-        n_columns = n_epoch_rows * n_features // (4000 * n_rows)
-        if units.n_states(n_features) == np.inf:
-            n_columns //= 20
-        n_columns = min(max(1, n_columns), n_coordinates)
-        if units.one_kind:
-            order = rng.random((n_rows, n_coordinates)).argsort(axis=1)
-            self.coordinates = order[:, :n_columns].T
-        else:
-            self.coordinates = rng.permutation(n_coordinates)[:n_columns].tolist()
+    def __init__(self, machine, X, rows, order, rng, seconds, unknown=None):
+        n_visible, n_hidden = machine.weights.shape
+        pair = PAIR * n_hidden
+        if machine.visible.n_states(n_visible) == np.inf:
+            pair *= INTEGRAL
+        row = PRODUCT * machine.n_weights
+        n_rows = int(np.clip(seconds / (row + pair), 10, len(rows) + 10))
+        n_rows = min(n_rows, len(rows))
+        left = seconds - n_rows * (row + pair)
+        n_columns = 1 + left / (n_rows * pair)
+        n_columns = int(np.clip(n_columns, 1, min(MOST_COLUMNS, len(order))))
+        self.n_coordinates = len(order)
+        if not machine.visible.one_kind:
+            # Each is a call of its own.
+            order = order[: max(n_columns, 1 + int(seconds / CALL))]
+        self.X, self.unknown = X, unknown
+        chosen = rng.permutation(rows)[:n_rows]
+        by_place = chosen.argsort()
+        self.rows = chosen[by_place]
+        turns = np.arange(n_rows) + np.arange(n_columns)[:, None] * (
+            len(order) // n_columns
+        )
+        self.coordinates = order[turns % len(order)][:, by_place]
 
     def measure(self, machine):
-        """Pseudo-log-likelihood and free energy of a row, squared error of a value."""
-        v = as_float(self.X[self.rows], machine.weights.dtype)
-        unknown = None
-        if self.unknown is not None:
-            unknown = self.unknown[self.rows]
-            v = machine.mean_field(v, unknown)
-        field = machine.hidden_field(v)
-        logs = [machine.log_conditional(v, field, i) for i in self.coordinates]
-        if unknown is not None:
-            known = [~_at(unknown, machine.visible, i) for i in self.coordinates]
-            logs = [log[own] for log, own in zip(logs, known, strict=True) if own.any()]
-        pseudo = sum(log.mean() for log in logs)
-        pseudo *= self.n_coordinates / max(1, len(logs))
-        free_energy = machine.free_energy(v, field).mean()
-        error = machine.visible_mean(machine.hidden.mean(field, out=field))
+        """Pseudo-log-likelihood and free energy of a row, squared error of a value.
+
+        With the standard errors of the first two.
+        """
+        logs, known, free_energy = [], [], []
+        n_columns, n_rows = self.coordinates.shape
+        step = max(32, ELEMENTS // n_columns // max(machine.weights.shape))
+        for start in range(0, n_rows, step):
+            part = slice(start, start + step)
+            v, unknown = self._rows(machine, part)
+            field = machine.hidden_field(v)
+            free_energy.append(machine.free_energy(v, field))
+            # Each row as often as it has columns to be measured, in a single call.
+            i = self.coordinates[:, part]
+            several = (np.tile(array, (n_columns, 1)) for array in (v, field))
+            log = machine.log_conditional(*several, i.ravel())
+            logs.append(log.reshape(i.shape))
+            if unknown is None:
+                known.append(np.ones(i.shape, bool))
+            else:
+                known.append(_are_known(unknown, machine.visible, i))
+        pseudo, error = _ratio(*(np.hstack(parts) for parts in (logs, known)))
+        free_energy, free_energy_error = _ratio(
+            np.concatenate(free_energy)[None], np.ones((1, n_rows), bool)
+        )
+        return {
+            "pseudo_likelihood": pseudo * self.n_coordinates,
+            "pseudo_likelihood_error": error * self.n_coordinates,
+            "reconstruction_error": self._reconstruction_error(machine),
+            "free_energy": free_energy,
+            "free_energy_error": free_energy_error,
+        }
+
+    def _rows(self, machine, part):
+        """Some of the rows, and where they are unknown or None."""
+        rows = self.rows[part]
+        v = as_float(self.X[rows], machine.weights.dtype)
+        if self.unknown is None:
+            return v, None
+        unknown = self.unknown[rows]
+        return machine.mean_field(v, unknown), unknown
+
+    def _reconstruction_error(self, machine):
+        n_rows = len(self.rows)
+        v, unknown = self._rows(
+            machine, slice(None, None, -(-n_rows // N_RECONSTRUCTED))
+        )
+        error = machine.visible_mean(machine.hidden_mean(v))
         error -= v
         if unknown is not None:
             error = error[~unknown]
-        return {
-            "pseudo_likelihood": float(pseudo),
-            "reconstruction_error": float(np.square(error, out=error).mean()),
-            "free_energy": float(free_energy),
-        }
+        return float(np.square(error, out=error).mean())
 
 
-def _at(unknown, units, coordinate):
-    """Whether a coordinate, one for all rows or one for each, is unknown."""
-    first = units.columns(coordinate)[..., 0]
-    return unknown[np.arange(len(unknown)), first]
+def _ratio(values, known):
+    """The mean of the known values, and its standard error over the rows."""
+    n_rows, n_known = values.shape[1], max(1, known.sum())
+    mean = values.sum(where=known, dtype=np.float64) / n_known
+    rest = (values - mean).sum(axis=0, where=known, dtype=np.float64)
+    if n_rows == 1:
+        return float(mean), np.nan
+    error = np.sqrt(n_rows / (n_rows - 1) * np.square(rest).sum()) / n_known
+    return float(mean), float(error)
+
+
+def _are_known(unknown, units, coordinates):
+    """Whether coordinates of each row, of shape (n_columns, n_rows), are known."""
+    places = {i: units.columns(i)[0] for i in np.unique(coordinates).tolist()}
+    first = np.vectorize(places.get, otypes=[int])(coordinates)
+    return ~unknown[np.arange(len(unknown)), first]
 
 
 class Guard:
@@ -208,11 +310,14 @@ class Monitor(Guard):
 
     def _record(self, machine, learning_rate, seconds):
         row = self.training.measure(machine)
-        free_energy = row.pop("free_energy")
+        own = row.pop("free_energy"), row.pop("free_energy_error")
         if self.validation is not None:
             held_out = self.validation.measure(machine)
-            row["validation_pseudo_likelihood"] = held_out["pseudo_likelihood"]
-            row["free_energy_gap"] = held_out["free_energy"] - free_energy
+            for name in ("pseudo_likelihood", "pseudo_likelihood_error"):
+                row[f"validation_{name}"] = held_out[name]
+            row["free_energy_gap"] = held_out["free_energy"] - own[0]
+            error = float(np.hypot(held_out["free_energy_error"], own[1]))
+            row["free_energy_gap_error"] = error
         row |= self.diagnostics()
         row |= {"learning_rate": learning_rate, "seconds": seconds}
         self.history.append(row)

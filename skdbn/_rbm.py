@@ -3,7 +3,6 @@
 import copy
 import warnings
 from contextlib import contextmanager
-from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -27,7 +26,7 @@ from ._incomplete import (
     warn_of_empty_rows,
     with_neutral_values,
 )
-from ._monitoring import Guard, Monitor, Probe
+from ._monitoring import Guard, Monitor, make_probes
 from ._numerics import (
     as_float,
     blocks,
@@ -191,8 +190,9 @@ class RBM(
         (mean squared error of a value), ``learning_rate`` and ``seconds``; with early
         stopping also ``validation_pseudo_likelihood`` and ``free_energy_gap``, the mean
         free energy of held-out rows minus that of training rows, whose growth shows
-        overfitting; with parallel tempering ``swap_acceptance``. Scores, errors and
-        energies are measured on a fixed handful of rows and columns.
+        overfitting; with parallel tempering ``swap_acceptance``. Scores and energies
+        are measured on a fixed sample of rows, of the held-out ones at the default
+        fraction all; ``pseudo_likelihood_error`` and the like are standard errors.
 
     n_iter_ : int
         Number of sweeps done.
@@ -342,21 +342,15 @@ class RBM(
             rows, held_out = self._split(X.shape[0], rng)
             training = start_training(self, X, rows, rng, machine, unknown)
             fills = self._new_fills(training, X, unknown, whole=True)
-            probe = partial(
-                Probe,
-                X,
-                n_epoch_rows=len(rows),
-                rng=probe_rng,
-                units=training.machine.visible,
-                unknown=unknown,
+            probes = make_probes(
+                training.machine, X, rows, held_out, self.batch_size, probe_rng, unknown
             )
             context = self._init_callback_context(max_subtasks=self.n_iter)
             monitor = Monitor(
                 self,
                 context,
                 training.optimizer,
-                probe(rows),
-                None if held_out is None else probe(held_out),
+                *probes,
                 diagnostics=training.direction.gradient.diagnostics,
                 patience=self.n_iter_no_change,
                 tol=self.tol,

@@ -733,10 +733,9 @@ def test_history_is_of_known_values(rbm, X, holes, rng):
     rows = np.arange(len(X))
 
     def measure(X, unknown):
-        probe = Probe(
-            X, rows, len(rows), np.random.default_rng(0), rbm.machine_.visible
-        )
-        probe.unknown = unknown
+        machine, rng = rbm.machine_, np.random.default_rng(0)
+        order = np.arange(X.shape[1])
+        probe = Probe(machine, X, rows, order, rng, 0.01, unknown)
         return probe.measure(rbm.machine_)
 
     one = measure(np.where(holes, 0.0, X), holes)

@@ -11,6 +11,7 @@ from sklearn.neural_network import BernoulliRBM as Original
 from sklearn.pipeline import make_pipeline
 
 from skdbn import BernoulliRBM, GaussianRBM
+from skdbn._monitoring import Probe, make_probes
 from skdbn.gradients import CD
 from skdbn.schedules import Linear
 
@@ -23,8 +24,13 @@ needs_callbacks = pytest.mark.skipif(
     ScoringMonitor is None, reason="scikit-learn has callbacks from 1.9 on"
 )
 
-KEYS = {"pseudo_likelihood", "reconstruction_error", "learning_rate", "seconds"}
-EARLY_KEYS = KEYS | {"validation_pseudo_likelihood", "free_energy_gap"}
+KEYS = {"pseudo_likelihood", "pseudo_likelihood_error", "reconstruction_error"}
+KEYS |= {"learning_rate", "seconds"}
+EARLY_KEYS = KEYS | {
+    "validation_pseudo_likelihood",
+    "validation_pseudo_likelihood_error",
+}
+EARLY_KEYS |= {"free_energy_gap", "free_energy_gap_error"}
 
 
 @pytest.fixture
@@ -83,6 +89,92 @@ def test_history_measures_the_same_rows_each_time(X, seed):
     rbm = make(seed, learning_rate=1e-300, early_stopping=True).fit(np.tile(X, (20, 1)))
     for key in EARLY_KEYS - {"seconds"}:
         assert len(set(column(rbm, key))) == 1
+
+
+@pytest.fixture
+def measured(make_machine, rng):
+    """A machine, and rows that do not follow it."""
+    machine = make_machine(6, 3)
+    return machine, (rng.random((400, 6)) < 0.4).astype(float)
+
+
+def probe_of(machine, X, rng, seconds=np.inf, unknown=None):
+    rows, order = np.arange(len(X)), rng.permutation(6)
+    return Probe(machine, X, rows, order, rng, seconds, unknown)
+
+
+def test_figures_of_all_values_are_exact(measured, rng):
+    machine, X = measured
+    found = probe_of(machine, X, rng).measure(machine)
+    scores, energies = machine.pseudo_log_likelihood(X), machine.free_energy(X)
+    assert found["pseudo_likelihood"] == pytest.approx(scores.mean())
+    assert found["free_energy"] == pytest.approx(energies.mean())
+    for name, values in (("pseudo_likelihood", scores), ("free_energy", energies)):
+        expected = values.std(ddof=1) / np.sqrt(len(X))
+        assert found[f"{name}_error"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 2e-6, 2e-5])
+def test_figures_of_a_sample_are_unbiased(seconds, measured, rng):
+    """And as far from those of all values as their standard errors say."""
+    machine, X = measured
+    X = X[:100]
+    several = [probe_of(machine, X, rng, seconds) for _ in range(200)]
+    found = [probe.measure(machine) for probe in several]
+    scores, errors = (
+        np.array([one[name] for one in found])
+        for name in ("pseudo_likelihood", "pseudo_likelihood_error")
+    )
+    distance = scores - machine.pseudo_log_likelihood(X).mean()
+    assert abs(distance.mean()) < 4 * distance.std() / np.sqrt(len(scores))
+    assert distance.std() < 1.2 * errors.mean()
+    if seconds == 0:
+        assert all(len(probe.rows) == 10 for probe in several)
+        assert distance.std() > 0.6 * errors.mean()
+
+
+def test_unknown_values_are_not_measured(measured, rng):
+    machine, X = measured
+    unknown = rng.random(X.shape) < 0.3
+    found = probe_of(machine, X, rng, unknown=unknown).measure(machine)
+    v = machine.mean_field(X, unknown)
+    field = machine.hidden_field(v)
+    logs = np.stack([machine.log_conditional(v, field, i) for i in range(6)], axis=1)
+    expected = 6 * logs[~unknown].mean()
+    assert found["pseudo_likelihood"] == pytest.approx(expected)
+    assert found["free_energy"] == pytest.approx(machine.free_energy(v).mean())
+    some = np.arange(0, 400, 4)
+    error = (machine.visible_mean(machine.hidden_mean(v)) - v)[some]
+    error = np.square(error[~unknown[some]]).mean()
+    assert found["reconstruction_error"] == pytest.approx(error)
+
+
+def test_all_held_out_rows_are_measured_at_the_same_columns(rng, make_machine):
+    machine, X = make_machine(6, 3), rng.random((900, 6))
+    held_out = np.arange(0, 900, 10)
+    rows = np.setdiff1d(np.arange(900), held_out)
+    training, validation = make_probes(machine, X, rows, held_out, 10, rng)
+    np.testing.assert_array_equal(validation.rows, held_out)
+    assert len(training.rows) > 90 and np.isin(training.rows, rows).all()
+    for probe in (training, validation):
+        counts = np.bincount(probe.coordinates.ravel(), minlength=6)
+        assert counts.max() - counts.min() <= len(probe.coordinates)
+        # No column twice in a row.
+        assert all(len(set(own)) == len(own) for own in probe.coordinates.T.tolist())
+
+
+def test_columns_of_several_kinds_are_measured_in_turn(make_machine, rng):
+    kind = [("bernoulli", 2), ("softmax", 3), ("spin", 2)]
+    machine = make_machine(names=(kind, "bernoulli"))
+    X = machine.initial_state(300, rng).visible
+    coordinates = machine.visible.n_coordinates(7)
+    order = rng.permutation(coordinates)
+    probe = Probe(machine, X, np.arange(300), order, rng, 0.01)
+    assert set(probe.coordinates.ravel()) == set(order)
+    found = probe.measure(machine)
+    exact = machine.pseudo_log_likelihood(X).mean()
+    error = found["pseudo_likelihood_error"]
+    assert found["pseudo_likelihood"] == pytest.approx(exact, abs=4 * error)
 
 
 LINE = r"\[BernoulliRBM\] Iteration (\d+), pseudo-likelihood = (-?\d+\.\d\d), time = \d+\.\d\ds\n"

@@ -204,6 +204,12 @@ def test_history_has_a_panel_for_each_quantity(rbm):
     for line, name in zip((training, held_out), names, strict=True):
         assert_array_equal(line.get_xdata(), [1, 2, 3])
         assert_array_equal(line.get_ydata(), [row[name] for row in rbm.history_])
+    for band, name in zip(display.axes_[0].collections, names, strict=True):
+        last = rbm.history_[-1]
+        ends = last[name] + last[f"{name}_error"] * np.array([-1, 1])
+        found = band.get_paths()[0].vertices
+        at_last = np.unique(found[found[:, 0] == 3, 1])
+        np.testing.assert_allclose(at_last, ends)
 
 
 def test_history_shows_what_a_gradient_says(X):

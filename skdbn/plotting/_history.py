@@ -23,7 +23,8 @@ class HistoryDisplay:
 
     With early stopping the pseudo-likelihood of held-out rows is drawn beside that of
     training rows, and so is the free-energy gap, the mean free energy of held-out rows
-    minus that of training rows: its growth is overfitting.
+    minus that of training rows: its growth is overfitting. Bands are one standard error
+    wide on either side, from the finite sample on which scores are measured.
 
     Parameters
     ----------
@@ -133,10 +134,11 @@ class HistoryDisplay:
             If a quantity was not recorded, or the number of axes is another one.
         """
         recorded = {name: None for row in self.history for name in row}
+        errors = {f"{name}_error" for name in recorded}
         held_out = {name: f"validation_{name}" for name in recorded}
         if quantities is None:
             names = [name for name in LABELS if name in recorded]
-            partners = {held_out[name] for name in recorded}
+            partners = {held_out[name] for name in recorded} | errors
             quantities = names + [
                 name for name in recorded if name not in {*names, *partners}
             ]
@@ -158,7 +160,13 @@ class HistoryDisplay:
 
     def _curve(self, axes, name, label):
         values = [row.get(name, np.nan) for row in self.history]
-        axes.plot(np.arange(1, len(values) + 1), values, label=label)
+        epochs = np.arange(1, len(values) + 1)
+        (line,) = axes.plot(epochs, values, label=label)
+        errors = [row.get(f"{name}_error", np.nan) for row in self.history]
+        if not np.isnan(errors).all():
+            low, high = np.subtract(values, errors), np.add(values, errors)
+            color = line.get_color()
+            axes.fill_between(epochs, low, high, color=color, alpha=0.2, linewidth=0)
 
 
 def _panels(ax, n):
