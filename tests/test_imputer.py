@@ -146,6 +146,53 @@ def test_frozen_model(wine, punch, seed):
     np.testing.assert_array_equal(found, same)
 
 
+def test_frozen_models_see_columns_as_they_are(wine, punch, seed):
+    """They were fitted to some scale, which "auto" does not change."""
+    X, _ = wine
+    rbm = GaussianRBM(3, n_iter=2, random_state=seed).fit(
+        StandardScaler().fit_transform(X)
+    )
+    hidden, _ = punch(StandardScaler().fit_transform(X))
+    imputer = BoltzmannImputer(FrozenEstimator(rbm), random_state=seed, **QUICK)
+    found = imputer.fit(2 * X).transform(hidden)
+    assert (imputer.mean_ == 0).all() and (imputer.scale_ == 1).all()
+    same = rbm.impute(hidden, random_state=imputer._seed, **QUICK)
+    np.testing.assert_array_equal(found, same)
+
+
+def test_frozen_models_know_the_names_of_columns(wine, seed):
+    names = [f"x{i}" for i in range(13)]
+    frame = pd.DataFrame(StandardScaler().fit_transform(wine[0]), columns=names)
+    rbm = GaussianRBM(3, n_iter=2, random_state=seed).fit(frame)
+    imputer = BoltzmannImputer(FrozenEstimator(rbm), random_state=seed, **QUICK)
+    hidden = frame.mask(frame > 1)
+    assert np.isfinite(imputer.fit(hidden).transform(hidden)).all()
+    with pytest.raises(ValueError, match="feature names"):
+        imputer.fit(hidden[names[::-1]]).transform(hidden[names[::-1]])
+
+
+def test_temperatures_are_those_of_the_chains(seed):
+    """Columns 1 to 4 are equal, with two modes that column 0 tells nothing about."""
+    X = np.repeat(np.arange(2), 20)[:, None] * np.ones(5)
+    X[:, 0] = np.arange(40) % 2
+    rbm = BernoulliRBM(1, n_iter=0, random_state=seed).fit(X)
+    rbm.machine_.weights[:] = [[0], [8], [8], [8], [8]]
+    rbm.machine_.visible_bias[:] = [0, -4, -4, -4, -4]
+    rbm.machine_.hidden_bias[:] = -16
+    holes = np.tile([1.0] + 4 * [np.nan], (50, 1))
+    holes[:, 0] = np.arange(50) % 2
+    spread = {}
+    for n in (1, 8):
+        imputer = BoltzmannImputer(
+            FrozenEstimator(rbm), tempering=n, n_samples=200, random_state=seed
+        )
+        found = imputer.fit(X).transform(holes)
+        same = rbm.impute(holes, n_samples=200, tempering=n, random_state=imputer._seed)
+        np.testing.assert_array_equal(found[:2], same[:2])
+        spread[n] = np.abs(found[:, 1:] - 0.5).mean()
+    assert spread[8] < 0.4 < spread[1]
+
+
 def test_draws_keep_the_spread(rng, seed):
     """Of means little is left where columns are independent."""
     X = rng.normal(3, 2, size=(2000, 2))

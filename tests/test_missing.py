@@ -20,7 +20,7 @@ from skdbn import (
 )
 from skdbn._incomplete import Fills, drawn, known_pseudo_log_likelihood
 from skdbn._monitoring import Probe
-from skdbn.exceptions import EstimateWarning
+from skdbn.exceptions import DataRangeWarning, EstimateWarning
 from skdbn.gradients import REGISTRY
 from skdbn.machines import Chains, Clamp, RestrictedMachine
 from skdbn.units import Concatenated, Softmax
@@ -511,6 +511,24 @@ def test_fills_follow_bits_drawn_from_grey_values(rng):
     np.testing.assert_array_equal(fills.X[:, 1], batch[:, 1])
 
 
+def test_fills_follow_bits_drawn_for_gray_levels(rng):
+    """A unit that copies a known one is on or off as that one is drawn."""
+    weights = np.array([[40.0], [40.0]])
+    machine = RestrictedMachine(weights, np.array([-20.0, -20.0]), np.array([-40.0]))
+    X = np.tile([0.3, 0.0], (2000, 1))
+    unknown = np.tile([False, True], (2000, 1))
+    fills = Fills(machine, X, unknown, rng, 1, sample_data=True)
+    batch = fills.X.copy()
+    fills.move(machine, batch, np.arange(2000), rng)
+    share = (batch[:, 0] == 1).mean()
+    assert share == pytest.approx(0.3, abs=5 * np.sqrt(0.21 / 2000))
+    assert set(batch[:, 0]) == {0.0, 1.0}
+    # The known gray level stays for the next epoch.
+    assert (fills.X[:, 0] == 0.3).all() and (fills.X[:, 1] == batch[:, 1]).all()
+    near_one = batch[:, 0] == 1
+    assert batch[near_one, 1].mean() > batch[~near_one, 1].mean() + 0.3
+
+
 def directions(case, rows, rng):
     """The direction of rows against exact draws of the model, and its error."""
     machine, oracle = case.machine, case.oracle
@@ -835,6 +853,18 @@ def test_groups_are_found_where_their_values_miss_together(rng, seed):
     X[20, 0] = np.nan
     rbm.fit(X)
     assert [variable.kind for variable in rbm.units_] == ["bernoulli"] * 4
+
+
+def test_frequencies_are_of_known_categories(seed):
+    colour = ["red"] * 30 + ["blue"] * 10 + [None] * 60
+    frame = pd.DataFrame({"colour": colour, "value": np.linspace(-1.7, 1.7, 100)})
+    rbm = MixedRBM(2, n_iter=1, random_state=seed).fit(frame)
+    assert rbm.units_[0].categories == ("blue", "red")
+    strange = frame[:3].assign(colour=["green", "red", None])
+    with pytest.warns(DataRangeWarning, match="'green', in 1 rows"):
+        rows, unknown = rbm._validate_incomplete(strange)
+    np.testing.assert_allclose(rows[:2, :2], [[0.25, 0.75], [0, 1]])
+    assert unknown[:, 0].tolist() == [False, False, True]
 
 
 def test_encoded_rows(table, seed):
