@@ -13,6 +13,8 @@ from sklearn.model_selection import GridSearchCV
 from skdbn import RBM, BernoulliRBM, DBNTransformer, RBMClassifier
 from skdbn._random import make_rng
 from skdbn.evaluation import (
+    LogPartition,
+    _bracket,
     anneal,
     free_energy_gap,
     log_likelihood,
@@ -104,6 +106,20 @@ def test_bracket_holds_the_exact_value(machine, rows, seed):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("values", [(10.0, 12.0), (12.0, 10.0)])
+@pytest.mark.parametrize("effective", [(80.0, 50.0), (50.0, 80.0)])
+@pytest.mark.parametrize("settled", [True, False])
+def test_bracket_of_two_estimates(values, effective, settled):
+    forward, reverse = (
+        LogPartition(value, value - 1, value + 1, method, n_effective, is_settled)
+        for value, method, n_effective, is_settled in zip(
+            values, ("ais", "reverse-ais"), effective, (True, settled), strict=True
+        )
+    )
+    expected = LogPartition(11.0, 10.0, 12.0, "bracket", 50.0, settled)
+    assert _bracket(forward, reverse) == expected
+
+
 def test_seeds_and_processes(machine, rows, seed):
     rbm = fitted(machine)
     settings = dict(method="ais", n_betas=50, X=rows)

@@ -532,6 +532,20 @@ def test_gaussians_in_closed_form(two_gaussians, rng):
     )
 
 
+def test_gaussians_that_nearly_keep_themselves_up(make_machine):
+    """Of a column alone the variance is 1 / (1 − w²) times that in a field."""
+    machine = make_machine(1, 1, names=("gaussian",) * 2)
+    variance = np.exp(machine.visible.log_variance_)
+    machine.weights[:] = 0.985 / np.sqrt(variance)
+    deviation = np.sqrt(variance / (1 - 0.985**2))
+    mean = variance * (machine.visible_bias + machine.weights[0] * machine.hidden_bias)
+    mean /= 1 - 0.985**2
+    v = mean + np.array([[-9.0], [-1], [0], [6]]) * deviation
+    expected = stats.norm(mean, deviation).logpdf(v)[:, 0]
+    found = machine.pseudo_log_likelihood(v)
+    np.testing.assert_allclose(found, expected, atol=quadrature(["gaussian"]))
+
+
 def test_gibbs_sampling_of_gaussians(two_gaussians, rng):
     machine, mean, precision, _, _ = two_gaussians
     n, covariance = 20_000, np.linalg.inv(precision)

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from _oracle import Enumeration, all_states
+from _oracle import Enumeration, all_states, block
 from sklearn.frozen import FrozenEstimator
 
 from skdbn import (
@@ -18,7 +18,7 @@ from skdbn import (
 from skdbn.evaluation import log_likelihood, log_likelihood_bound, log_partition
 from skdbn.exceptions import DataRangeWarning, EstimateWarning
 from skdbn.gradients import PCD
-from skdbn.machines import RestrictedMachine
+from skdbn.machines import RestrictedMachine, Stack
 from skdbn.schedules import Linear
 from skdbn.units import Gaussian, Softmax
 
@@ -180,6 +180,30 @@ def test_normaliser_can_be_given(dbn, seed):
     np.testing.assert_allclose(one - other, 1)
     with pytest.raises(ValueError, match="Threshold the values"):
         log_likelihood_bound(dbn, v / 2)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "rectified", "poisson"])
+def test_bound_over_units_with_a_base(name, make_machine, rng):
+    """E[log p(v | h) − log Q(h | v) − F(h)] over h ~ Q, by a sum or an integral."""
+    below = make_machine(3, 1, ("bernoulli", name))
+    top = make_machine(1, 2, (name, "bernoulli"))
+    v = np.array([1.0, 0, 1])
+    oracle = Enumeration.of(below, ("bernoulli", name))
+    (row,) = np.flatnonzero((oracle.v == v).all(axis=1))
+    q = oracle.table[row] / oracle.table[row].sum()
+    h = oracle.h
+    # What the node of an integral stands for has the density q / measure.
+    log_measure = block(name).log_measure
+    field = below.visible_bias + h @ below.weights.T
+    log_p = field @ v - np.logaddexp(0, field).sum(axis=1)
+    free_energy = Enumeration.of(top, (name, "bernoulli")).free_energy(h)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = log_p - (np.log(q) - log_measure) - free_energy
+    values = np.where(q > 1e-200, values, 0)
+    expected = q @ values
+    n = 20_000
+    found = Stack([below, top]).bound(np.tile(v, (n, 1)), rng)
+    assert abs(found.mean() - expected) < 5 * found.std() / np.sqrt(n)
 
 
 def test_bound_of_real_values(rng, seed):

@@ -1076,14 +1076,20 @@ def test_groups_of_several_sizes_in_data(uneven, rng):
     np.testing.assert_array_equal(x, expected)
     np.testing.assert_array_equal(holes, left)
     field = rng.normal(size=X.shape)
-    for times in (1, 2):
-        fields = np.tile(field, (times, 1))
-        found = units.limited(holes).mean(fields)
-        means = [
-            part.limited(left[:, place]).mean(fields[:, place])
-            for part, place in zip(parts, places, strict=True)
-        ]
-        np.testing.assert_allclose(found, np.hstack(means))
+    limited = units.limited(holes)
+    found = limited.mean(field)
+    means = [
+        part.limited(left[:, place]).mean(field[:, place])
+        for part, place in zip(parts, places, strict=True)
+    ]
+    np.testing.assert_allclose(found, np.hstack(means))
+    # So many times these rows, one after the other, as of tempered chains.
+    for one in (limited, parts[0].limited(left[:, :3])):
+        own = field[:, :3] if one is not limited else field
+        again = np.tile(own, (3, 1))
+        np.testing.assert_array_equal(one.mean(again), np.tile(one.mean(own), (3, 1)))
+        draws = one.sample(again, rng)
+        assert (draws[np.tile(one.mean(own) == 0, (3, 1))] == 0).all()
 
 
 def test_pseudo_likelihood_of_groups_of_several_sizes(uneven, rng):
