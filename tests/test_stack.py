@@ -23,9 +23,10 @@ from skdbn.schedules import Linear
 from skdbn.units import Gaussian, Softmax
 
 
-def fitted(machine):
+def fitted(machine, **units):
     n_visible, n_hidden = machine.weights.shape
-    rbm = BernoulliRBM(n_hidden, n_iter=0, random_state=0).fit(np.eye(n_visible))
+    rbm = RBM(n_hidden, **units) if units else BernoulliRBM(n_hidden)
+    rbm.set_params(n_iter=0, random_state=0).fit(np.eye(n_visible))
     rbm.machine_ = machine
     return rbm
 
@@ -172,6 +173,28 @@ def test_layers_with_other_settings(rng, seed):
         DBNTransformer((first, third), transposed=True).fit(X)
 
 
+def test_bound_with_unbounded_hidden_units(make_machine, rng, seed):
+    """With the entropy of Gaussian units, and draws of NumPy's in place of ours."""
+    first = make_machine(3, 2, names=("bernoulli", "gaussian"))
+    top = make_machine(2, 3, names=("gaussian", "bernoulli"))
+    top.visible = Gaussian(1.0).start(2)
+    net = DBNTransformer.from_rbms(
+        [fitted(first, hidden="gaussian"), fitted(top, visible=Gaussian(1.0))]
+    )
+    v, n = states(3), 5000
+    oracle = Enumeration(*top.params, ("gaussian", "bernoulli"))
+    h = (v @ first.weights + first.hidden_bias)[:, None] + rng.normal(size=(8, n, 2))
+    log_p = oracle.log_likelihood(h.reshape(-1, 2)).reshape(8, n)
+    fields = h @ first.weights.T + first.visible_bias
+    log_p += (v[:, None] * fields - np.logaddexp(0, fields)).sum(axis=2)
+    log_p += np.log(2 * np.pi * np.e)
+    found = log_likelihood_bound(
+        net, v, oracle.log_z, n_samples=1000, random_state=seed
+    )
+    error = log_p.std(axis=1) / np.sqrt(n) + np.sqrt((log_p.var(axis=1) + 1) / 1000)
+    assert (np.abs(found - log_p.mean(axis=1)) < 5 * error).all()
+
+
 def test_normaliser_can_be_given(dbn, seed):
     v = states(4)
     top = log_partition(dbn.rbms_[-1])
@@ -251,6 +274,16 @@ def test_means_of_samples(dbn, seed):
     assert (np.abs(X.mean(axis=0) - p @ v) < 5 * error).all()
 
 
+def test_means_are_of_the_data_alone(make_machine, seed):
+    """Of three layers the two in the middle are drawn: rows are E[v | h] of states h."""
+    machines = [make_machine(4, 3), make_machine(3, 3), make_machine(3, 2)]
+    net = DBNTransformer.from_rbms([fitted(machine) for machine in machines])
+    X = net.sample(200, n_steps=5, means=True, random_state=seed)
+    possible = machines[0].visible_mean(states(3))
+    gaps = np.abs(X[:, None] - possible).max(axis=2).min(axis=1)
+    np.testing.assert_allclose(gaps, 0, atol=1e-12)
+
+
 def test_samples_of_one_layer(dbn, seed):
     one = DBNTransformer.from_rbms(dbn.rbms_[:1])
     X = one.sample(7, n_steps=5, random_state=seed)
@@ -307,6 +340,18 @@ def test_known_values_stay_to_the_bit(dbn, rng, seed):
         np.testing.assert_array_equal(found[~mask], X[~mask])
         assert ((found >= 0) & (found <= 1)).all()
     np.testing.assert_array_equal(dbn.impute(X), X)
+
+
+@pytest.mark.parametrize("n_layers", [1, 2])
+def test_imputed_values_are_means_of_means(n_layers, dbn, seed):
+    """Of two rounds: halves of sums of E[v | h], and not of draws."""
+    net = DBNTransformer.from_rbms(dbn.rbms_[:n_layers])
+    rows = np.tile([1.0, np.nan, np.nan, np.nan], (60, 1))
+    found = net.impute(rows, n_samples=2, n_steps=3, random_state=seed)[:, 1:]
+    possible = net.rbms_[0].machine_.visible_mean(states(3))[:, 1:]
+    pairs = (possible[:, None] + possible).reshape(-1, 3) / 2
+    gaps = np.abs(found[:, None] - pairs).max(axis=2).min(axis=1)
+    np.testing.assert_allclose(gaps, 0, atol=1e-12)
 
 
 def test_two_layers_follow_their_chain(dbn, seed):

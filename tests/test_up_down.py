@@ -111,6 +111,18 @@ def test_the_way_down(make_net, rng):
     np.testing.assert_allclose(draws, expected[::2000], atol=5 * 0.5 / np.sqrt(2000))
 
 
+def test_means_are_of_the_data_alone(make_net, make_machine, rng):
+    """The layer above the first one is drawn: rows are E[v | h] of states h."""
+    net = make_net()
+    between = make_machine(3, 3)
+    net.down.append(between)
+    h = (rng.random((200, 3)) < 0.5).astype(float)
+    rows = net.generate(h, rng, means=True)
+    possible = net.down[0].visible_mean(all_states("bernoulli", 3)[0])
+    gaps = np.abs(rows[:, None] - possible).max(axis=2).min(axis=1)
+    np.testing.assert_allclose(gaps, 0, atol=1e-12)
+
+
 @pytest.mark.parametrize(("persistent", "n_steps", "n_calls"), [(0, 60, 1), (1, 1, 60)])
 def test_awake_and_asleep(make_net, rng, persistent, n_steps, n_calls):
     """The means of the direction over draws, against sums over states."""
