@@ -1,8 +1,7 @@
 """Deep belief nets without labels: a stack of restricted Boltzmann machines."""
 
 import copy
-import warnings
-from contextlib import contextmanager
+from contextlib import nullcontext
 from numbers import Integral
 
 import numpy as np
@@ -38,7 +37,7 @@ from ._persistence import VersionMixin
 from ._random import make_rng
 from ._rbm import RBM, check_trace, restoring
 from ._sklearn import CallbackSupportMixin, DocLinkMixin, Interval, fit_context
-from .exceptions import DataRangeWarning
+from .exceptions import without_hints
 from .machines import RestrictedMachine, Stack
 
 # Weights of units that are added to a transposed layer, so that they do not stay alike.
@@ -731,13 +730,9 @@ def first_layer(estimator):
     return estimator.rbm if isinstance(first, Integral) else first
 
 
-@contextmanager
 def _hints(wanted):
     """Hints at the scale of data only where somebody chose units for them."""
-    with warnings.catch_warnings():
-        if not wanted:
-            warnings.simplefilter("ignore", DataRangeWarning)
-        yield
+    return nullcontext() if wanted else without_hints()
 
 
 def validate_rows(estimator, first, X, reset=False, allow_nan=False):

@@ -1,7 +1,6 @@
 """What the deep belief nets that classify and those that predict numbers share."""
 
 import copy
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -425,14 +424,13 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
         mlp = cls(
             hidden_layer_sizes=tuple(len(bias) for bias in network.biases[:-1]),
             activation=ACTIVATIONS[kinds.pop()],
-            max_iter=1,
             random_state=0,
         )
+        # Its own fit is thrown away, and to stop by itself at once needs no warning.
+        settings = {"tol": 1e300, "n_iter_no_change": 1, "max_iter": 9}
+        defaults = {name: getattr(mlp, name) for name in settings} | {"max_iter": 1}
         X = np.zeros((len(y), width), network.weights[0].dtype)
-        with warnings.catch_warnings():
-            # Its own fit is thrown away.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            mlp.fit(X, y)
+        mlp.set_params(**settings).fit(X, y).set_params(**defaults)
         mlp.coefs_ = [weights.copy() for weights in network.coefs]
         mlp.intercepts_ = [bias.copy() for bias in network.intercepts]
         mlp.n_iter_ = self.n_iter_

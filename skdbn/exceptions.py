@@ -2,6 +2,8 @@
 
 import sys
 import warnings
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from sklearn import exceptions
 
@@ -86,8 +88,24 @@ class InconsistentVersionWarning(exceptions.InconsistentVersionWarning):
         )
 
 
+# Unlike a filter of the warnings module, it is for the present thread alone.
+_is_silent = ContextVar("is_silent", default=False)
+
+
+@contextmanager
+def without_hints():
+    """No hint at the range of data that nobody can change, such as features."""
+    token = _is_silent.set(True)
+    try:
+        yield
+    finally:
+        _is_silent.reset(token)
+
+
 def warn(message, category=DataRangeWarning):
     """A warning at the line from which the package was called."""
+    if category is DataRangeWarning and _is_silent.get():
+        return
     level, frame = 1, sys._getframe()
     while frame.f_back and frame.f_globals["__name__"].startswith(("skdbn", "sklearn")):
         level, frame = level + 1, frame.f_back

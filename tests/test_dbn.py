@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from skdbn import (
     MixedRBM,
     SparseRBM,
 )
-from skdbn.exceptions import DataRangeWarning
+from skdbn.exceptions import DataRangeWarning, warn
 from skdbn.gradients import CD
 
 
@@ -337,3 +338,29 @@ def test_verbose(X, seed, capsys):
     assert lines[0] == "[DBNTransformer] Layer 1 of 2: 5 units of a BernoulliRBM"
     assert lines[4] == "[DBNTransformer] Layer 2 of 2: 4 units of a BernoulliRBM"
     assert len(lines) == 8
+
+
+def test_hints_are_held_back_in_one_thread(X, seed):
+    """A net that learns leaves the hints of other threads, and all filters, alone."""
+    before = list(warnings.filters)
+
+    class Looking(CD):
+        def sample(self, machine, phases, rng):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                for start in (warn, lambda text: thread(warn, text)):
+                    start("hint")
+            told.append([str(one.message) for one in caught])
+            super().sample(machine, phases, rng)
+
+    def thread(function, *args):
+        one = Thread(target=function, args=args)
+        one.start()
+        one.join()
+
+    told = []
+    DBNTransformer(
+        [BernoulliRBM(4, gradient="cd"), BernoulliRBM(4, gradient=Looking())], n_iter=1
+    ).fit(X)
+    assert told and all(texts == ["hint"] for texts in told)
+    assert warnings.filters == before
