@@ -11,22 +11,21 @@ from ._base import MEAN, STATE, Units
 class Bernoulli(Units):
     r"""Units in {0, 1}.
 
-        .. math:: P(x = 1 \mid \text{field}) = \sigma(\text{field})
-                  = \frac{1}{1 + e^{-\text{field}}}
+    .. math:: P(x = 1 \mid \text{field}) = \sigma(\text{field})
+              = \frac{1}{1 + e^{-\text{field}}}
 
-        Values between 0 and 1, such as grey levels, are taken as probabilities.
+    Values between 0 and 1, such as grey levels, are taken as probabilities.
 
-        See Also
-        --------
-        Spin : Units in {−1, 1}.
+    See Also
+    --------
+    Spin : Units in {−1, 1}.
 
-        Examples
-        --------
-        >>> import numpy as np
-    from numpy.polynomial.polynomial import polyder, polymul
-        >>> from skdbn.units import Bernoulli
-        >>> Bernoulli().mean(np.array([[0.0, 2.0]])).round(3)
-        array([[0.5  , 0.881]])
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdbn.units import Bernoulli
+    >>> Bernoulli().mean(np.array([[0.0, 2.0]])).round(3)
+    array([[0.5  , 0.881]])
     """
 
     bounds = (0, 1)
