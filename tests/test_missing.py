@@ -495,6 +495,21 @@ def test_fills_keep_the_conditional(names, make_case, rng):
     assert (fills.X == batch).all()
 
 
+def test_moments_are_of_the_rows_that_are_learned_from(make_machine, rng):
+    """Held-out rows, here of another mean, take no part."""
+    machine = make_machine(2, 2, ("gaussian", "bernoulli"))
+    X = rng.normal(size=(40, 2)) + np.arange(40)[:, None]
+    unknown = rng.random((40, 2)) < 0.2
+    fills = Fills(machine, X, unknown, rng, 1, whole=True)
+    rows = np.arange(5, 20)
+    fills.epoch_begins(machine, rows)
+    about = rng.normal(size=2)
+    np.testing.assert_allclose(
+        machine.visible.data_statistics(about),
+        machine.visible.statistics(fills.X[rows], about),
+    )
+
+
 def test_fills_follow_bits_drawn_from_grey_values(rng):
     """The second unit says what the first is; what is kept of the data stays grey."""
     machine = RestrictedMachine(

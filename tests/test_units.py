@@ -922,6 +922,41 @@ def test_side_by_side_as_a_layer(side_by_side, rng):
     np.testing.assert_array_equal(pickled.params, units.params)
 
 
+def test_moments_side_by_side(rng):
+    """Each of several parts with variances has those of its own columns."""
+    layer = Concatenated([("spin", 1), ("gaussian", 2), (Gaussian("shared"), 2)])
+    rows, about = rng.normal(size=(9, 5)) * [1, 2, 3, 4, 5], rng.normal(size=5)
+    moments = 9, rows.mean(axis=0), rows.var(axis=0)
+    layer.start(5, moments)
+    parts = Gaussian(), Gaussian("shared")
+    places = slice(1, 3), slice(3, 5)
+    for part, place in zip(parts, places, strict=True):
+        part.start(2, (9, *(moment[place] for moment in moments[1:])))
+    for found, expected in (
+        (layer.params, lambda part, own: part.params[0]),
+        (
+            layer.data_statistics(about),
+            lambda part, own: part.statistics(rows[:, own], about[own])[0],
+        ),
+    ):
+        for one, other in zip(found, each(parts, places, expected), strict=True):
+            np.testing.assert_allclose(one, other)
+    steps = [rng.normal(size=2), rng.normal(size=1)]
+    expected = [
+        part.counter_step([step], about[place])
+        for part, place, step in zip(parts, places, steps, strict=True)
+    ]
+    found = layer.counter_step(steps, about)
+    np.testing.assert_allclose(found, np.hstack([[0], *expected]))
+    before = [array.copy() for array in layer.params]
+    frozen = layer.copy()
+    frozen.freeze()
+    assert frozen.params == []
+    for place, log_variance in zip(places, before, strict=True):
+        expected = np.broadcast_to(np.exp(log_variance / 2) / np.sqrt(2), 2)
+        np.testing.assert_allclose(frozen.spread(5)[place], expected)
+
+
 def test_side_by_side_and_independent(side_by_side, rng):
     units, _, places = side_by_side
     mean = units.shrink(rng.random(N_MIXED), 0.1)
