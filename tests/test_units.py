@@ -135,6 +135,14 @@ def test_pull_back_is_the_derivative_of_the_mean(name, make_units, rng):
         np.testing.assert_allclose(found[:, i], expected, rtol=1e-6, atol=1e-6)
 
 
+def test_pull_back_of_gaussian_units_multiplies_by_the_variance(rng):
+    units, field = Gaussian(0.25).start(3), rng.normal(size=(5, 3))
+    error = rng.normal(size=(5, 3))
+    found = units.pull_back(error.copy(), units.mean(field))
+    np.testing.assert_allclose(found, 0.25 * error)
+    np.testing.assert_allclose(units.mean(field + 1) - units.mean(field), 0.25)
+
+
 @every_type
 @both_dtypes
 def test_log_partition_change_is_the_difference(name, dtype, make_units, rng):
