@@ -169,8 +169,8 @@ class DBNTransformer(
         Parameters
         ----------
         rbms : sequence of RBM or sklearn.neural_network.BernoulliRBM
-            Fitted layers from the bottom up. Those of this package are taken as they
-            are, and those of scikit-learn copied.
+            Fitted layers from the bottom up. Those of this package share their arrays
+            with the net, and those of scikit-learn are copied.
 
         Returns
         -------
@@ -211,7 +211,7 @@ class DBNTransformer(
             check_is_fitted(rbm, "machine_")
             if i:
                 _check_fit(i, rbms[i - 1], rbm.machine_)
-        new.rbms_ = rbms
+        new.rbms_ = [_without_names(rbm) for rbm in rbms]
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(rbms[0], name):
                 setattr(new, name, getattr(rbms[0], name))
@@ -671,8 +671,7 @@ class DBNTransformer(
         given = X
         if mask is not None:
             X = hidden_by(mask, X)
-        self._validate(X, allow_nan=True)
-        rows, unknown = first._validate_incomplete(X)
+        rows, unknown = first._validate_incomplete(self._validate(X, allow_nan=True))
         first._check_data(rows)
         if unknown is None:
             rows = rows.copy()
@@ -728,6 +727,15 @@ def first_layer(estimator):
     """The RBM at the bottom, as the parameters describe it; None if the data decide."""
     first = _sizes(estimator)[0]
     return estimator.rbm if isinstance(first, Integral) else first
+
+
+def _without_names(rbm):
+    """An RBM for the arrays that a net makes, which knows the names of the columns."""
+    if isinstance(rbm, MixedRBM) or not hasattr(rbm, "feature_names_in_"):
+        return rbm
+    rbm = copy.copy(rbm)
+    del rbm.feature_names_in_
+    return rbm
 
 
 def _hints(wanted):

@@ -29,6 +29,7 @@ from ._sklearn import (
     DocLinkMixin,
     Interval,
     StrOptions,
+    check_feature_names,
     fit_context,
 )
 from .exceptions import warn
@@ -309,6 +310,8 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
             first = self.transformer_.rbms_[0]
         elif self.pretrained is not None:
             first = self._given_transformer().rbms_[0]
+            if hasattr(self._given(), "feature_names_in_"):
+                check_feature_names(self._given(), X, reset=False)
         else:
             first = first_layer(self)
         return validate_rows(self, first, X, reset)
@@ -369,6 +372,8 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
         with task.propagate_callback_context(transformer):
             task.call_on_fit_task_begin(estimator=self, **data)
             transformer.fit(X)
+            if hasattr(self, "feature_names_in_"):
+                transformer.feature_names_in_ = self.feature_names_in_
             task.call_on_fit_task_end(
                 estimator=self, reconstruction_attributes=dict, **data
             )

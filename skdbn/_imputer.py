@@ -28,6 +28,7 @@ from ._sklearn import (
     Interval,
     MissingValues,
     StrOptions,
+    check_feature_names,
     check_feature_names_in,
     fit_context,
     is_scalar_nan,
@@ -263,10 +264,13 @@ class BoltzmannImputer(
                 self.indicator_ = MissingIndicator(error_on_new=False)
                 self.indicator_.fit(np.where(table.unknown, np.nan, 0.0))
             model = self._choose(table)
-            if getattr(model, "random_state", 0) is None:
+            is_frozen = isinstance(model, FrozenEstimator)
+            if not is_frozen and getattr(model, "random_state", 0) is None:
                 model.set_params(random_state=int(seeds[0]))
             self._gives_frames = _reads_names(model)
             rows, unknown = self._rows(table), table.unknown[:, self._kept]
+            if is_frozen and hasattr(model.estimator, "feature_names_in_"):
+                check_feature_names(model.estimator, rows, reset=False)
             context = self._init_callback_context(
                 max_subtasks=None if self.estimator is None else 1
             )

@@ -9,6 +9,7 @@ from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
+from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Interval",
     "MissingValues",
     "StrOptions",
+    "check_feature_names",
     "check_feature_names_in",
     "fit_context",
     "is_pandas_na",

@@ -376,9 +376,8 @@ def log_likelihood_bound(
     """
     check_is_fitted(dbn, "rbms_")
     check_count("n_samples", n_samples)
-    dbn._validate(X)
     first, top = dbn.rbms_[0], dbn.rbms_[-1]
-    X = first._validate(X)
+    X = first._validate(dbn._validate(X))
     _check_states(first.machine_.visible, X)
     outside = first._rows_outside(X)
     stack, rng = dbn._stack(), make_rng(random_state)
