@@ -66,6 +66,10 @@ def start_training(rbm, X, rows, rng, machine=None, unknown=None):
         reach = _largest_variance(gaps, machine.visible.step_scale)
         limit = LONGEST_STEP * np.sqrt(rbm.n_components / reach)
         auto_rate = min(auto_rate, LARGEST_RATE / reach)
+        if unknown is not None:
+            # What is drawn for unknown values has the noise of data and tells nothing:
+            # longer steps feed it back into the weights faster than data hold it down.
+            auto_rate *= float(np.sqrt(1 - unknown[rows].mean()))
     if machine.hidden.tail is not None:
         # Hidden units without bounds answer a step in proportion, or even more.
         auto_rate /= 10

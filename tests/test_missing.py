@@ -762,6 +762,18 @@ def test_moments_follow_the_draws_of_unknown_values(beside, rng, seed, monkeypat
     np.testing.assert_allclose(found, squares)
 
 
+def test_steps_are_shorter_where_little_is_known(rng, seed):
+    """At 0.1 and with 600 rows of 300 columns, fills run away within 20 epochs."""
+    X = rng.normal(size=(100, 30))
+    X[rng.random(X.shape) < 0.9] = np.nan
+    X[0] = 0
+    rbm = GaussianRBM(8, variance=1.0, n_iter=3, random_state=seed).fit(X)
+    share = (~np.isnan(X)).mean()
+    rates = [epoch["learning_rate"] for epoch in rbm.history_]
+    falling = 1 - np.arange(3) / 3
+    np.testing.assert_allclose(rates, 0.1 * np.sqrt(share) * falling)
+
+
 def test_history_is_of_known_values(rbm, X, holes, rng):
     rows = np.arange(len(X))
 
