@@ -17,6 +17,7 @@ import sys
 import time
 import tracemalloc
 import warnings
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from unittest.mock import patch
@@ -49,6 +50,7 @@ from skdbn import (
 )
 from skdbn._monitoring import Monitor
 from skdbn._random import make_rng
+from skdbn._threads import LARGE_PRODUCT
 from skdbn.evaluation import log_partition
 from skdbn.gradients import CD, PCD, ScoreMatching
 from skdbn.machines import Chains
@@ -684,6 +686,69 @@ def gibbs_runs(dtype, n_chains, hidden, n_steps):
     return lambda: seconds(lambda: chains.sweep(n_steps)), lambda: seconds(products)
 
 
+@contextmanager
+def busy_process():
+    """Another process that takes all the time of a core that it is given."""
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        time.sleep(0.2)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def busy(n_rows, repeats):
+    """Steps of training with one and with all threads, idle and beside a process."""
+    limits = {"one": float("inf"), "all": 0}
+    rows = []
+    for batch, n_visible, hidden in (
+        (10, 64, 256),
+        (10, 784, 256),
+        (100, 64, 256),
+        (100, 784, 256),
+        (100, 784, 350),
+        (100, 784, 500),
+        (128, 784, 1024),
+    ):
+        n_steps = min(n_rows // batch, 200, 5 + 2**28 // (batch * n_visible * hidden))
+        X = random_bits(n_steps * batch, "float32", n_visible)
+        times = {(limit, state): [] for state in ("idle", "busy") for limit in limits}
+
+        def measure(state):
+            for limit, large in limits.items():
+                with patch("skdbn._threads.LARGE_PRODUCT", large):
+                    rbm = BernoulliRBM(n_iter=3, **settings(batch, hidden))
+                    spent = seconds(lambda: rbm.fit(X))
+                times[limit, state].append(1000 * spent / (3 * n_steps))
+
+        for _ in range(repeats):
+            measure("idle")
+            with busy_process():
+                measure("busy")
+        n_products = max(batch, 50) * n_visible * hidden
+        rows.append(
+            [
+                f"{batch} × {n_visible} × {hidden}",
+                f"{n_products / 1e6:.1f}",
+                "all" if n_products >= LARGE_PRODUCT else "one",
+                *(spread(found) for found in times.values()),
+            ]
+        )
+        announce(*rows[-1])
+    title = "A step of training in milliseconds, alone and beside a busy process"
+    header = [
+        "batch × visible × hidden",
+        "multiplications in a product, millions",
+        "threads that skdbn takes",
+        "one thread",
+        "all threads",
+        "one thread, busy",
+        "all threads, busy",
+    ]
+    return title, table(header, rows)
+
+
 PARTS = {
     f.__name__: f
     for f in (
@@ -700,6 +765,7 @@ PARTS = {
         fine_tuning,
         up_down,
         gibbs,
+        busy,
     )
 }
 

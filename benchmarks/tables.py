@@ -135,6 +135,17 @@ def filled_in():
     return ["hidden", *header[2:]], rows
 
 
+def busy():
+    """Milliseconds of a step, alone and beside a busy process."""
+    names = ["one thread", "all threads", "one thread, busy", "all threads, busy"]
+    first, last = "batch × visible × hidden", "threads that skdbn takes"
+    rows = [
+        [size, *map(mean, times), taken]
+        for size, taken, *times in columns("speed-busy", first, last, *names)
+    ]
+    return [first, *names, last], rows
+
+
 def seconds(cell):
     """The number in a cell, or infinity for "not in 60"."""
     try:
@@ -143,7 +154,9 @@ def seconds(cell):
         return math.inf
 
 
-TABLES = {f.__name__: f for f in (speed, likelihood, peers, few_labels, filled_in)}
+TABLES = {
+    f.__name__: f for f in (speed, likelihood, peers, few_labels, filled_in, busy)
+}
 
 
 def simple_table(header, rows):
