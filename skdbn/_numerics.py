@@ -75,7 +75,7 @@ def column_mean(X, rows=None, unknown=None):
     for part, block in blocks(X, X.shape[1], dtype, rows, READ_ELEMENTS):
         if unknown is not None:
             block = np.where(unknown[_index(rows, part)], 0, block)
-        total += np.asarray(block.sum(axis=0)).ravel()
+        total += np.asarray(block.sum(axis=0, dtype=np.float64)).ravel()
     if unknown is None:
         return total / _n_rows(X, rows)
     count = _n_known(unknown, rows)

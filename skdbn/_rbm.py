@@ -657,7 +657,7 @@ class RBM(
     @property
     def intercept_visible_(self):
         """Biases of the visible units."""
-        return self.machine_.visible_bias
+        return self.machine_.visible.uncentered(self.machine_.visible_bias)
 
     @property
     def _n_features_out(self):

@@ -550,7 +550,8 @@ class RBMClassifier(
     @property
     def intercept_visible_(self):
         """Biases of the features' units."""
-        return self.machine_.visible_bias[: self.n_features_in_]
+        machine = self.machine_
+        return machine.visible.uncentered(machine.visible_bias)[: self.n_features_in_]
 
     @property
     def intercept_label_(self):

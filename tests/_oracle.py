@@ -54,8 +54,8 @@ def _finite(values, shares):
     return Block(values, np.zeros(len(values)), _no_base, draw, shares)
 
 
-def block(name, variance=1.0):
-    """The :class:`Block` of a type; the variance is that of Gaussian units."""
+def block(name, variance=1.0, center=0.0):
+    """The :class:`Block` of a type; variance and center are those of Gaussian units."""
     if name == "bernoulli":
         return _finite(np.array([[0.0], [1.0]]), lambda x: np.hstack([1 - x, x]))
     if name == "spin":
@@ -68,10 +68,10 @@ def block(name, variance=1.0):
         # The trapezoidal rule errs by 2 exp(−2π²/h²) for steps of h deviations.
         deviation = np.sqrt(variance)
         return Block(
-            np.arange(-16, 16.5, 0.5)[:, None] * deviation,
+            np.arange(-16, 16.5, 0.5)[:, None] * deviation + center,
             np.full(65, np.log(0.5 * deviation)),
-            lambda x: x[:, 0] ** 2 / (2 * variance),
-            lambda field, rng: rng.normal(field * variance, deviation),
+            lambda x: (x[:, 0] - center) ** 2 / (2 * variance),
+            lambda field, rng: rng.normal(center + field * variance, deviation),
             None,
         )
     if name == "rectified":
@@ -109,11 +109,11 @@ def _pairs(kind):
     return [(kind, None)] if isinstance(kind, str) else kind
 
 
-def layer(kind, n_units, variances=1.0):
+def layer(kind, n_units, variances=1.0, centers=0.0):
     """The blocks of a layer.
 
     `kind` is the name of a type, or pairs of a name and a number of units, and
-    `variances` are those of the Gaussian units.
+    `variances` and `centers` are those of the Gaussian units.
     """
     names = [
         name
@@ -121,8 +121,11 @@ def layer(kind, n_units, variances=1.0):
         for _ in range((n_units if n is None else n) // width(name))
     ]
     n_gaussian = names.count("gaussian")
-    own = iter(np.broadcast_to(variances, n_gaussian) if n_gaussian else ())
-    return [block(name, next(own) if name == "gaussian" else 1.0) for name in names]
+    own = zip(
+        *(np.broadcast_to(values, n_gaussian) for values in (variances, centers)),
+        strict=True,
+    )
+    return [block(name, *(next(own) if name == "gaussian" else ())) for name in names]
 
 
 def split(blocks, x):
@@ -168,6 +171,17 @@ def unit_moments(name, fields):
     return log_z, mean, second, fourth
 
 
+def variances_and_centers(units):
+    """Those of the Gaussian units of a layer, as its attributes have them."""
+    parts = getattr(units, "_units", [units])
+    gaussian = [part for part in parts if hasattr(part, "log_variance_")]
+    if not gaussian:
+        return 1.0, 0.0
+    variances = np.exp(np.concatenate([part.log_variance_ for part in gaussian]))
+    centers = [0.0 if part.center_ is None else part.center_ for part in gaussian]
+    return variances, np.hstack(centers)
+
+
 class Enumeration:
     """The joint table of a restricted machine, p(v, h) ∝ exp(−E(v, h)).
 
@@ -184,12 +198,13 @@ class Enumeration:
         hidden_bias,
         names=("bernoulli",) * 2,
         variances=1.0,
+        centers=0.0,
     ):
         self.W, self.b, self.c = (
             np.asarray(array, dtype=np.float64)
             for array in (weights, visible_bias, hidden_bias)
         )
-        self.visible = layer(names[0], len(self.b), variances)
+        self.visible = layer(names[0], len(self.b), variances, centers)
         self.hidden = layer(names[1], len(self.c))
         self.v, log_v = layer_states(self.visible)
         self.h, self.log_h = layer_states(self.hidden)
@@ -203,9 +218,7 @@ class Enumeration:
     def of(cls, machine, names=("bernoulli",) * 2):
         """That of a machine, whose visible Gaussian units learn their variances."""
         arrays = machine.weights, machine.visible_bias, machine.hidden_bias
-        learned = machine.visible.params
-        variances = np.exp(np.concatenate(learned)) if learned else 1.0
-        return cls(*arrays, names, variances)
+        return cls(*arrays, names, *variances_and_centers(machine.visible))
 
     def log_weights(self, v):
         """−E(v, h) for each row v and each hidden state, but for base(v)."""

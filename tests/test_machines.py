@@ -5,7 +5,13 @@ import pickle
 
 import numpy as np
 import pytest
-from _oracle import FINITE, Enumeration, base, log_sum_exp
+from _oracle import (
+    FINITE,
+    Enumeration,
+    base,
+    log_sum_exp,
+    variances_and_centers,
+)
 from scipy import sparse, stats
 from scipy.special import gammaln
 
@@ -510,7 +516,8 @@ def two_gaussians(make_machine, rng):
     joint = np.block(
         [[np.diag(precision), -machine.weights], [-machine.weights.T, np.eye(4)]]
     )
-    bias = np.concatenate([machine.visible_bias, machine.hidden_bias])
+    center = precision * machine.visible.center_
+    bias = np.concatenate([machine.visible_bias + center, machine.hidden_bias])
     marginal = np.diag(precision) - machine.weights @ machine.weights.T
     return machine, np.linalg.solve(joint, bias), marginal, joint, bias
 
@@ -520,6 +527,7 @@ def test_gaussians_in_closed_form(two_gaussians, rng):
     mean = mean[:5]
     log_z = bias @ np.linalg.solve(joint, bias) / 2
     log_z += 9 / 2 * np.log(2 * np.pi) - np.linalg.slogdet(joint)[1] / 2
+    log_z -= machine.visible.center_**2 @ machine.visible.precision / 2
     v = rng.normal(size=(20, 5))
     density = stats.multivariate_normal(mean, np.linalg.inv(precision)).logpdf
     np.testing.assert_allclose(-machine.free_energy(v) - log_z, density(v), rtol=1e-10)
@@ -690,15 +698,15 @@ def test_direction_is_the_formula(
         step * (of_data - of_model)
         for step, of_data, of_model in zip(
             machine.visible.param_steps,
-            machine.visible.data_statistics(v0),
-            machine.visible.statistics(model, v0),
+            machine.visible.data_statistics(),
+            machine.visible.statistics(model),
             strict=True,
         )
     ]
     weights = scale[:, None] * weights
     expected = [
         weights,
-        scale * visible_bias - weights @ h0 + machine.visible.counter_step(own, v0),
+        scale * visible_bias - weights @ h0,
         hidden_bias - v0 @ weights,
         *own,
     ]
@@ -708,12 +716,8 @@ def test_direction_is_the_formula(
 
 
 @pytest.mark.parametrize("variance", ["column", "shared"])
-@pytest.mark.parametrize("is_centred", [False, True])
-def test_direction_of_the_variances(variance, is_centred, make_machine, rng):
-    """The slope of the likelihood if the units change about the offset.
-
-    Their base is (v − v₀)²/2σ² then, and the bias in the plain machine b' + v₀/σ².
-    """
+def test_direction_of_the_variances(variance, make_machine, rng):
+    """The slope of the likelihood, whose Gaussian units change about their center."""
     names = "gaussian", "bernoulli"
     machine = make_machine(names=names)
     data = Enumeration.of(machine, names).draw(30, rng)
@@ -721,20 +725,18 @@ def test_direction_of_the_variances(variance, is_centred, make_machine, rng):
     machine.visible = units.Gaussian(variance)
     machine.visible.start(2, (30, data.mean(axis=0), data.var(axis=0)))
     z = machine.visible.log_variance_
-    v0 = rng.normal(size=2) if is_centred else np.zeros(2)
     oracle = Enumeration.of(machine, names)
     model_part = sum(
-        p * machine.visible.statistics(v[None], v0)[0]
+        p * machine.visible.statistics(v[None])[0]
         for p, v in zip(oracle.p_v, oracle.v, strict=True)
     )
-    (data_part,) = machine.visible.data_statistics(v0)
-    own = machine.visible.statistics(data, v0)[0]
+    (data_part,) = machine.visible.data_statistics()
+    own = machine.visible.statistics(data)[0]
     np.testing.assert_allclose(data_part, own, rtol=1e-12)
-    step, bias = 1e-5, machine.visible_bias.copy()
+    step = 1e-5
     for i in range(len(z)):
-        start, precision, likelihoods = z[i], np.exp(-z), []
+        start, likelihoods = z[i], []
         for z[i] in (start - step, start + step):
-            machine.visible_bias[:] = bias + v0 * (np.exp(-z) - precision)
             likelihood = Enumeration.of(machine, names).log_likelihood(data)
             likelihoods.append(likelihood.mean())
         z[i] = start
@@ -761,14 +763,12 @@ def at_temperature(
 ):
     """The enumerated machine at an inverse temperature."""
     bias = (1 - beta) * base_bias + beta * machine.visible_bias
-    variances = 1.0
+    variances, centers = variances_and_centers(machine.visible)
     if machine.visible.params:
-        own = np.exp(np.concatenate(machine.visible.params))
         columns = gaussian_columns(names[0], len(bias))
-        variances = 1 / ((1 - beta) / base_variance[columns] + beta / own)
-    return Enumeration(
-        beta * machine.weights, bias, beta * machine.hidden_bias, names, variances
-    )
+        variances = 1 / ((1 - beta) / base_variance[columns] + beta / variances)
+    arrays = beta * machine.weights, bias, beta * machine.hidden_bias
+    return Enumeration(*arrays, names, variances, centers)
 
 
 @pytest.fixture

@@ -26,13 +26,12 @@ class Centering:
         """Let h₀ slide to the batch, where ``change / scale`` is the mean of h − h₀."""
         self.hidden += change * (self.slide / scale)
 
-    def to_plain(self, direction, units):
+    def to_plain(self, direction):
         """Complete the steps of the centered biases to those of the plain ones.
 
-        b = b' − W h₀ and c = c' − v₀ W, and the units' parameters keep their centre.
+        b = b' − W h₀ and c = c' − v₀ W.
         """
-        weights, visible_bias, hidden_bias, *own = direction
+        weights, visible_bias, hidden_bias, *_ = direction
         visible_bias -= weights @ self.hidden
-        visible_bias += units.counter_step(own, self.visible)
         hidden_bias -= self.visible @ weights
         return direction

@@ -187,11 +187,10 @@ class Hybrid(Gradient):
         own = [np.zeros_like(array) for array in visible.params]
         if factor.any():
             visible_bias -= self._of_model(factor) @ phases.model.visible
-            own = self._units_steps(visible, v0, float(factor.sum()))
+            own = self._units_steps(visible, float(factor.sum()))
         if visible.step_scale is not None:
             weights *= visible.step_scale.reshape(-1, 1)
             visible_bias *= visible.step_scale
-        visible_bias += visible.counter_step(own, v0)
         hidden_bias -= v0 @ weights
         hidden_bias -= rate * self.sparsity
         return [weights, visible_bias, hidden_bias, *own]
@@ -203,14 +202,14 @@ class Hybrid(Gradient):
         n_chains = len(self.chains_.visible)
         return np.full(n_chains, factor.sum() / n_chains, factor.dtype)
 
-    def _units_steps(self, visible, v0, factor):
+    def _units_steps(self, visible, factor):
         """Steps of what the visible units learn on their own, such as variances."""
         return [
             factor * step * (of_data - of_model)
             for step, of_data, of_model in zip(
                 visible.param_steps,
-                visible.data_statistics(v0),
-                visible.statistics(self._phases.model.visible, v0),
+                visible.data_statistics(),
+                visible.statistics(self._phases.model.visible),
                 strict=True,
             )
         ]

@@ -17,7 +17,8 @@ class ScoreMatching(Gradient):
 
     .. math:: J &= \Big\langle \sum_i \sigma_i^2 \Big(\tfrac12 \psi_i^2
               + \frac{\partial \psi_i}{\partial v_i}\Big) \Big\rangle, \\
-              \psi_i &= b_i - v_i / \sigma_i^2 + \sum_j W_{ij} P(h_j = 1 \mid v)
+              \psi_i &= b_i - (v_i - \mu_i) / \sigma_i^2
+              + \sum_j W_{ij} P(h_j = 1 \mid v)
 
     The factors σᵢ², which are not derived by, make the scale of a column not matter.
     With noise it is the denoising form: rows v + τ ε are to point back to v,
@@ -119,7 +120,7 @@ class ScoreMatching(Gradient):
         if centering is not None:
             v0, h0 = centering.visible, centering.hidden
             p -= h0
-        u = np.subtract(v, v0, out=left[n:])
+        np.subtract(v, v0, out=left[n:])
         # One product for both terms of the weights: φᵀ(p − h₀) + (v − v₀)ᵀδ.
         weights = np.dot(left.T, right, out=self._phases.weights)
         weights *= 1 / n
@@ -127,9 +128,11 @@ class ScoreMatching(Gradient):
         weights += pull
         if machine.visible.params:
             precision = machine.visible.precision
-            slopes = np.einsum("ij,ij->j", u, phi) / n
+            gaps = v - machine.visible.center_
+            slopes = np.einsum("ij,ij->j", gaps, phi) / n
             # As in the likelihood, the squares are those of all rows.
-            squares = np.einsum("ij,ij->j", u, u) / n - machine.visible.data_squares(v0)
+            squares = np.einsum("ij,ij->j", gaps, gaps) / n
+            squares -= machine.visible.data_squares()
             if self.noise:
                 squares -= self.noise**2 * self._variance
             else:
@@ -147,7 +150,7 @@ class ScoreMatching(Gradient):
         ):
             array *= -rate * step
         if centering is not None:
-            centering.to_plain(direction, machine.visible)
+            centering.to_plain(direction)
             if rate:
                 centering.move(p.mean(axis=0), 1.0)
         return direction
@@ -163,7 +166,7 @@ class ScoreMatching(Gradient):
         machine.hidden_mean(v, out=p)
         slope = p * (1 - p)
         machine.visible_field(p, out=phi)
-        phi -= v * precision
+        phi -= machine.visible.link(v)
         if self.noise:
             noise /= deviation
             phi += noise

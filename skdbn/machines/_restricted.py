@@ -157,8 +157,8 @@ class RestrictedMachine(Machine):
 
         ΔW = Σₙ rₙ (vₙ − v₀)(hₙ − h₀)ᵀ,   Δb = Σₙ rₙ vₙ − ΔW h₀,   Δc = Σₙ rₙ hₙ − v₀ ΔW
 
-        The parameters of the units change about v₀ as well. What concerns a visible
-        unit is multiplied by its step scale: ΔW and Δb, and ΔW where it enters Δc.
+        What concerns a visible unit is multiplied by its step scale: ΔW and Δb, and ΔW
+        where it enters Δc.
 
         The hidden means of both phases are in ``phases.hidden_mean``, and used up.
         The rate is multiplied into h, the smallest factor.
@@ -175,8 +175,8 @@ class RestrictedMachine(Machine):
             rate * step * (of_data - of_model)
             for step, of_data, of_model in zip(
                 self.visible.param_steps,
-                self.visible.data_statistics(v0),
-                self.visible.statistics(phases.model.visible, v0),
+                self.visible.data_statistics(),
+                self.visible.statistics(phases.model.visible),
                 strict=True,
             )
         ]
@@ -202,8 +202,6 @@ class RestrictedMachine(Machine):
         else:
             weights = _scaled_product(phases, h, scale)
             visible_bias *= scale
-        if centering is not None:
-            visible_bias += self.visible.counter_step(own, v0)
         return [weights, visible_bias, hidden_bias, *own]
 
     def project(self):

@@ -260,16 +260,13 @@ class Units(BaseEstimator):
         """Factor of the steps of each unit's weights and bias; None if all are 1."""
         return None
 
-    def statistics(self, x, about=0.0):
-        """The mean over the rows of −∂base(x − about) / ∂params.
+    def statistics(self, x):
+        """The mean over the rows of −∂base(x) / ∂params.
 
         Parameters
         ----------
         x : ndarray of shape (n_samples, n_units)
             Values of the units.
-
-        about : ndarray of shape (n_units,) or float, default=0.0
-            What is subtracted from each row.
 
         Returns
         -------
@@ -278,13 +275,8 @@ class Units(BaseEstimator):
         """
         return []
 
-    def data_statistics(self, about=0.0):
+    def data_statistics(self):
         """The same mean over all rows of the data, from the moments given to `start`.
-
-        Parameters
-        ----------
-        about : ndarray of shape (n_units,) or float, default=0.0
-            What is subtracted from each row.
 
         Returns
         -------
@@ -317,23 +309,20 @@ class Units(BaseEstimator):
             Their moments.
         """
 
-    def counter_step(self, steps, about):
-        """The step of the bias that keeps the units about this point.
+    def uncentered(self, bias):
+        """The bias of the same units if base(x) had its smallest value at 0.
 
         Parameters
         ----------
-        steps : list of ndarray
-            Steps of :attr:`params`.
-
-        about : ndarray of shape (n_units,)
-            The point at which base(x − about) has its centre.
+        bias : ndarray of shape (n_units,)
+            The bias.
 
         Returns
         -------
-        step : ndarray of shape (n_units,) or float
-            To be added to that of the bias.
+        bias : ndarray of shape (n_units,)
+            The bias itself where units have no center of their own.
         """
-        return 0.0
+        return bias
 
     def freeze(self):
         """Keep :attr:`params` as they are, from before the first step on."""

@@ -1,6 +1,6 @@
 """Units of several types side by side."""
 
-from itertools import groupby, islice, pairwise
+from itertools import groupby, pairwise
 from math import prod
 from numbers import Integral
 
@@ -140,19 +140,13 @@ class Concatenated(Units):
         ones = [np.ones(1, dtype) if scale is None else scale for scale in scales]
         return self._join(ones)
 
-    def statistics(self, x, about=0.0):
+    def statistics(self, x):
         return [
-            array
-            for units, own, centre in self._split(x, about)
-            for array in units.statistics(own, centre)
+            array for units, own in self._split(x) for array in units.statistics(own)
         ]
 
-    def data_statistics(self, about=0.0):
-        return [
-            array
-            for units, centre in self._split(about)
-            for array in units.data_statistics(centre)
-        ]
+    def data_statistics(self):
+        return [array for units in self._units for array in units.data_statistics()]
 
     def observe(self, n_rows, mean, variance):
         for units, own_mean, own_variance in self._split(mean, variance):
@@ -162,14 +156,10 @@ class Concatenated(Units):
         for units, own_mean, own_variance in self._split(mean, variance):
             units.remember(n_rows, own_mean, own_variance)
 
-    def counter_step(self, steps, about):
-        if not steps:
-            return 0.0
-        steps, found = iter(steps), []
-        for units, centre in self._split(about):
-            own = list(islice(steps, len(units.params)))
-            found.append(units.counter_step(own, centre))
-        return self._join(found)
+    def uncentered(self, bias):
+        return np.concatenate(
+            [units.uncentered(own) for units, own in self._split(bias)]
+        )
 
     def freeze(self):
         for units in self._units:

@@ -20,12 +20,15 @@ MOST_NODES = 10_000
 class Gaussian(Units):
     r"""Real-valued units with a variance σ².
 
-    .. math:: p(x \mid \text{field}) = \mathcal{N}(x;\ \sigma^2\,\text{field},\ \sigma^2)
+    .. math:: p(x \mid \text{field})
+              = \mathcal{N}(x;\ \mu + \sigma^2\,\text{field},\ \sigma^2)
 
-    The field couples to raw values; in the familiar form, with v/σ² in the energy, the
-    weights are σ² times as large. Learned variances move through their logarithm. The
-    steps of weights and biases are divided by the variance of the data, so that
-    learning is the same on every scale. On the hidden side the variance is 1, unless it is
+    The center μ is the mean of the data, and 0 on the hidden side: base(x) is
+    (x − μ)² / 2σ², so that a variance that changes moves no mean. The field couples to
+    raw values; in the familiar form, with v/σ² in the energy, the weights are σ² times
+    as large. Learned variances move through their logarithm. The steps of weights and
+    biases are divided by the variance of the data, so that learning is the same on
+    every scale. On the hidden side the variance is 1, unless it is
     a number: the weights have the scale. Beside hidden units without bounds nothing is
     learned: the variances are half of those of the data.
 
@@ -39,6 +42,9 @@ class Gaussian(Units):
     ----------
     log_variance_ : ndarray of shape (n_units,) or (1,)
         The logarithm of the variance, in a fitted machine.
+
+    center_ : ndarray of shape (n_units,) or None
+        The center μ, in a fitted machine; None stands for 0.
 
     See Also
     --------
@@ -87,6 +93,7 @@ class Gaussian(Units):
         self._learns = not fixed and moments is not None
         self._moments = moments
         self._n_units = n_units
+        self.center_ = None if moments is None else moments[1].astype(dtype)
         return self
 
     @property
@@ -121,32 +128,37 @@ class Gaussian(Units):
         return None if len(scale) == 1 and scale[0] == 1 else scale
 
     def base_energy(self, x):
-        half_precision = self.precision / 2
-        if issparse(x):
-            squares = x.multiply(x)
-            n_units = x.shape[1]
-            return squares @ np.broadcast_to(half_precision, (n_units,))
-        return np.square(x) @ np.broadcast_to(half_precision, (x.shape[1],))
+        half_precision = np.broadcast_to(self.precision / 2, (x.shape[1],))
+        if not issparse(x):
+            return np.square(self._gaps(x)) @ half_precision
+        energy = x.multiply(x) @ half_precision
+        if self.center_ is not None:
+            pull = half_precision * self.center_
+            energy += pull @ self.center_ - 2 * (x @ pull)
+        return energy
 
     def log_partition(self, field):
-        # ∫ exp(x·f − x²/2σ²) dx = sqrt(2πσ²) exp(σ²f²/2)
+        # ∫ exp(x·f − (x − μ)²/2σ²) dx = sqrt(2πσ²) exp(μf + σ²f²/2)
         precision = self.precision
         terms = np.square(field)
         terms /= precision
         terms += np.log(2 * np.pi / precision)
         terms *= 0.5
-        return terms.sum(axis=1)
+        total = terms.sum(axis=1)
+        return total if self.center_ is None else total + field @ self.center_
 
     def mean(self, field, out=None):
         # A product is quicker than a quotient.
-        return np.multiply(field, 1 / self.precision, out=out)
+        out = np.multiply(field, 1 / self.precision, out=out)
+        if self.center_ is not None:
+            out += self.center_
+        return out
 
     def sample(self, field, rng, out=None, mean=None):
         noise = normal(rng, field.shape, field.dtype)
         precision = self.precision
-        if precision.size == 1 and precision.flat[0] == 1:
-            return np.add(field if mean is None else mean, noise, out=out)
-        noise *= precision**-0.5
+        if not (precision.size == 1 and precision.flat[0] == 1):
+            noise *= precision**-0.5
         mean = self.mean(field, out) if mean is None else mean
         return np.add(mean, noise, out=noise if out is None else out)
 
@@ -155,30 +167,27 @@ class Gaussian(Units):
         return error
 
     def link(self, mean):
-        return mean * self.precision
+        return self._gaps(mean) * self.precision
 
     def lowest_support(self, X):
         return tuple(np.full(n, STATE, np.int8) for n in X.shape)
 
-    def statistics(self, x, about=0.0):
+    def uncentered(self, bias):
+        return bias if self.center_ is None else bias + self.center_ * self.precision
+
+    def statistics(self, x):
         if not self._learns:
             return []
-        gaps = x - about
-        mean = np.full(len(x), 1 / len(x), gaps.dtype)
-        return self._half_squares(mean @ np.square(gaps, out=gaps))
+        mean = np.full(len(x), 1 / len(x), x.dtype)
+        return self._half_squares(mean @ np.square(self._gaps(x)))
 
-    def data_statistics(self, about=0.0):
-        return self._half_squares(self.data_squares(about)) if self._learns else []
+    def data_statistics(self):
+        return self._half_squares(self.data_squares()) if self._learns else []
 
-    def data_squares(self, about=0.0):
-        """The mean squared distance of each column of the data from a point.
+    def data_squares(self):
+        """The mean squared distance of each column of the data from the center.
 
         It is that of all rows, so that no batch with an outlier moves a variance far.
-
-        Parameters
-        ----------
-        about : ndarray of shape (n_units,) or float, default=0.0
-            The point.
 
         Returns
         -------
@@ -186,10 +195,14 @@ class Gaussian(Units):
             From the moments given to `start`.
         """
         _, mean, variance = self._moments
-        return variance + np.square(mean - about)
+        return variance + np.square(self._gaps(mean))
+
+    def _gaps(self, x):
+        """The distances of values from the center."""
+        return x if self.center_ is None else x - self.center_
 
     def _half_squares(self, squares):
-        """−∂base/∂(log σ²) from the mean squares."""
+        """The statistics of columns with these mean squares."""
         if not self._learns:
             return []
         halves = (squares * self.precision / 2).astype(self.log_variance_.dtype)
@@ -210,9 +223,6 @@ class Gaussian(Units):
     def remember(self, n_rows, mean, variance):
         if self._learns:
             self._moments = n_rows, mean, variance
-
-    def counter_step(self, steps, about):
-        return -about * self.precision * steps[0] if steps else 0.0
 
     def freeze(self):
         # Half of the data's variance is left to what the hidden units say.
@@ -243,27 +253,34 @@ class Gaussian(Units):
 
     def between(self, other, beta):
         units = Gaussian(self.variance)
+        units.center_ = self.center_
         units._precision = other.precision + beta * (self.precision - other.precision)
         return units
 
     def alternatives(self, coordinate, own, field_range):
-        precision = self._precision_of(coordinate)
+        precision, center = self._precision_of(coordinate), self._center_of(coordinate)
         deviation = precision**-0.5
         low, high = field_range(
-            lambda field, n: field / precision + n * deviation,
+            lambda field, n: center + field / precision + n * deviation,
             lambda low, high: (high - low) * deviation,
         )
         n_steps = ((high - low) * deviation).max()
         # So many only where a fit diverges, which is for others to say.
         n_nodes = 2 * REACH + 1 + int(np.ceil(min(n_steps, MOST_NODES)))
         low = low / precision
-        nodes = np.arange(-REACH, n_nodes - REACH)[:, None] * deviation + low
-        log_weights = np.log(deviation) - 0.5 * precision * np.square(nodes)
-        nodes, log_weights = (x.astype(own.dtype) for x in (nodes, log_weights))
+        gaps = np.arange(-REACH, n_nodes - REACH)[:, None] * deviation + low
+        log_weights = np.log(deviation) - 0.5 * precision * np.square(gaps)
+        nodes, log_weights = (x.astype(own.dtype) for x in (center + gaps, log_weights))
         return nodes[..., None], log_weights, None
 
     def coordinate_base(self, coordinate, own):
-        return 0.5 * self._precision_of(coordinate) * np.square(own[:, 0])
+        gaps = own[:, 0] - self._center_of(coordinate)
+        return 0.5 * self._precision_of(coordinate) * np.square(gaps)
+
+    def _center_of(self, coordinate):
+        """The center of a coordinate, of shape (1,) or (n_samples,)."""
+        coordinate = np.atleast_1d(coordinate)
+        return np.zeros(1) if self.center_ is None else self.center_[coordinate]
 
     def _precision_of(self, coordinate):
         """The precision of a coordinate, of shape (1,) or (n_samples,)."""
