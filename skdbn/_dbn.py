@@ -855,11 +855,12 @@ def _transposed(i, below, rbm, rng):
     spread, own = machine.hidden.spread(n_hidden), hidden.spread(rbm.n_components)
     own = np.broadcast_to(own, rbm.n_components)[:n_hidden]
     scale = np.divide(spread, own, out=np.ones(n_hidden), where=own > 0).astype(dtype)
+    bias = machine.hidden.uncentered(machine.hidden_bias) * scale
     noise = rng.normal(0, SMALL, (n_visible, added)).astype(dtype)
     return RestrictedMachine(
         np.hstack([machine.weights * scale, noise]),
         machine.visible_bias.copy(),
-        np.concatenate([machine.hidden_bias * scale, np.zeros(added, dtype)]),
+        np.concatenate([bias, np.zeros(added, dtype)]),
         machine.visible,
         hidden,
     )
