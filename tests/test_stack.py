@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from _oracle import Enumeration, all_states, block
+from _oracle import Enumeration, all_states, block, variances_and_centers
 from sklearn.frozen import FrozenEstimator
 
 from skdbn import (
@@ -145,9 +145,11 @@ def test_transposed_above_real_values(size, variance, n_units, rng, seed):
         warnings.simplefilter("ignore", DataRangeWarning)
         dbn.fit(X)
         below, h = dbn.rbms_[0].machine_, states(3)
-        field = below.visible_bias + h @ below.weights.T
-        log_p = h @ below.hidden_bias
-        log_p += (np.exp(below.visible.log_variance_) * field**2 / 2).sum(axis=1)
+        variance, center = (
+            np.broadcast_to(value, 3) for value in variances_and_centers(below.visible)
+        )
+        field = below.visible_bias + h @ below.weights.T + center / variance
+        log_p = h @ below.hidden_bias + (variance * field**2 / 2).sum(axis=1)
         found = -dbn.rbms_[1].free_energy(h)
         np.testing.assert_allclose(found - found[0], log_p - log_p[0], atol=1e-4)
         # Learning starts from there.
