@@ -596,7 +596,13 @@ def _gaussian_log_z(machine):
             f"the singular value {s[0]:.4g} in units of their standard deviations, and "
             "it has to be below 1. Take smaller weights."
         )
-    biases = visible * machine.visible_bias, hidden * machine.hidden_bias
+    # About the centers, where the means are without a field.
+    v, h = (
+        layer.mean(np.zeros((1, n)))[0]
+        for layer, n in ((machine.visible, n_visible), (machine.hidden, n_hidden))
+    )
+    at_centers = float(v @ machine.visible_bias + machine.hidden_field(v) @ h)
+    biases = visible * machine.visible_field(h), hidden * machine.hidden_field(v)
     a, b = left.T @ biases[0], right @ biases[1]
     across = (np.square(a) + np.square(b) + 2 * s * a * b) / (1 - np.square(s))
     others = sum(np.square(bias).sum() for bias in biases)
@@ -605,7 +611,7 @@ def _gaussian_log_z(machine):
     pairs = np.log1p(-np.square(s)).sum()
     n_units = n_visible + n_hidden
     log_z = n_units * np.log(2 * np.pi) - pairs + across.sum() + others
-    return float(deviations + log_z / 2)
+    return float(at_centers + deviations + log_z / 2)
 
 
 def _base(machine, X, rng):

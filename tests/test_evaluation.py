@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from _oracle import Enumeration, all_states, sigmoid
+from _oracle import Enumeration, all_states, sigmoid, variances_and_centers
 from joblib import parallel_config
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
@@ -150,7 +150,10 @@ def gaussians(make_machine, rng):
 
 
 def test_two_layers_of_gaussian_units(gaussians, rng, seed):
-    """log Z = ½ log |2πΣ| + ½ ηᵀΣη, for however many units."""
+    """log Z = ½ log |2πΣ| + ½ ηᵀΣη − ½ μᵀPμ, for however many units.
+
+    The bases (x − μ)²P/2 add Pμ to the linear terms η.
+    """
     wide = RestrictedMachine(
         rng.normal(0, 0.03, (80, 60)),
         rng.normal(size=80),
@@ -166,7 +169,19 @@ def test_two_layers_of_gaussian_units(gaussians, rng, seed):
         precision[:n_visible, n_visible:] = -machine.weights
         precision[n_visible:, :n_visible] = -machine.weights.T
         bias = np.concatenate([machine.visible_bias, machine.hidden_bias])
-        expected = bias @ np.linalg.solve(precision, bias) / 2
+        center = np.concatenate(
+            [
+                np.broadcast_to(variances_and_centers(layer)[1], n)
+                for layer, n in zip(
+                    (machine.visible, machine.hidden),
+                    machine.weights.shape,
+                    strict=True,
+                )
+            ]
+        )
+        pull = np.diag(precision) * center
+        bias = bias + pull
+        expected = (bias @ np.linalg.solve(precision, bias) - pull @ center) / 2
         expected -= np.linalg.slogdet(precision / 2 / np.pi)[1] / 2
         for method in ("auto", "exact"):
             found = log_partition(rbm, method=method)
