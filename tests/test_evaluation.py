@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from _oracle import Enumeration, all_states, sigmoid, variances_and_centers
+from _oracle import Enumeration, all_states, sigmoid
 from joblib import parallel_config
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
@@ -169,14 +169,13 @@ def test_two_layers_of_gaussian_units(gaussians, rng, seed):
         precision[:n_visible, n_visible:] = -machine.weights
         precision[n_visible:, :n_visible] = -machine.weights.T
         bias = np.concatenate([machine.visible_bias, machine.hidden_bias])
+        centers = (
+            getattr(x, "center_", None) for x in (machine.visible, machine.hidden)
+        )
         center = np.concatenate(
             [
-                np.broadcast_to(variances_and_centers(layer)[1], n)
-                for layer, n in zip(
-                    (machine.visible, machine.hidden),
-                    machine.weights.shape,
-                    strict=True,
-                )
+                np.zeros(n) if own is None else own
+                for own, n in zip(centers, machine.weights.shape, strict=True)
             ]
         )
         pull = np.diag(precision) * center
