@@ -547,6 +547,7 @@ def test_gaussians_that_nearly_keep_themselves_up(make_machine):
     machine.weights[:] = 0.985 / np.sqrt(variance)
     deviation = np.sqrt(variance / (1 - 0.985**2))
     mean = variance * (machine.visible_bias + machine.weights[0] * machine.hidden_bias)
+    mean += machine.visible.center_
     mean /= 1 - 0.985**2
     v = mean + np.array([[-9.0], [-1], [0], [6]]) * deviation
     expected = stats.norm(mean, deviation).logpdf(v)[:, 0]
