@@ -24,6 +24,10 @@ from .machines import RestrictedMachine
 LARGEST_RATE = 2.0
 LONGEST_STEP = 0.3
 
+# Where they have bounds, the first rate of "auto" times the sum of the largest variances
+# that the columns can have at their means is at most this.
+LARGEST_CHANGE = 16.0
+
 
 @dataclass
 class Training:
@@ -70,6 +74,12 @@ def start_training(rbm, X, rows, rng, machine=None, unknown=None):
             # What is drawn for unknown values has the noise of data and tells nothing:
             # longer steps feed it back into the weights faster than data hold it down.
             auto_rate *= float(np.sqrt(1 - unknown[rows].mean()))
+    else:
+        # A step moves a hidden unit's field by the rate times Σ (v − mean)².
+        low, high = machine.visible.bounds
+        squares = np.sum((visible_mean - low) * (high - visible_mean))
+        if 0 < squares < np.inf:
+            auto_rate = min(auto_rate, LARGEST_CHANGE / float(squares))
     if machine.hidden.tail is not None:
         # Hidden units without bounds answer a step in proportion, or even more.
         auto_rate /= 10

@@ -228,6 +228,18 @@ def test_wide_dense_columns(solver, rbm, rng, seed):
     assert dbn.score(test, labels) >= (1 if rbm is None else 0.7)
 
 
+@pytest.mark.parametrize("solver, least", [("adam", 0.8), ("sgd", 0.7)])
+def test_wide_bits(solver, least, rng, seed):
+    p, labels = rng.uniform(0.4, 0.6, (4, 3000)), np.arange(160) % 4
+    train, test = (rng.random((2, 160, 3000)) < p[labels]).astype(float)
+    dbn = DBNClassifier((32,), solver=solver, max_iter=20, random_state=seed)
+    # Logistic regression has 0.95.
+    assert dbn.fit(train, labels).score(test, labels) > least
+    expected = 16 / (train.mean(axis=0) * (1 - train.mean(axis=0))).sum()
+    rate = dbn.rbms_[0].history_[0]["learning_rate"]
+    assert rate == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize("estimator", [make, make_regressor])
 def test_the_unit_of_measure_does_not_matter(estimator, solver, rng, seed):
