@@ -26,7 +26,7 @@ IMPROVEMENT = 0.03
 SHARE_HELD_OUT = 0.1
 MOST_ROWS_HELD_OUT = 500
 # Where they are fewer than this share of all, the judged fit is kept as it is.
-FEW = 0.02
+FEW = 0.05
 # Gibbs steps to judge a fit, and states of which the mean is taken.
 N_STEPS, N_MEANS = 20, 20
 
