@@ -62,11 +62,11 @@ class BoltzmannImputer(
     * a :class:`MixedRBM` where some columns are of two values and others are not, and
       for DataFrames with text or categories, which are filled in as well.
 
-    A tenth of the known values, of at most 500 rows, are held out to decide how long it
-    learns: a fit that is three times as long is tried while the held-out values are
-    filled in better. If no fit fills them in better than the means of the columns, the
-    model is one of independent columns. A value is as good as the model: give
-    an estimator of your own for the last percents.
+    A tenth of the known values of at most 500 rows are held out to decide how long it
+    learns. A fit three times as long is tried as long as the held-out values are filled
+    in better. If no fit fills them in better than the means of the columns, the columns
+    are taken as independent. An estimator of your own, tuned to the data, often fills in
+    better still.
 
     Parameters
     ----------

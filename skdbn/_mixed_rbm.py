@@ -34,10 +34,11 @@ class MixedRBM(RBM):
     * All other columns of numbers become "gaussian" units, for which they are best
       standardised.
 
-    A category that was not there in :meth:`fit`, or a group that is 0 in all of its
-    columns, is no error later on: a warning tells of it, and the frequencies of the
-    categories in the training data take its place. Missing values, NaN or None, are
-    learned around, and :meth:`impute` fills them in.
+    A category that was not there in :meth:`fit`, or a group of which none or several
+    columns are 1, is no error later on: a warning tells of it, and the frequencies of the
+    categories in the training data take its place. Columns that look like identifiers,
+    free text or counts cause a warning in :meth:`fit`, unless `units` names them. Missing
+    values, NaN or None, are learned around, and :meth:`impute` fills them in.
 
     A model of a DataFrame returns DataFrames from :meth:`sample`, :meth:`gibbs`,
     :meth:`inverse_transform` and :meth:`reconstruct`. In place of a DataFrame with
