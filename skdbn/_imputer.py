@@ -20,6 +20,7 @@ from ._incomplete import hidden_by
 from ._mixed_rbm import MixedRBM
 from ._model_search import default_model, fit_by_held_out_values
 from ._numerics import check_counts, looks_like_probabilities
+from ._persistence import VersionMixin
 from ._random import row_keys
 from ._rbm import restoring
 from ._sklearn import (
@@ -41,7 +42,7 @@ ENOUGH_VALUES = 10
 
 
 class BoltzmannImputer(
-    CallbackSupportMixin, DocLinkMixin, TransformerMixin, BaseEstimator
+    CallbackSupportMixin, DocLinkMixin, VersionMixin, TransformerMixin, BaseEstimator
 ):
     r"""Fill in missing values by their means under a Boltzmann machine.
 
