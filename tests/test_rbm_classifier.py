@@ -411,7 +411,7 @@ def test_half_of_the_rows_have_a_label(n_labeled, n_rows):
 
 
 def test_variances_follow_later_rows(some, rng, seed):
-    """The data's part of their gradient has the mean squares of all calls."""
+    """About the mean of the first call, the data's squares are those of all calls."""
     y = some[1]
     X = rng.normal(1, 1, size=(len(y), 3))
     model = make(seed, visible="gaussian", objective="generative")
@@ -421,7 +421,8 @@ def test_variances_follow_later_rows(some, rng, seed):
         model.machine_.visible.data_statistics(),
         model.machine_.visible.params,
     )
-    expected = (1 + 4 + 16) / 3 * np.square(X).mean(axis=0)
+    rows = np.vstack([X, 2 * X, 4 * X])
+    expected = np.square(rows - X.mean(axis=0)).mean(axis=0)
     np.testing.assert_allclose(2 * np.exp(log_variance) * found, expected)
 
 
