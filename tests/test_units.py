@@ -933,7 +933,7 @@ def test_side_by_side_as_a_layer(side_by_side, rng):
 def test_moments_side_by_side(rng):
     """Each of several parts with variances has those of its own columns."""
     layer = Concatenated([("spin", 1), ("gaussian", 2), (Gaussian("shared"), 2)])
-    rows, about = rng.normal(size=(9, 5)) * [1, 2, 3, 4, 5], rng.normal(size=5)
+    rows, bias = rng.normal(2, 1, size=(9, 5)) * [1, 2, 3, 4, 5], rng.normal(size=5)
     moments = 9, rows.mean(axis=0), rows.var(axis=0)
     layer.start(5, moments)
     parts = Gaussian(), Gaussian("shared")
@@ -942,20 +942,19 @@ def test_moments_side_by_side(rng):
         part.start(2, (9, *(moment[place] for moment in moments[1:])))
     for found, expected in (
         (layer.params, lambda part, own: part.params[0]),
-        (
-            layer.data_statistics(about),
-            lambda part, own: part.statistics(rows[:, own], about[own])[0],
-        ),
+        (layer.data_statistics(), lambda part, own: part.statistics(rows[:, own])[0]),
     ):
         for one, other in zip(found, each(parts, places, expected), strict=True):
             np.testing.assert_allclose(one, other)
-    steps = [rng.normal(size=2), rng.normal(size=1)]
-    expected = [
-        part.counter_step([step], about[place])
-        for part, place, step in zip(parts, places, steps, strict=True)
-    ]
-    found = layer.counter_step(steps, about)
-    np.testing.assert_allclose(found, np.hstack([[0], *expected]))
+    field = rng.normal(size=(3, 5))
+    for found, given, method in (
+        (layer.mean(field), field, "mean"),
+        (layer.uncentered(bias), bias, "uncentered"),
+    ):
+        for part, place in zip(parts, places, strict=True):
+            np.testing.assert_allclose(
+                found[..., place], getattr(part, method)(given[..., place])
+            )
     before = [array.copy() for array in layer.params]
     frozen = layer.copy()
     frozen.freeze()
