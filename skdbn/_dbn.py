@@ -260,13 +260,13 @@ class DBNTransformer(
                     )
                 machine = None
                 if i:
-                    values = rbms[i - 1].transform(values)
+                    values = features_of(rbms[i - 1], values)
                     if self.transposed:
                         machine = _transposed(i, rbms[i - 1].machine_, rbm, rng)
                 task = context.subcontext(task_name=f"layer-{i + 1}")
                 with task.propagate_callback_context(rbm):
                     task.call_on_fit_task_begin(estimator=self, **data)
-                    with _hints(i == 0 and first_layer(self) is not None):
+                    with hints_if(i == 0 and first_layer(self) is not None):
                         rbm._fit(values, machine=machine, keeps_interrupted=False)
                     task.call_on_fit_task_end(
                         estimator=self,
@@ -312,8 +312,8 @@ class DBNTransformer(
             values = X
             for i, rbm in enumerate(rbms):
                 if i:
-                    values = rbms[i - 1].transform(values)
-                with _hints(i == 0 and first_layer(self) is not None):
+                    values = features_of(rbms[i - 1], values)
+                with hints_if(i == 0 and first_layer(self) is not None):
                     rbm.partial_fit(values)
             self.rbms_ = rbms
         return self
@@ -401,8 +401,8 @@ class DBNTransformer(
         """
         check_is_fitted(self, "rbms_")
         X = self._validate(X, allow_nan=True)
-        for rbm in self.rbms_[: self._place(len(self.rbms_)) + 1]:
-            X = rbm.transform(X)
+        for i, rbm in enumerate(self.rbms_[: self._place(len(self.rbms_)) + 1]):
+            X = features_of(rbm, X) if i else rbm.transform(X)
         return X
 
     def activations(self, X):
@@ -421,8 +421,8 @@ class DBNTransformer(
         check_is_fitted(self, "rbms_")
         X = self._validate(X, allow_nan=True)
         found = []
-        for rbm in self.rbms_:
-            X = rbm.transform(X)
+        for i, rbm in enumerate(self.rbms_):
+            X = features_of(rbm, X) if i else rbm.transform(X)
             found.append(X)
         return found
 
@@ -738,7 +738,13 @@ def _without_names(rbm):
     return rbm
 
 
-def _hints(wanted):
+def features_of(rbm, X):
+    """The features of rows that are looked at elsewhere, or of those of the layer below."""
+    with without_hints():
+        return rbm.transform(X)
+
+
+def hints_if(wanted):
     """Hints at the scale of data only where somebody chose units for them."""
     return nullcontext() if wanted else without_hints()
 

@@ -11,6 +11,7 @@ from sklearn.utils.class_weight import compute_class_weight, compute_sample_weig
 from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
+from ._dbn import features_of
 from ._dbn_supervised import SupervisedDBN, Targets
 from ._network import Network
 from ._numerics import blocks, check_counts
@@ -496,7 +497,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         top.set_params(random_state=int(rng.integers(2**31)))
         h = inputs[targets.rows]
         for rbm in transformer.rbms_:
-            h = rbm.transform(h)
+            h = features_of(rbm, h)
         n_labels = targets.values.shape[1]
         parts = [(top.visible, h.shape[1]), ("softmax", 1, n_labels)]
         top.set_params(visible=Concatenated(parts))
@@ -724,7 +725,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
             return super()._head_fields(X)
         # By Gibbs steps, the same ones in each call.
         net, rng = self.network_, make_rng(0)
-        X = self.rbms_[0]._validate(self._validate(X))
+        X = self._inputs(self.transformer_, self._validate(X))
         p = [
             net.label_by_gibbs(net.recognise(block), rng, N_GIBBS_OF_RECOGNITION)
             for _, block in blocks(X, net.width, net.dtype)

@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import BernoulliRBM as Original
 from sklearn.utils.validation import check_is_fitted
 
-from ._dbn import DBNTransformer, check_nested, first_layer, validate_rows
+from ._dbn import DBNTransformer, check_nested, first_layer, hints_if, validate_rows
 from ._fine_tuning import (
     FineTuning,
     FineTuningMonitor,
@@ -231,7 +231,8 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
             data = {"X": X, "y": y}
             context.call_on_fit_task_begin(estimator=self, **data)
             transformer = self._pretrain(X, rng, context, data)
-            inputs = transformer.rbms_[0]._validate(X)
+            with hints_if(self.pretrained is not None):
+                inputs = self._inputs(transformer, X)
             rows, held_out = targets.rows, None
             if self.early_stopping:
                 rows, held_out = targets.split(self.validation_fraction, rng)
@@ -285,7 +286,8 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
         if first:
             context = self._init_callback_context(max_subtasks=1)
             transformer = self._pretrain(X, rng, context, {"X": X, "y": y})
-            inputs = transformer.rbms_[0]._validate(X)
+            with hints_if(self.pretrained is not None):
+                inputs = self._inputs(transformer, X)
             network = self._start_network(
                 transformer, inputs, targets, targets.rows, rng
             )
@@ -293,7 +295,7 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
             transformer, network = self.transformer_, self.network_.copy()
             if isinstance(network, Network):
                 network.max_norm = self.max_norm
-            inputs = transformer.rbms_[0]._validate(X)
+            inputs = self._inputs(transformer, X)
         tuning = FineTuning(len(targets.rows))
         if not first:
             tuning = copy.deepcopy(self._fine_tuning)
@@ -394,7 +396,15 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
         """The fields of the head's units for each row."""
         check_is_fitted(self, "network_")
         X = self._validate(X)
-        return fields_of(self.network_, self.transformer_.rbms_[0]._validate(X))
+        return fields_of(self.network_, self._inputs(self.transformer_, X))
+
+    @staticmethod
+    def _inputs(transformer, X):
+        """Validated rows as the net takes them; warns of values out of range."""
+        first = transformer.rbms_[0]
+        X = first._validate(X)
+        first._check_new_data(X)
+        return X
 
     @property
     def rbms_(self):

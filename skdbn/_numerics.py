@@ -113,6 +113,12 @@ def column_range(X):
     return tuple(end(axis=0).toarray().ravel() for end in (X.min, X.max))
 
 
+def is_within(X, low, high):
+    """Whether all values of X, dense or sparse, are between two ends."""
+    stored = X.data if issparse(X) else X
+    return not stored.size or bool(low <= stored.min() and stored.max() <= high)
+
+
 def column_variance(X, mean, rows=None, unknown=None):
     """Mean squared distance of each column from its mean, as a float64 array.
 

@@ -33,6 +33,7 @@ from ._numerics import (
     check_counts,
     column_mean,
     column_variance,
+    is_within,
 )
 from ._persistence import VersionMixin
 from ._random import make_rng
@@ -463,6 +464,12 @@ class RBM(
         visible = self._new_units()[0].start(X.shape[1])
         visible.check_data(X, self._unit_names(X.shape[1]))
 
+    def _check_new_data(self, X):
+        """The same of rows that a fitted model meets, next to free if all is well."""
+        visible = self.machine_.visible
+        if not (visible.one_kind and is_within(X, *visible.bounds)):
+            self._check_data(X)
+
     def _visible_rows(self, X):
         """Validated values of the visible units for each row."""
         return self._validate(X)
@@ -693,9 +700,15 @@ class RBM(
         -------
         H : ndarray of shape (n_samples, n_components)
             The features, in the dtype of the fitted model.
+
+        Warns
+        -----
+        DataRangeWarning
+            If values are outside the range of the visible units.
         """
         check_is_fitted(self, "machine_")
         X, unknown = self._validate_incomplete(X)
+        self._check_new_data(X)
         machine = self.machine_
         H = np.empty((X.shape[0], self._n_features_out), machine.weights.dtype)
         for part, block in mean_field_blocks(machine, X, unknown, H.shape[1]):

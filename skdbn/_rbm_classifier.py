@@ -19,6 +19,7 @@ from ._numerics import (
     check_counts,
     column_mean,
     column_variance,
+    is_within,
 )
 from ._persistence import VersionMixin
 from ._random import make_rng
@@ -410,9 +411,13 @@ class RBMClassifier(
                 "instead. Several labels a row are for DBNClassifier."
             )
         labels = known_labels(y[~missing])
+        self._check_data(X)
+        return X, y, labels, np.flatnonzero(~missing)
+
+    def _check_data(self, X):
+        """Complain of values that the visible units cannot have."""
         names = getattr(self, "feature_names_in_", range(X.shape[1]))
         units.resolve(self.visible).start(X.shape[1]).check_data(X, names)
-        return X, y, labels, np.flatnonzero(~missing)
 
     @staticmethod
     def _codes(labels, rows, n_rows, classes):
@@ -573,6 +578,9 @@ class RBMClassifier(
         """
         check_is_fitted(self, "machine_")
         X = validate_numbers(self, X, reset=False)
+        visible = units.resolve(self.visible)
+        if not (visible.one_kind and is_within(X, *visible.bounds)):
+            self._check_data(X)
         return _log_conditional(self.machine_, X, len(self.classes_))
 
     def predict_proba(self, X):
