@@ -136,17 +136,17 @@ def test_objective_of_each_epoch(noise, data, seed):
         ).fit(data)
         for n_iter in range(3)
     ]
-    deviation = noise * data.std(axis=0)
+    center, deviation = data.mean(axis=0), noise * data.std(axis=0)
     history = [row["objective"] for row in fits[2].history_]
     for rbm, found in zip(fits, history, strict=False):
         params, variance = rbm.machine_.params, rbm.variance_
         if not noise:
-            expected = objective(params, data, variance, None, 0, None)
+            expected = objective(params, data, center, variance, None, 0, None)
             assert found == pytest.approx(expected, rel=1e-9)
             continue
         draws = np.random.default_rng(seed).normal(size=(20_000, N_VISIBLE))
         rows = np.tile(data, (len(draws) // N_ROWS + 1, 1))[: len(draws)]
-        expected = objective(params, rows, variance, draws, deviation, None)
+        expected = objective(params, rows, center, variance, draws, deviation, None)
         # Of a sum of about four squares, halved, for each of six rows.
         assert found == pytest.approx(expected, rel=5 * np.sqrt(2 / N_VISIBLE / N_ROWS))
     assert history[0] != history[1]
