@@ -635,3 +635,23 @@ def test_flips_keep_the_distribution(machine):
     after = Enumeration(*flip_params(*machine.params, VISIBLE_FLIPS, HIDDEN_FLIPS))
     index = (flip(before.v, VISIBLE_FLIPS)[:, None] == after.v).all(axis=2)
     np.testing.assert_allclose(before.p_v, after.p_v[index.argmax(axis=1)], rtol=1e-12)
+
+
+def test_swap_counts_begin_anew(machine, rng):
+    gradient, _ = tempered_chains("free-energy", machine, 5, 3, rng)
+    assert gradient.diagnostics()
+    assert gradient.diagnostics() == {}
+
+
+def test_fast_weights_leave_a_normalizer(make_machine, rng):
+    """However large they are, chains of two Gaussian layers do not run away."""
+    machine = make_machine(names=("gaussian", "gaussian"))
+    gradient = FPCD()
+    gradient.start(machine, 5, rng)
+    gradient._fast[0][...] = 10
+    gradient(machine, rng.normal(size=(5, len(machine.visible_bias))), rng)
+    pushed = gradient._pushed
+    n_visible, n_hidden = pushed.weights.shape
+    spread = np.reshape(pushed.visible.spread(n_visible), (-1, 1))
+    scaled = spread * pushed.weights * pushed.hidden.spread(n_hidden)
+    assert np.linalg.norm(scaled, 2) < 1
