@@ -1,7 +1,6 @@
 """Deep belief nets without labels: a stack of restricted Boltzmann machines."""
 
 import copy
-from contextlib import nullcontext
 from numbers import Integral
 
 import numpy as np
@@ -37,7 +36,7 @@ from ._persistence import VersionMixin
 from ._random import make_rng
 from ._rbm import RBM, check_trace, restoring
 from ._sklearn import CallbackSupportMixin, DocLinkMixin, Interval, fit_context
-from .exceptions import without_hints
+from .exceptions import with_hints
 from .machines import RestrictedMachine, Stack
 
 # Weights of units that are added to a transposed layer, so that they do not stay alike.
@@ -260,14 +259,19 @@ class DBNTransformer(
                     )
                 machine = None
                 if i:
-                    values = features_of(rbms[i - 1], values)
+                    values = with_hints(False, rbms[i - 1].transform, values)
                     if self.transposed:
                         machine = _transposed(i, rbms[i - 1].machine_, rbm, rng)
                 task = context.subcontext(task_name=f"layer-{i + 1}")
                 with task.propagate_callback_context(rbm):
                     task.call_on_fit_task_begin(estimator=self, **data)
-                    with hints_if(i == 0 and first_layer(self) is not None):
-                        rbm._fit(values, machine=machine, keeps_interrupted=False)
+                    with_hints(
+                        i == 0 and first_layer(self) is not None,
+                        rbm._fit,
+                        values,
+                        machine=machine,
+                        keeps_interrupted=False,
+                    )
                     task.call_on_fit_task_end(
                         estimator=self,
                         reconstruction_attributes=lambda: {"rbms_": rbms},
@@ -312,9 +316,9 @@ class DBNTransformer(
             values = X
             for i, rbm in enumerate(rbms):
                 if i:
-                    values = features_of(rbms[i - 1], values)
-                with hints_if(i == 0 and first_layer(self) is not None):
-                    rbm.partial_fit(values)
+                    values = with_hints(False, rbms[i - 1].transform, values)
+                wanted = i == 0 and first_layer(self) is not None
+                with_hints(wanted, rbm.partial_fit, values)
             self.rbms_ = rbms
         return self
 
@@ -402,7 +406,7 @@ class DBNTransformer(
         check_is_fitted(self, "rbms_")
         X = self._validate(X, allow_nan=True)
         for i, rbm in enumerate(self.rbms_[: self._place(len(self.rbms_)) + 1]):
-            X = features_of(rbm, X) if i else rbm.transform(X)
+            X = with_hints(not i, rbm.transform, X)
         return X
 
     def activations(self, X):
@@ -422,7 +426,7 @@ class DBNTransformer(
         X = self._validate(X, allow_nan=True)
         found = []
         for i, rbm in enumerate(self.rbms_):
-            X = features_of(rbm, X) if i else rbm.transform(X)
+            X = with_hints(not i, rbm.transform, X)
             found.append(X)
         return found
 
@@ -736,17 +740,6 @@ def _without_names(rbm):
     rbm = copy.copy(rbm)
     del rbm.feature_names_in_
     return rbm
-
-
-def features_of(rbm, X):
-    """The features of rows that are looked at elsewhere, or of those of the layer below."""
-    with without_hints():
-        return rbm.transform(X)
-
-
-def hints_if(wanted):
-    """Hints at the scale of data only where somebody chose units for them."""
-    return nullcontext() if wanted else without_hints()
 
 
 def validate_rows(estimator, first, X, reset=False, allow_nan=False):

@@ -11,7 +11,6 @@ from sklearn.utils.class_weight import compute_class_weight, compute_sample_weig
 from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
-from ._dbn import features_of
 from ._dbn_supervised import SupervisedDBN, Targets
 from ._network import Network
 from ._numerics import blocks, check_counts
@@ -19,6 +18,7 @@ from ._random import make_rng
 from ._rbm import RBM, restoring
 from ._sklearn import StrOptions, fit_context, safe_indexing
 from ._targets import check_labels, check_weights_known, known_labels, one_hot_labels
+from .exceptions import with_hints
 from .machines import JointNet
 from .units import Bernoulli, Concatenated, Softmax
 
@@ -497,7 +497,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         top.set_params(random_state=int(rng.integers(2**31)))
         h = inputs[targets.rows]
         for rbm in transformer.rbms_:
-            h = features_of(rbm, h)
+            h = with_hints(False, rbm.transform, h)
         n_labels = targets.values.shape[1]
         parts = [(top.visible, h.shape[1]), ("softmax", 1, n_labels)]
         top.set_params(visible=Concatenated(parts))

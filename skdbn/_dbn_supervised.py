@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import BernoulliRBM as Original
 from sklearn.utils.validation import check_is_fitted
 
-from ._dbn import DBNTransformer, check_nested, first_layer, hints_if, validate_rows
+from ._dbn import DBNTransformer, check_nested, first_layer, validate_rows
 from ._fine_tuning import (
     FineTuning,
     FineTuningMonitor,
@@ -32,7 +32,7 @@ from ._sklearn import (
     check_feature_names,
     fit_context,
 )
-from .exceptions import warn
+from .exceptions import warn, with_hints
 from .units import Bernoulli, Gaussian, Softmax, Spin
 
 # The activation of scikit-learn's networks that a layer of these units has.
@@ -231,8 +231,8 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
             data = {"X": X, "y": y}
             context.call_on_fit_task_begin(estimator=self, **data)
             transformer = self._pretrain(X, rng, context, data)
-            with hints_if(self.pretrained is not None):
-                inputs = self._inputs(transformer, X)
+            wanted = self.pretrained is not None
+            inputs = with_hints(wanted, self._inputs, transformer, X)
             rows, held_out = targets.rows, None
             if self.early_stopping:
                 rows, held_out = targets.split(self.validation_fraction, rng)
@@ -286,8 +286,8 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
         if first:
             context = self._init_callback_context(max_subtasks=1)
             transformer = self._pretrain(X, rng, context, {"X": X, "y": y})
-            with hints_if(self.pretrained is not None):
-                inputs = self._inputs(transformer, X)
+            wanted = self.pretrained is not None
+            inputs = with_hints(wanted, self._inputs, transformer, X)
             network = self._start_network(
                 transformer, inputs, targets, targets.rows, rng
             )

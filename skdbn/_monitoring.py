@@ -23,7 +23,7 @@ N_RECONSTRUCTED = 100
 MOST_COLUMNS = 16
 
 # Elements of the rows that are measured at a time.
-ELEMENTS = 2**19
+ELEMENTS = 2**15
 
 
 def make_probes(machine, X, rows, held_out, batch_size, rng, unknown=None):

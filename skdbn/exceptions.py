@@ -2,8 +2,7 @@
 
 import sys
 import warnings
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 
 from sklearn import exceptions
 
@@ -92,14 +91,16 @@ class InconsistentVersionWarning(exceptions.InconsistentVersionWarning):
 _is_silent = ContextVar("is_silent", default=False)
 
 
-@contextmanager
-def without_hints():
-    """No hint at the range of data that nobody can change, such as features."""
-    token = _is_silent.set(True)
-    try:
-        yield
-    finally:
-        _is_silent.reset(token)
+def with_hints(wanted, function, *args, **kwargs):
+    """Call a function, with hints at the range of data only where they are wanted.
+
+    Nobody can change the range of features, for example. The call has a context of its
+    own, which no interrupt can leave behind.
+    """
+    context = copy_context()
+    if not wanted:
+        context.run(_is_silent.set, True)
+    return context.run(function, *args, **kwargs)
 
 
 def warn(message, category=DataRangeWarning):

@@ -22,6 +22,7 @@ from skdbn import (
     SparseRBM,
     _threads,
 )
+from skdbn.exceptions import DataRangeWarning
 
 PACKAGE = str(Path(skdbn.__file__).parent)
 RBMS = dict(n_components=3, n_iter=2, learning_rate=0.1, batch_size=8)
@@ -144,3 +145,6 @@ def test_interrupt_leaves_an_old_or_a_new_model(estimator, method, rng, seed):
         if hasattr(found, "history_"):
             assert found.n_iter_ == len(found.history_) or method == "partial_fit"
     assert outcomes == {"old", "new"}
+    # Hints that were held back are given again.
+    with pytest.warns(DataRangeWarning):
+        BernoulliRBM(**RBMS).fit(X + 7)
