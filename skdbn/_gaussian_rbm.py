@@ -22,10 +22,13 @@ class GaussianRBM(RBM):
     familiar form, with v/σ² in the energy, they are σ² W, and
     ``rbm.variance_ * rbm.components_`` are the filters in units of the data.
 
-    Fits stay finite whatever the scale of a column: steps are divided by its variance,
-    the learned variances follow the second moments of all rows, and no step is longer
-    than the largest variance in any direction allows. Standardised columns are still the best to
-    give it, with :class:`sklearn.preprocessing.StandardScaler`.
+    Steps are divided by the variance of a column, and variances change about its mean, so
+    that neither the scale nor the zero of a column matters. The learned variances follow
+    the second moments of all rows. Gradients that are longer than the largest variance in
+    any direction suggests are shortened, and ``history_`` tells of it. Standardized
+    columns are still the best to give it, with
+    :class:`sklearn.preprocessing.StandardScaler`. Whitened columns are not correlated:
+    where their tails are heavy, units are rarely on at the start.
 
     Parameters
     ----------
@@ -48,8 +51,9 @@ class GaussianRBM(RBM):
         Length of the steps, for gradients that are means over a batch and columns in
         units of their standard deviations. "auto" falls over the epochs of :meth:`fit`
         from 0.1, or from 2 over the largest eigenvalue of the data's correlations where
-        that is less, to zero. :meth:`partial_fit` divides by 1 + epochs / 10, where an
-        epoch is as many rows as ``fit`` or the first call had, and at least 1,000.
+        that is less, to zero, both times 1 − momentum. :meth:`partial_fit` divides by
+        1 + epochs / 10, where an epoch is as many rows as ``fit`` or the first call had,
+        and at least 1,000.
 
     momentum : float or Schedule, default=0.0
         Share of the last step that the next one keeps, in [0, 1). Hinton's guide has
@@ -119,13 +123,15 @@ class GaussianRBM(RBM):
         The gradient used, with the chains if they persist.
 
     history_ : list of dict
-        For each sweep ``pseudo_likelihood`` (nats a row), ``reconstruction_error``
+        For each epoch ``pseudo_likelihood`` (nats a row), ``reconstruction_error``
         (mean squared error of a value), ``learning_rate`` and ``seconds``; with early
         stopping also ``validation_pseudo_likelihood`` and ``free_energy_gap``, the mean
         free energy of held-out rows minus that of training rows, whose growth shows
-        overfitting; with parallel tempering ``swap_acceptance``. Scores and energies
-        are measured on a fixed sample of rows, of the held-out ones at the default
-        fraction all; ``pseudo_likelihood_error`` and the like are standard errors.
+        overfitting; with parallel tempering ``swap_acceptance``; with real-valued
+        columns or counts ``shortened_steps``, the share of steps whose gradient was so
+        long that it was shortened. Scores and energies are measured on a fixed sample
+        of rows, of the held-out ones at the default fraction all;
+        ``pseudo_likelihood_error`` and the like are standard errors.
 
     n_iter_ : int
         Number of sweeps done.

@@ -66,8 +66,9 @@ class MixedRBM(RBM):
         Length of the steps, for gradients that are means over a batch and real-valued
         columns in units of their standard deviations. "auto" falls over the epochs of
         :meth:`fit` from 0.1, or from less where columns are strongly correlated, to
-        zero. :meth:`partial_fit` divides by 1 + epochs / 10, where an epoch is as many
-        rows as ``fit`` or the first call had, and at least 1,000.
+        zero; with real-valued columns or counts it is multiplied by 1 − momentum.
+        :meth:`partial_fit` divides by 1 + epochs / 10, where an epoch is as many rows
+        as ``fit`` or the first call had, and at least 1,000.
 
     momentum : float or Schedule, default=0.0
         Share of the last step that the next one keeps, in [0, 1). Hinton's guide has
@@ -145,13 +146,15 @@ class MixedRBM(RBM):
         The gradient used, with the chains if they persist.
 
     history_ : list of dict
-        For each sweep ``pseudo_likelihood`` (nats a row), ``reconstruction_error``
+        For each epoch ``pseudo_likelihood`` (nats a row), ``reconstruction_error``
         (mean squared error of a value), ``learning_rate`` and ``seconds``; with early
         stopping also ``validation_pseudo_likelihood`` and ``free_energy_gap``, the mean
         free energy of held-out rows minus that of training rows, whose growth shows
-        overfitting; with parallel tempering ``swap_acceptance``. Scores and energies
-        are measured on a fixed sample of rows, of the held-out ones at the default
-        fraction all; ``pseudo_likelihood_error`` and the like are standard errors.
+        overfitting; with parallel tempering ``swap_acceptance``; with real-valued
+        columns or counts ``shortened_steps``, the share of steps whose gradient was so
+        long that it was shortened. Scores and energies are measured on a fixed sample
+        of rows, of the held-out ones at the default fraction all;
+        ``pseudo_likelihood_error`` and the like are standard errors.
 
     n_iter_ : int
         Number of sweeps done.

@@ -105,10 +105,10 @@ class RBM(
     learning_rate : float, Schedule or "auto", default="auto"
         Length of the steps, for gradients that are means over a batch. "auto" falls
         from 0.1 to zero over the epochs of :meth:`fit`, and from less where the variances
-        of binary columns sum to more than 160. In :meth:`partial_fit` it is
-        0.1 / (1 + epochs / 10), where an epoch is as many rows as ``fit`` or the first
-        call had, and at least 1,000. A number stays what it is,
-        which blurs the likelihood: on six data sets PCD lost up to 73 nats a row to the
+        of binary columns sum to more than 160; beside values without bounds it is
+        multiplied by 1 − momentum. In :meth:`partial_fit` it is 0.1 / (1 + epochs / 10),
+        where an epoch is as many rows as ``fit`` or the first call had, and at least
+        1,000. A number stays what it is, which blurs the likelihood: on six data sets PCD lost up to 73 nats a row to the
         best setting at a constant 0.1, and up to 22 at the falling one. Worth tuning, as
         ``Linear(0.05)`` of :mod:`skdbn.schedules`, on a logarithmic scale between 1
         and 0.001.
@@ -188,13 +188,15 @@ class RBM(
         The gradient used, with the chains if they persist.
 
     history_ : list of dict
-        For each sweep ``pseudo_likelihood`` (nats a row), ``reconstruction_error``
+        For each epoch ``pseudo_likelihood`` (nats a row), ``reconstruction_error``
         (mean squared error of a value), ``learning_rate`` and ``seconds``; with early
         stopping also ``validation_pseudo_likelihood`` and ``free_energy_gap``, the mean
         free energy of held-out rows minus that of training rows, whose growth shows
-        overfitting; with parallel tempering ``swap_acceptance``. Scores and energies
-        are measured on a fixed sample of rows, of the held-out ones at the default
-        fraction all; ``pseudo_likelihood_error`` and the like are standard errors.
+        overfitting; with parallel tempering ``swap_acceptance``; with real-valued
+        columns or counts ``shortened_steps``, the share of steps whose gradient was so
+        long that it was shortened. Scores and energies are measured on a fixed sample
+        of rows, of the held-out ones at the default fraction all;
+        ``pseudo_likelihood_error`` and the like are standard errors.
 
     n_iter_ : int
         Number of sweeps done.
@@ -353,7 +355,7 @@ class RBM(
                 context,
                 training.optimizer,
                 *probes,
-                diagnostics=training.direction.gradient.diagnostics,
+                diagnostics=training.direction.diagnostics,
                 patience=self.n_iter_no_change,
                 tol=self.tol,
                 verbose=self.verbose,

@@ -32,7 +32,7 @@ from ._sklearn import (
     StrOptions,
     fit_context,
 )
-from ._start import resume_training, start_training
+from ._start import resume_training, start_training, steady_rate
 from ._targets import check_labels, check_weights_known, known_labels, one_hot_labels
 from ._threads import threads_for
 from .gradients._discriminative import Hybrid, input_field, label_scores
@@ -527,7 +527,8 @@ class RBMClassifier(
         if self.objective != "generative":
             training.auto_rate *= EXACT_BOOST
         if self.learning_rate == "auto":
-            training.optimizer.learning_rate = schedules.Linear(training.auto_rate)
+            rate = steady_rate(training.auto_rate, training.machine, rbm)
+            training.optimizer.learning_rate = schedules.Linear(rate)
         return training
 
     def _adopt(self, training, classes):

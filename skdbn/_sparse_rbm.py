@@ -128,13 +128,15 @@ class SparseRBM(RBM):
         The gradient used, with the chains if they persist.
 
     history_ : list of dict
-        For each sweep ``pseudo_likelihood`` (nats a row), ``reconstruction_error``
+        For each epoch ``pseudo_likelihood`` (nats a row), ``reconstruction_error``
         (mean squared error of a value), ``learning_rate`` and ``seconds``; with early
         stopping also ``validation_pseudo_likelihood`` and ``free_energy_gap``, the mean
         free energy of held-out rows minus that of training rows, whose growth shows
-        overfitting; with parallel tempering ``swap_acceptance``. Scores and energies
-        are measured on a fixed sample of rows, of the held-out ones at the default
-        fraction all; ``pseudo_likelihood_error`` and the like are standard errors.
+        overfitting; with parallel tempering ``swap_acceptance``; with real-valued
+        columns or counts ``shortened_steps``, the share of steps whose gradient was so
+        long that it was shortened. Scores and energies are measured on a fixed sample
+        of rows, of the held-out ones at the default fraction all;
+        ``pseudo_likelihood_error`` and the like are standard errors.
 
     n_iter_ : int
         Number of sweeps done.

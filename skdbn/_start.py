@@ -24,6 +24,13 @@ from .machines import RestrictedMachine
 LARGEST_RATE = 2.0
 LONGEST_STEP = 0.3
 
+# Heavy tails of columns that are not correlated: the least variance of the squared norm
+# and the largest variance in a direction, of Gaussian rows 1. Units that are rarely on
+# then start with weights of this norm and explain this share of the variance, at most.
+FEWEST_ROWS = 200
+HEAVY, CORRELATED = 1.5, 2.0
+RARE, RARE_NORM, RARE_SHARE = 0.05, 2.0, 0.2
+
 # Where they have bounds, the first rate of "auto" times the sum of the largest variances
 # that the columns can have at their means is at most this.
 LARGEST_CHANGE = 16.0
@@ -63,13 +70,12 @@ def start_training(rbm, X, rows, rng, machine=None, unknown=None):
     gradient = gradients.resolve(rbm._gradient())
     limit, auto_rate = None, 0.1
     if machine.visible.tail is not None:
-        some = rows[:: 1 + len(rows) // 1000]
-        gaps = as_float(X[some], np.float64) - visible_mean
-        if unknown is not None:
-            gaps[unknown[some]] = 0
-        reach = _largest_variance(gaps, machine.visible.step_scale)
-        limit = LONGEST_STEP * np.sqrt(rbm.n_components / reach)
+        gaps = _some_gaps(X, visible_mean, rows, unknown)
+        if machine.visible.step_scale is not None:
+            gaps *= np.sqrt(machine.visible.step_scale)
+        reach = max(1.0, _largest_variance(gaps))
         auto_rate = min(auto_rate, LARGEST_RATE / reach)
+        limit = LONGEST_STEP * np.sqrt(rbm.n_components / reach) / auto_rate
         if unknown is not None:
             # What is drawn for unknown values has the noise of data and tells nothing:
             # longer steps feed it back into the weights faster than data hold it down.
@@ -77,7 +83,8 @@ def start_training(rbm, X, rows, rng, machine=None, unknown=None):
     else:
         # A step moves a hidden unit's field by the rate times Σ (v − mean)².
         low, high = machine.visible.bounds
-        squares = np.sum((visible_mean - low) * (high - visible_mean))
+        mean = np.clip(visible_mean, low, high)
+        squares = np.sum((mean - low) * (high - mean))
         if 0 < squares < np.inf:
             auto_rate = min(auto_rate, LARGEST_CHANGE / float(squares))
     if machine.hidden.tail is not None:
@@ -87,7 +94,7 @@ def start_training(rbm, X, rows, rng, machine=None, unknown=None):
     direction = Direction(gradient, centering, _new_decay(rbm), sparsity, limit)
     learning_rate = rbm.learning_rate
     if learning_rate == "auto":
-        learning_rate = schedules.Linear(auto_rate)
+        learning_rate = schedules.Linear(steady_rate(auto_rate, machine, rbm))
     optimizer = SGD(learning_rate, rbm.momentum, rbm.n_iter)
     return Training(machine, direction, optimizer, rng, auto_rate, len(rows))
 
@@ -114,10 +121,22 @@ def partial_optimizer(training, rbm, n_rows):
     if rate == "auto":
         # Of fewer rows than in a batch steps are shorter, so that calls add up to one.
         share = min(1.0, n_rows / rbm.batch_size)
-        rate = without_end(share * training.auto_rate, training.n_rows)
+        steady = steady_rate(training.auto_rate, training.machine, rbm)
+        rate = without_end(share * steady, training.n_rows)
     optimizer = SGD(rate, rbm.momentum, rbm.n_iter)
     optimizer.resume(training.optimizer)
     return optimizer
+
+
+def steady_rate(auto_rate, machine, rbm):
+    """The automatic rate beside momentum, which makes steps 1 / (1 − m) times as long.
+
+    Values without bounds do not bear that, and go on with steps of the same length.
+    """
+    if machine.visible.tail is None:
+        return auto_rate
+    momentum = schedules.resolve("momentum", rbm.momentum, rbm.n_iter, below=1.0)
+    return auto_rate * (1 - momentum(float(rbm.n_iter), rbm.n_iter))
 
 
 def _new_centering(machine):
@@ -190,21 +209,31 @@ def _new_machine(rbm, visible_mean, X, rows, rng, unknown):
     hidden.start(n_hidden, dtype=dtype)
     if hidden.tail is not None:
         visible.freeze()
-    scale = visible.step_scale
+    hidden_bias = rbm._initial_hidden_bias(hidden)
     # Enough that units differ from the start, not so much that they saturate.
     spread = min(0.1 if visible.tail is None else 0.01, 3 / np.sqrt(n_visible))
+    rare = None
+    if isinstance(visible, units.Gaussian) and not hidden_bias.any():
+        gaps = _some_gaps(X, visible_mean, rows, unknown) / np.sqrt(variance)
+        rare = _rare_probability(gaps, hidden, n_hidden)
+    if rare is not None:
+        spread = RARE_NORM / np.sqrt(n_visible)
+        hidden_bias = hidden_bias + hidden.link(rare)
     weights = rng.normal(0, spread, (n_visible, n_hidden))
+    scale = visible.step_scale
     if scale is not None:
         weights *= scale.reshape(-1, 1) ** 0.5
     # One more row without a field keeps constant columns finite.
     mean = visible.shrink(visible_mean, 1 / (len(rows) + 1))
-    hidden_bias = rbm._initial_hidden_bias(hidden)
+    visible_bias = visible.link(mean)
+    if rare is not None:
+        visible_bias = visible_bias - rare * weights.sum(axis=1)
     if visible.tail is not None:
         # Fields would depend on where the zero of a column is.
         hidden_bias = hidden_bias - visible_mean @ weights
     machine = RestrictedMachine(
         weights.astype(dtype),
-        visible.link(mean).astype(dtype),
+        visible_bias.astype(dtype),
         hidden_bias.astype(dtype),
         visible,
         hidden,
@@ -242,12 +271,46 @@ def listed(names, chosen, most=5):
     return text + (f" and {len(columns) - most} more" if len(columns) > most else "")
 
 
-def _largest_variance(x, scale):
-    """The largest variance in any direction of rows x, in units of the columns' own."""
-    if scale is not None:
-        x = x * np.sqrt(scale)
+def _some_gaps(X, mean, rows, unknown):
+    """About a thousand rows less their mean, 0 where a value is unknown."""
+    some = rows[:: 1 + len(rows) // 1000]
+    gaps = as_float(X[some], np.float64) - mean
+    if unknown is not None:
+        gaps[unknown[some]] = 0
+    return gaps
+
+
+def _rare_probability(gaps, hidden, n_hidden):
+    """How often hidden units are on at the start, of data with tails only; else None.
+
+    Where standardized columns are not correlated, as after whitening, small weights
+    learn nothing: their gradient is of third order. Units that are often on take them
+    to zero where tails are heavy [1]_. Units that are rarely on, with weights that
+    reach the tails, learn those. Of Gaussian rows the variance of the squared norm is
+    2 for each column [2]_, and the largest variance of n rows in any direction about
+    (1 + √(columns / n))².
+
+    References
+    ----------
+    .. [1] Melchior, J., Wang, N. and Wiskott, L. (2017). Gaussian-binary restricted
+       Boltzmann machines for modeling natural image statistics. PLoS ONE 12.
+    .. [2] Mardia, K. V. (1970). Measures of multivariate skewness and kurtosis with
+       applications. Biometrika 57, 519-530.
+    """
+    n_rows, n_columns = gaps.shape
+    if not isinstance(hidden, units.Bernoulli) or n_rows < FEWEST_ROWS:
+        return None
+    edge = (1 + np.sqrt(n_columns / n_rows)) ** 2
+    tails = np.square(gaps).sum(axis=1).var() / (2 * n_columns)
+    if tails < HEAVY or _largest_variance(gaps) > CORRELATED * edge:
+        return None
+    return min(RARE, RARE_SHARE * n_columns / (RARE_NORM**2 * n_hidden))
+
+
+def _largest_variance(x):
+    """The largest mean square of rows x in any direction."""
     direction = x[0] + 1e-3
     for _ in range(20):
         direction = x.T @ (x @ direction)
         direction /= np.linalg.norm(direction) + 1e-300
-    return max(1.0, float(np.square(x @ direction).mean()))
+    return float(np.square(x @ direction).mean())

@@ -1,18 +1,24 @@
 """Real-valued data: scales, outliers, constant columns, variances, unit types."""
 
 import warnings
+from functools import partial
+from itertools import product
 
 import numpy as np
 import pytest
 import scipy.linalg
 from scipy import sparse, stats
+from sklearn.datasets import load_iris
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import scale
 
-from skdbn import RBM, GaussianRBM
+from skdbn import RBM, GaussianRBM, MixedRBM, RBMClassifier, SparseRBM
 from skdbn.evaluation import log_likelihood, log_partition
 from skdbn.exceptions import DataRangeWarning
 from skdbn.gradients import CD, PCD
-from skdbn.gradients._direction import shorten
-from skdbn.schedules import Linear
+from skdbn.gradients._decay import WeightDecay
+from skdbn.gradients._direction import Direction, shorten
+from skdbn.schedules import Linear, Step
 from skdbn.units import Concatenated, Gaussian, Softmax
 
 quiet = pytest.mark.filterwarnings("ignore::skdbn.exceptions.DataRangeWarning")
@@ -276,6 +282,24 @@ def test_steps_are_no_longer_than_the_limit(rng):
         np.testing.assert_allclose(one, other / 8)
 
 
+def test_the_limit_is_of_the_gradient_with_its_penalty(make_machine, rng):
+    """A strong decay makes no longer step, and half of the rate a step of half."""
+    machine = make_machine(4, 3, names=("gaussian", "bernoulli"))
+    long = [rng.normal(size=array.shape) for array in machine.params]
+
+    class Given(CD):
+        def __call__(self, machine, batch, rng, centering=None, rate=1.0, watch=None):
+            return [rate * array for array in long]
+
+    for rate in (0.5, 1.0):
+        direction = Direction(Given(), weight_decay=WeightDecay(50.0, 0.0), limit=0.1)
+        found = direction(machine, None, rng, rate)
+        squares = np.square(found[0]) / machine.visible.step_scale[:, None]
+        assert np.sqrt(squares.sum()) == pytest.approx(0.1 * rate)
+        assert direction.diagnostics() == {"shortened_steps": 1}
+        assert direction.diagnostics() == {}
+
+
 @pytest.mark.parametrize(
     "visible, hidden",
     [
@@ -430,3 +454,100 @@ def test_annealing_of_other_units(visible, method, rng, seed):
     assert abs(exact - middle) < 5 / 3 * half + 1e-4
     without = log_partition(rbm, method="ais", n_betas=500, random_state=seed)
     assert abs(without.value - exact) < 0.5
+
+
+@quiet
+@pytest.mark.parametrize("momentum, rate", [(0.0, 0.3), (Step(0.5, 0.9), 0.03)])
+@every_gradient
+def test_where_the_zero_is_does_not_matter(gradient, momentum, rate, rng, seed):
+    """Two clusters, whose variances fall far below those of the columns."""
+    X = rng.normal(np.repeat([[-1.0], [1.0]], 40, axis=0), 0.3, (80, 2))
+    settings = dict(gradient=gradient, momentum=momentum, learning_rate=Linear(rate))
+    likelihoods = []
+    for dtype, offset in product([np.float64, np.float32], [0, 10, 1000]):
+        rows = (X + offset * X.std()).astype(dtype)
+        rbm = GaussianRBM(3, n_iter=60, random_state=seed, **settings).fit(rows)
+        assert (rbm.variance_ < 0.9 * X.var(axis=0)).all()
+        likelihoods.append(log_likelihood(rbm, rows).mean())
+    np.testing.assert_allclose(likelihoods[:3], likelihoods[0], rtol=1e-6)
+    # In float32 an offset of 1,000 deviations leaves four digits of a gap.
+    np.testing.assert_allclose(likelihoods[3:], likelihoods[0], atol=0.2)
+
+
+@quiet
+@pytest.mark.parametrize("objective", ["generative", "hybrid"])
+def test_momentum_far_from_zero(objective, seed):
+    """With a label beside the columns, in the hybrid gradient as well."""
+    X, y = load_iris(return_X_y=True)
+    X = scale(X)
+    settings = dict(objective=objective, momentum=0.9, n_iter=10, random_state=seed)
+    found = [
+        RBMClassifier(5, visible="gaussian", **settings)
+        .fit(rows, y)
+        .predict_proba(rows)
+        for rows in (X, X + 10)
+    ]
+    np.testing.assert_allclose(found[1], found[0], atol=1e-6)
+    assert np.isfinite(found).all() and np.ptp(found[0], axis=0).max() > 0.01
+    mixed = np.column_stack([X, y == 1])
+    fits = [
+        MixedRBM(5, momentum=0.9, n_iter=10, random_state=seed).fit(mixed + shift)
+        for shift in (0, [5.0, -3, 100, 7, 0])
+    ]
+    np.testing.assert_allclose(fits[0].components_, fits[1].components_, rtol=1e-5)
+
+
+@pytest.fixture
+def spectra(rng):
+    """Rows that vary in few directions, so that long gradients are shortened."""
+    return scale(rng.normal(size=(100, 2)) @ rng.normal(size=(2, 200)))
+
+
+def test_the_rate_counts_where_steps_are_shortened(spectra, seed):
+    variances = []
+    for rate in (0.01, 0.03, 0.1):
+        rbm = GaussianRBM(64, learning_rate=Linear(rate), random_state=seed)
+        rbm.fit(spectra)
+        assert rbm.history_[-1]["shortened_steps"] >= 0.2
+        variances.append(rbm.variance_.mean())
+    assert variances[0] > 1.02 * variances[1] > 1.04 * variances[2]
+
+
+def test_no_step_is_shortened_where_none_is_long(rng, seed):
+    rbm = GaussianRBM(16, n_iter=2, random_state=seed).fit(rng.normal(size=(50, 5)))
+    assert [epoch["shortened_steps"] for epoch in rbm.history_] == [0, 0]
+    binary = RBM(4, n_iter=1, random_state=seed).fit(rng.integers(0, 2, (20, 5)))
+    assert "shortened_steps" not in binary.history_[0]
+
+
+def test_whitened_data_are_learned_at_the_defaults(rng, seed):
+    """Independent sources with heavy tails, turned: no two columns are correlated."""
+    sources = np.sign(rng.normal(size=(2500, 8)))
+    sources *= rng.exponential(size=(2500, 8)) ** 1.5
+    sources = sources @ rng.normal(size=(8, 8))
+    train, test = np.split(PCA(whiten=True).fit_transform(sources), [2000])
+    rbm = GaussianRBM(48, random_state=seed).fit(train)
+    normal = stats.norm(train.mean(axis=0), train.std(axis=0))
+    log_z = log_partition(rbm, X=train, n_chains=50, n_betas=500, random_state=seed)
+    found = log_likelihood(rbm, test, log_z.high).mean()
+    assert rbm.variance_.mean() < 0.9
+    assert found > normal.logpdf(test).sum(axis=1).mean() + 0.1
+
+
+def test_units_are_rare_where_tails_are_heavy(rng, seed):
+    """Not of normal rows, of few rows, beside other units or with a target."""
+    heavy = np.sign(rng.normal(size=(400, 6))) * rng.exponential(size=(400, 6)) ** 1.5
+    for make, X, expected in (
+        (GaussianRBM, heavy, 0.2 * 6 / 4 / 20),
+        (GaussianRBM, rng.normal(size=(400, 6)), 0.5),
+        (GaussianRBM, heavy[:100], 0.5),
+        (GaussianRBM, heavy @ rng.normal(size=(6, 6)) + 5 * heavy[:, :1], 0.5),
+        (partial(RBM, visible="gaussian", hidden="spin"), heavy, 0.0),
+        (partial(SparseRBM, visible="gaussian", target=0.3), heavy, 0.3),
+    ):
+        X = scale(X)
+        rbm = make(20, n_iter=0, random_state=seed).fit(X)
+        activity = rbm.transform(X.mean(axis=0, keepdims=True))
+        np.testing.assert_allclose(activity, expected, atol=1e-12)
+    columns = rbm.machine_.visible_mean(np.full((1, 20), 0.3))
+    np.testing.assert_allclose(columns, X.mean(axis=0, keepdims=True), atol=0.2)
