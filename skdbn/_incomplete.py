@@ -248,13 +248,16 @@ class Fills:
     def move(self, machine, batch, rows, rng):
         """Move the unknown values of a batch, in place; `rows` says which rows."""
         unknown = self.unknown[rows]
-        if not unknown.any():
+        some = np.flatnonzero(unknown.any(axis=1))
+        if not len(some):
             return
+        unknown, moved = unknown[some], batch[some]
         if self.sample_data:
-            machine.visible.draw(batch, rng)
-        h = machine.hidden_sample(batch, rng)
+            machine.visible.draw(moved, rng)
+        h = machine.hidden_sample(moved, rng)
         v = machine.limited(unknown).visible_sample(h, rng)
-        np.copyto(batch, v, where=unknown)
-        own = self.X[rows]
-        np.copyto(own, v, where=unknown)
-        self.X[rows] = own
+        np.copyto(moved, v, where=unknown)
+        batch[some] = moved
+        kept = self.X[rows[some]]
+        np.copyto(kept, v, where=unknown)
+        self.X[rows[some]] = kept
