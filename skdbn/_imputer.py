@@ -18,7 +18,7 @@ from ._encoding import Columns, is_frame, joined, naming_text
 from ._gaussian_rbm import GaussianRBM
 from ._incomplete import hidden_by
 from ._mixed_rbm import MixedRBM
-from ._model_search import default_model, fit_by_held_out_values
+from ._model_search import default_models, fit_by_held_out_values
 from ._numerics import check_counts, looks_like_probabilities
 from ._persistence import VersionMixin
 from ._random import row_keys
@@ -58,14 +58,15 @@ class BoltzmannImputer(
 
     * a :class:`BernoulliRBM` for bits and grey levels: numbers that reach from 0 to 1 and
       a quarter of which is at these ends, or columns of two values each;
-    * a :class:`GaussianRBM` for other numbers, which it sees in units of their standard
-      deviations from their means, so that the unit of a column does not matter;
+    * for other numbers a :class:`GaussianRBM`, or an :class:`RBM` with Gaussian units on
+      both sides if that is better at held-out values. It sees columns in units of their
+      standard deviations from their means, so that the unit of a column does not matter;
     * a :class:`MixedRBM` where some columns are of two values and others are not, and
       for DataFrames with text or categories, which are filled in as well.
 
     A tenth of the known values of at most 500 rows are held out to decide how long it
-    learns. A fit three times as long is tried as long as the held-out values are filled
-    in better. If no fit fills them in better than the means of the columns, the columns
+    learns. A fit goes on, to three times its length, while it fills them in better and
+    better. If no fit fills them in better than the means of the columns, the columns
     are taken as independent. An estimator of your own, tuned to the data, often fills in
     better still.
 
@@ -75,7 +76,8 @@ class BoltzmannImputer(
         The model: an RBM, or anything with `fit` and `impute`. A fitted one stays as it
         is within a :class:`~sklearn.frozen.FrozenEstimator`. None chooses a model by the
         data, as described above, with at most two hidden units for each column, one
-        for five known values of a column, and 256.
+        for five known values of a column, and 256. Gaussian hidden units are one for
+        three known values of a row and 10 at most.
 
     missing_values : int, float, str, None or nan, default=np.nan
         What stands for a missing value. NaN, None and ``pd.NA`` are one and the same.
@@ -264,10 +266,12 @@ class BoltzmannImputer(
             if self.add_indicator:
                 self.indicator_ = MissingIndicator(error_on_new=False)
                 self.indicator_.fit(np.where(table.unknown, np.nan, 0.0))
-            model = self._choose(table)
+            models = self._choose(table)
+            model = models[0]
             is_frozen = isinstance(model, FrozenEstimator)
-            if not is_frozen and getattr(model, "random_state", 0) is None:
-                model.set_params(random_state=int(seeds[0]))
+            for each in () if is_frozen else models:
+                if getattr(each, "random_state", 0) is None:
+                    each.set_params(random_state=int(seeds[0]))
             self._gives_frames = _reads_names(model)
             rows, unknown = self._rows(table), table.unknown[:, self._kept]
             if is_frozen and hasattr(model.estimator, "feature_names_in_"):
@@ -278,13 +282,13 @@ class BoltzmannImputer(
             data = {"X": rows, "y": np.zeros(len(rows)) if y is None else y}
             context.call_on_fit_task_begin(estimator=self, **data)
 
-            def fit(new, rows):
+            def fit(new, rows, machine=None):
                 task = context.subcontext(task_name="fit")
                 with task.propagate_callback_context(_unfrozen(new)):
                     task.call_on_fit_task_begin(estimator=self, **data)
                     if self.estimator is None:
-                        # A longer fit must not follow one that is interrupted.
-                        new._fit(rows, keeps_interrupted=False)
+                        # No other fit may follow one that is interrupted.
+                        new._fit(rows, machine=machine, keeps_interrupted=False)
                     else:
                         new.fit(rows, None)
                     task.call_on_fit_task_end(
@@ -295,7 +299,7 @@ class BoltzmannImputer(
             if self.estimator is None:
                 seed = int(seeds[2])
                 model = fit_by_held_out_values(
-                    model, rows, unknown, fit, self._report, seed
+                    models, rows, unknown, fit, self._report, seed
                 )
             else:
                 model = fit(model, rows)
@@ -531,7 +535,7 @@ class BoltzmannImputer(
         return Columns(X, frame)
 
     def _choose(self, table):
-        """The model to be fitted; sets what it sees of the columns."""
+        """The models to choose from; sets what they see of the columns."""
         n_columns = len(table.names)
         self.mean_, self.scale_ = np.zeros(n_columns), np.ones(n_columns)
         kept = np.flatnonzero(self._kept)
@@ -549,7 +553,7 @@ class BoltzmannImputer(
             for i in _columns_to_standardize(model, self.standardize, table):
                 if i in known and i not in bits:
                     self._standardize(i, known[i])
-            return model
+            return [model]
         if len(known) == len(kept) and looks_like_probabilities(
             np.column_stack([table.values[i] for i in kept])
         ):
@@ -568,13 +572,11 @@ class BoltzmannImputer(
                 kind, what = MixedRBM, "columns of several kinds"
             else:
                 kind, what = GaussianRBM, "numbers, standardized"
-        model = default_model(kind, table.unknown[:, kept])
+        models = default_models(kind, table.unknown[:, kept])
         if self.verbose:
-            print(
-                f"[{type(self).__name__}] {kind.__name__} of {model.n_components} units "
-                f"for {what}"
-            )
-        return model
+            listed = " or ".join(map(_description, models))
+            print(f"[{type(self).__name__}] {listed} for {what}")
+        return models
 
     def _standardize(self, i, values):
         values = values.astype(np.float64)
@@ -582,11 +584,11 @@ class BoltzmannImputer(
         # A constant column stays what it is.
         self.scale_[i] = values.std() or 1.0
 
-    def _report(self, model, error):
+    def _report(self, model, n_epochs, error):
         if self.verbose:
             print(
-                f"[{type(self).__name__}] {model.n_iter} epochs, squared error of held-out "
-                f"values = {error:.3f} of that of the column means"
+                f"[{type(self).__name__}] {_description(model)}, {n_epochs} epochs: squared "
+                f"error of held-out values = {error:.3f} of that of the column means"
             )
 
     def _check_bounds(self):
@@ -628,6 +630,10 @@ def _without(marker, X):
     X = np.array(X, object)
     X[X == marker] = np.nan
     return X
+
+
+def _description(model):
+    return f"{type(model).__name__} of {model.n_components} units"
 
 
 def _unfrozen(estimator):

@@ -1,26 +1,44 @@
-"""The default model of an imputer: its size, its penalty and how long it learns."""
+"""The default model of an imputer: its kind and size, and how long it learns."""
 
 import numpy as np
 from sklearn.base import clone
 
+from ._bernoulli_rbm import BernoulliRBM
 from ._encoding import Encoding, is_frame
+from ._gaussian_rbm import GaussianRBM
 from ._incomplete import drawn, hidden_by
 from ._mixed_rbm import MixedRBM
 from ._numerics import column_mean
 from ._random import make_rng
+from ._rbm import RBM
 from .exceptions import DivergenceError
+from .units import Gaussian
 
 # Hidden units for each column, at most, and known values of a column for each of them.
 UNITS_PER_COLUMN = 2
 VALUES_PER_UNIT = 5
 MOST_UNITS = 256
 
-# Updates of the parameters in the fits that are tried, as far as the products of all of
+# Weight decay for binary columns, in units of that for standardized ones: a larger one
+# fills in scattered values worse and large parts of a picture better.
+BINARY_DECAY = 1.5
+
+# Gaussian hidden units, at most, and known values of a row for each of them; the variance
+# of standardized columns about what they say; known values of a column in a batch.
+MOST_FACTORS = 10
+VALUES_PER_FACTOR = 3
+FACTOR_NOISE = 0.2
+FACTOR_MOMENTUM = 0.7
+VALUES_PER_STEP = 5
+
+# Updates of the parameters after which a fit is judged, as far as the products of all of
 # them stay below so many multiplications.
 N_UPDATES = 500, 1500, 4500
-MOST_MULTIPLICATIONS = 5e10
-# A longer fit has to make the error so much smaller.
+MOST_MULTIPLICATIONS = 1e11
+# To go on, a fit has to have made its error so much smaller, and to be within this factor
+# of the least.
 IMPROVEMENT = 0.03
+BEHIND = 2.0
 
 # Known values that are hidden to judge a fit: this share, in so many rows at most.
 SHARE_HELD_OUT = 0.1
@@ -31,28 +49,41 @@ FEW = 0.05
 N_STEPS, N_MEANS = 20, 20
 
 
-def default_model(kind, unknown):
-    """A model for data of which this is unknown, with as many units as they support.
+def default_models(kind, unknown):
+    """Models for data of which this is unknown, with as many units as they support.
 
-    The penalty on the weights is that of a normal prior under which all hidden units
-    together have the variance of a standardized column.
+    The first one is of the given kind. The penalty on its weights is that of a normal
+    prior under which all hidden units together have the variance of a standardized
+    column. For real numbers another one has Gaussian units on both sides, which is best
+    where columns are linear in a few factors.
     """
     n_rows, n_columns = unknown.shape
-    n_known = (~unknown).sum() / n_columns
-    n_units = int(
-        np.clip(
-            n_known / VALUES_PER_UNIT, 1, min(UNITS_PER_COLUMN * n_columns, MOST_UNITS)
+    n_known = (~unknown).sum()
+    supported = n_known / n_columns / VALUES_PER_UNIT
+    n_units = int(np.clip(supported, 1, min(UNITS_PER_COLUMN * n_columns, MOST_UNITS)))
+    batch_size = int(np.clip(n_rows // 100, 10, 100))
+    weight_decay = n_units / (4 * n_rows)
+    if kind is BernoulliRBM:
+        weight_decay *= BINARY_DECAY
+    models = [kind(n_units, batch_size=batch_size, weight_decay=weight_decay)]
+    if kind is GaussianRBM:
+        n_factors = min(supported, n_known / n_rows / VALUES_PER_FACTOR)
+        least_batch = VALUES_PER_STEP * unknown.size / n_known
+        models.append(
+            RBM(
+                int(np.clip(n_factors, 1, MOST_FACTORS)),
+                visible=Gaussian(FACTOR_NOISE),
+                hidden="gaussian",
+                gradient="cd",
+                momentum=FACTOR_MOMENTUM,
+                batch_size=int(np.clip(least_batch, batch_size, 100)),
+            )
         )
-    )
-    return kind(
-        n_units,
-        batch_size=int(np.clip(n_rows // 100, 10, 100)),
-        weight_decay=n_units / (4 * n_rows),
-    )
+    return models
 
 
 def fit_lengths(model, shape):
-    """Numbers of epochs to try."""
+    """Numbers of epochs after which a fit is judged."""
     n_rows, n_columns = shape
     step = min(model.batch_size, n_rows)
     work = n_columns * model.n_components * step
@@ -61,13 +92,15 @@ def fit_lengths(model, shape):
     return sorted(set(epochs))
 
 
-def fit_by_held_out_values(model, X, unknown, fit, report, random_state):
-    """A fit of the model whose length is chosen by known values that it did not see.
+def fit_by_held_out_values(models, X, unknown, fit, report, random_state):
+    """The fit that is best at known values which it did not see.
+
+    A fit is judged after a few epochs, and goes on as long as that helps.
 
     Parameters
     ----------
-    model : RBM
-        Not changed.
+    models : list of RBM
+        Models to choose from; not changed.
 
     X : {ndarray, DataFrame} of shape (n_samples, n_features)
         Data.
@@ -76,11 +109,12 @@ def fit_by_held_out_values(model, X, unknown, fit, report, random_state):
         Where values of X are unknown.
 
     fit : callable
-        ``fit(model, X)``
+        ``fit(model, X, machine)`` begins with a machine that is learned already, or anew
+        if that is None.
 
     report : callable
-        ``report(model, error)`` is told of each fit that is tried, and of its squared
-        error in units of that of the column means.
+        ``report(model, n_epochs, error)`` is told of each fit that is judged, and of its
+        squared error in units of that of the column means.
 
     random_state : int
         Determines which values are held out.
@@ -92,29 +126,67 @@ def fit_by_held_out_values(model, X, unknown, fit, report, random_state):
         better.
     """
     rng = make_rng(random_state)
-    held_out = choose_held_out(X, unknown, variables(model, X), rng)
+    held_out = choose_held_out(X, unknown, variables(models[0], X), rng)
     if not held_out.any():
-        return fit(clone(model).set_params(n_iter=fit_lengths(model, X.shape)[0]), X)
+        n_iter = fit_lengths(models[0], X.shape)[0]
+        return fit(clone(models[0]).set_params(n_iter=n_iter), X, None)
     seen = hidden_by(held_out, X)
     best, least = None, np.inf
-    for n_iter in fit_lengths(model, X.shape):
-        try:
-            new = fit(clone(model).set_params(n_iter=n_iter), seen)
-        except DivergenceError:
-            break
-        error = relative_error(new, X, seen, held_out, rng)
-        report(new, error)
-        if error >= (1 - IMPROVEMENT) * least:
-            break
-        best, least = new, error
+    fits = [Course(model, X.shape) for model in models]
+    while fits:
+        for course in fits:
+            try:
+                course.go_on(fit, seen)
+            except DivergenceError:
+                continue
+            course.judge(relative_error(course.model, X, seen, held_out, rng))
+            report(course.model, course.n_epochs, course.error)
+            if course.helped and course.error < least:
+                best, least = course.model, course.error
+        limit = min(BEHIND * least, 1 + IMPROVEMENT)
+        fits = [c for c in fits if c.helped and c.left and c.error < limit]
     if least >= 1:
-        return fit(clone(model).set_params(n_iter=0), X)
+        return fit(clone(models[0]).set_params(n_iter=0), X, None)
     if held_out.sum() < FEW * (~unknown).sum():
         return best
+    n_iter = fit_lengths(best, X.shape)[0]
     try:
-        return fit(clone(model).set_params(n_iter=best.n_iter), X)
+        return fit(clone(best).set_params(n_iter=n_iter), X, best.machine_.copy())
     except DivergenceError:
         return best
+
+
+class Course:
+    """A fit that is judged from time to time.
+
+    Parameters
+    ----------
+    model : RBM
+        Not changed.
+
+    shape : tuple of int
+        Shape of the data.
+    """
+
+    def __init__(self, model, shape):
+        self.model = model
+        self.left = fit_lengths(model, shape)
+        self.n_epochs = 0
+        self.error = np.inf
+        self.helped = False
+
+    def go_on(self, fit, X):
+        """Learn until the next length."""
+        self.helped = False
+        end = self.left.pop(0)
+        machine = self.model.machine_.copy() if self.n_epochs else None
+        model = clone(self.model).set_params(n_iter=end - self.n_epochs)
+        self.model, self.n_epochs = fit(model, X, machine), end
+
+    def judge(self, error):
+        """Note the error, and whether it has become smaller."""
+        self.helped = error < (1 - IMPROVEMENT) * self.error
+        self.error = error
 
 
 def variables(model, X):

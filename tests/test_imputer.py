@@ -1,5 +1,7 @@
 """The imputer, from the outside; what it rests on is in test_missing.py."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -53,12 +55,14 @@ def punch(rng):
     return punched
 
 
-def test_raw_columns_in_and_out(wine, punch, seed):
+def test_raw_columns_in_and_out(wine, punch, monkeypatch, seed):
     """Columns on scales from 0.1 to 1000, nearer than their means."""
+    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (500,))
     X, _ = wine
     hidden, holes = punch(X)
     before = hidden.copy()
-    found = BoltzmannImputer(random_state=seed).fit_transform(hidden)
+    imputer = BoltzmannImputer(random_state=seed, n_samples=50, n_steps=20)
+    found = imputer.fit_transform(hidden)
     np.testing.assert_array_equal(hidden, before)
     assert (found[~holes] == X[~holes]).all()
     errors, spread = (
@@ -86,7 +90,11 @@ def test_raw_columns_in_and_out(wine, punch, seed):
 def test_default_model(columns, kind, rng, punch, seed, short):
     hidden, _ = punch(columns(rng).astype(float))
     imputer = BoltzmannImputer(random_state=seed, **QUICK).fit(hidden)
-    assert type(imputer.estimator_) is kind
+    model = imputer.estimator_
+    if kind is GaussianRBM:
+        assert type(model) in (GaussianRBM, RBM) and model.machine_.visible.tail
+    else:
+        assert type(model) is kind
     real = kind is not BernoulliRBM
     if kind is MixedRBM:
         real = np.array([True, True, False, False])
@@ -124,13 +132,14 @@ def test_what_is_standardised(estimator, standardize, scaled, rng, punch, seed):
 
 
 def test_one_hot_columns(wine, punch, monkeypatch, seed):
-    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (1000,))
+    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (600,))
     X, y = wine
     one_hot = OneHotEncoder(sparse_output=False).fit_transform(y[:, None])
     lost = np.arange(0, len(X), 4)
     table = np.hstack([X, one_hot])
     table[lost, -3:] = np.nan
-    found = BoltzmannImputer(random_state=seed).fit_transform(table)[:, -3:]
+    imputer = BoltzmannImputer(random_state=seed, n_samples=50, n_steps=20)
+    found = imputer.fit_transform(table)[:, -3:]
     np.testing.assert_allclose(found.sum(axis=1), 1)
     assert (found[lost].argmax(axis=1) == y[lost]).mean() > 0.85
 
@@ -312,8 +321,8 @@ def test_two_values_are_binary_in_any_unit(rng, punch, short, seed):
 @pytest.mark.parametrize("kind", ["noise", "factors", "clusters"])
 def test_no_worse_than_column_means(kind, share, rng, monkeypatch):
     """Whatever is known, the default fits, and it uses what there is."""
-    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (300, 900))
-    n, d = 150, 24
+    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (150, 450))
+    n, d = 120, 24
     X = {
         "noise": lambda: rng.normal(size=(n, d)),
         "factors": lambda: rng.normal(size=(n, 2)) @ rng.normal(size=(2, d)),
@@ -335,13 +344,13 @@ def test_no_worse_than_column_means(kind, share, rng, monkeypatch):
 
 
 def test_fits_that_diverge_leave_the_column_means(wine, punch, monkeypatch):
-    def diverges(self, X, y=None, keeps_interrupted=True):
+    def diverges(self, X, **settings):
         if self.n_iter:
             raise DivergenceError("The fit diverged.")
-        return fit(self, X, y)
+        return fit(self, X, **settings)
 
-    fit = GaussianRBM._fit
-    monkeypatch.setattr(GaussianRBM, "_fit", diverges)
+    fit = RBM._fit
+    monkeypatch.setattr(RBM, "_fit", diverges)
     hidden, holes = punch(wine[0])
     found = BoltzmannImputer(random_state=0, n_samples=300).fit_transform(hidden)
     means = np.broadcast_to(np.nanmean(hidden, axis=0), hidden.shape)
@@ -349,29 +358,77 @@ def test_fits_that_diverge_leave_the_column_means(wine, punch, monkeypatch):
     assert np.abs(off[holes]).max() < 0.2
 
 
-def test_the_longest_fit_that_helps(rng):
-    """Held-out values choose the length, and no value of theirs is lost."""
-    lengths, X = [], rng.normal(size=(100, 3))
+def test_fits_go_on_while_that_helps(rng, monkeypatch):
+    """Held-out values choose a model and its length, and none is lost in the end."""
+    steps, told, X = [], [], rng.normal(size=(100, 3))
+    errors = {1: [0.9, 0.8, 0.79], 2: [0.8, 0.7, 0.5], 3: [1.7], 4: [1.2]}
 
-    class Model(BernoulliRBM):
-        pass
-
-    errors = iter([0.8, 0.5, 0.49, 0.1])
-
-    def fit(model, X):
-        lengths.append((model.n_iter, int(np.isnan(X).sum())))
-        model.n_iter_ = model.n_iter
+    def fit(model, X, machine):
+        given = None if machine is None else int(machine.h[0])
+        steps.append((model.n_components, model.n_iter, given, np.isnan(X).sum()))
+        model.machine_ = Machine(len(steps))
         return model
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_model_search, "relative_error", lambda *args: next(errors))
-        model = _model_search.fit_by_held_out_values(
-            Model(3), X, np.zeros(X.shape, bool), fit, lambda model, error: None, 0
-        )
-    epochs, hidden = zip(*lengths, strict=True)
-    assert epochs == (50, 150, 450, 150)
-    assert model.n_iter == 150
-    assert hidden[-1] == 0 and all(10 < n < 60 for n in hidden[:3])
+    class Machine:
+        def __init__(self, number):
+            self.h = [number]
+
+        def copy(self):
+            return self
+
+    def error(model, *args):
+        return errors[model.n_components].pop(0)
+
+    monkeypatch.setattr(_model_search, "relative_error", error)
+    model = _model_search.fit_by_held_out_values(
+        [BernoulliRBM(n) for n in errors],
+        X,
+        np.zeros(X.shape, bool),
+        fit,
+        lambda model, *judged: told.append((model.n_components, *judged)),
+        0,
+    )
+    expected = [(1, 50, None), (2, 50, None), (3, 50, None), (4, 50, None)]
+    expected += [(1, 100, 1), (2, 100, 2), (1, 300, 5), (2, 300, 6), (2, 50, 8)]
+    assert [step[:3] for step in steps] == expected
+    assert all(10 < step[3] < 60 for step in steps[:-1]) and steps[-1][3] == 0
+    assert told[4:] == [(1, 150, 0.8), (2, 150, 0.7), (1, 450, 0.79), (2, 450, 0.5)]
+    assert model.n_components == 2
+
+
+def test_factors_and_clusters(rng, monkeypatch):
+    """Columns that are linear in a few factors are best with Gaussian hidden units."""
+    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (500,))
+    X = rng.normal(size=(300, 3)) @ rng.normal(size=(3, 20))
+    X += 0.3 * rng.normal(size=X.shape)
+    holes = rng.random(X.shape) < 0.1
+    imputer = BoltzmannImputer(random_state=0, n_samples=50, n_steps=20)
+    found = imputer.fit_transform(np.where(holes, np.nan, X))
+    assert type(imputer.estimator_) is RBM
+    assert np.square(found - X)[holes].mean() < 0.1 * X.var()
+
+
+def test_ratings_of_which_few_are_given(rng, monkeypatch):
+    """Persons, films, tastes and noise on a scale from 1 to 5, 95 % never given."""
+    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (250, 500))
+    n, d = 800, 120
+    X = 3.2 + 0.6 * rng.normal(size=(n, 1)) + 0.5 * rng.normal(size=d)
+    X += 0.4 * rng.normal(size=(n, 3)) @ rng.normal(size=(3, d))
+    X = np.clip(np.round(X + 0.5 * rng.normal(size=(n, d))), 1, 5)
+    holes = rng.random(X.shape) < 0.95
+    hidden = np.where(holes, np.nan, X)
+    imputer = BoltzmannImputer(
+        random_state=0, n_steps=20, n_samples=20, min_value=1, max_value=5
+    )
+    with warnings.catch_warnings():
+        # Nothing is known of a few rows.
+        warnings.simplefilter("ignore", EstimateWarning)
+        found = imputer.fit_transform(hidden)
+    error, of_means = (
+        np.square(rows - X)[holes].mean()
+        for rows in (found, np.nanmean(hidden, axis=0))
+    )
+    assert error < 1.01 * of_means
 
 
 def test_what_is_held_out(rng):
@@ -391,7 +448,10 @@ def test_verbose_says_what_was_chosen(wine, punch, short, capsys):
     hidden, _ = punch(wine[0])
     BoltzmannImputer(random_state=0, verbose=1, **QUICK).fit(hidden)
     lines = capsys.readouterr().out.splitlines()
-    assert "GaussianRBM of 26 units for numbers, standardized" in lines[0]
+    assert (
+        "GaussianRBM of 26 units or RBM of 3 units for numbers, standardized"
+        in lines[0]
+    )
     assert all("squared error of held-out values" in line for line in lines[1:])
 
 
@@ -497,10 +557,11 @@ def test_several_imputations(rng, seed):
         imputer.sample_imputations(X, 0)
 
 
-@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
-@pytest.mark.parametrize("n_chains", [1, 3])
+@pytest.mark.parametrize(
+    "library, n_chains", [(pd.DataFrame, 3), (pl.DataFrame, 1), (pl.DataFrame, 3)]
+)
 def test_tables_with_words(library, n_chains, rng, monkeypatch, seed):
-    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (700,))
+    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (400,))
     size = rng.normal(50, 10, 120)
     colour = np.where(size > 50, "red", "blue").tolist()
     whole = rng.integers(3, 9, 120)
