@@ -67,7 +67,8 @@ class BoltzmannImputer(
     A tenth of the known values of at most 500 rows are held out to decide how long it
     learns. A fit goes on, to three times its length, while it fills them in better and
     better. If no fit fills them in better than the means of the columns, the columns
-    are taken as independent. An estimator of your own, tuned to the data, often fills in
+    are taken as independent. Columns with fewer than 20 known values are shrunk towards
+    their means. An estimator of your own, tuned to the data, often fills in
     better still.
 
     Parameters

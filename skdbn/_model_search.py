@@ -1,5 +1,7 @@
 """The default model of an imputer: its kind and size, and how long it learns."""
 
+from contextlib import suppress
+
 import numpy as np
 from sklearn.base import clone
 
@@ -32,13 +34,17 @@ FACTOR_MOMENTUM = 0.7
 VALUES_PER_STEP = 5
 
 # Updates of the parameters after which a fit is judged, as far as the products of all of
-# them stay below so many multiplications.
+# them stay below so many multiplications, and epochs, at most.
 N_UPDATES = 500, 1500, 4500
 MOST_MULTIPLICATIONS = 1e11
+MOST_EPOCHS = 300
 # To go on, a fit has to have made its error so much smaller, and to be within this factor
 # of the least.
 IMPROVEMENT = 0.03
 BEHIND = 2.0
+
+# Columns of which fewer values are known are shrunk towards their means.
+ENOUGH_VALUES = 20
 
 # Known values that are hidden to judge a fit: this share, in so many rows at most.
 SHARE_HELD_OUT = 0.1
@@ -88,8 +94,8 @@ def fit_lengths(model, shape):
     step = min(model.batch_size, n_rows)
     work = n_columns * model.n_components * step
     updates = [n for n in N_UPDATES if n * work <= MOST_MULTIPLICATIONS]
-    epochs = [-(-n * step // n_rows) for n in updates or N_UPDATES[:1]]
-    return sorted(set(epochs))
+    epochs = (-(-n * step // n_rows) for n in updates or N_UPDATES[:1])
+    return sorted({min(n, MOST_EPOCHS) for n in epochs})
 
 
 def fit_by_held_out_values(models, X, unknown, fit, report, random_state):
@@ -147,13 +153,12 @@ def fit_by_held_out_values(models, X, unknown, fit, report, random_state):
         fits = [c for c in fits if c.helped and c.left and c.error < limit]
     if least >= 1:
         return fit(clone(models[0]).set_params(n_iter=0), X, None)
-    if held_out.sum() < FEW * (~unknown).sum():
-        return best
-    n_iter = fit_lengths(best, X.shape)[0]
-    try:
-        return fit(clone(best).set_params(n_iter=n_iter), X, best.machine_.copy())
-    except DivergenceError:
-        return best
+    if held_out.sum() >= FEW * (~unknown).sum():
+        new = clone(best).set_params(n_iter=fit_lengths(best, X.shape)[0])
+        with suppress(DivergenceError):
+            best = fit(new, X, best.machine_.copy())
+    shrink_little_known(best, X)
+    return best
 
 
 class Course:
@@ -187,6 +192,26 @@ class Course:
         """Note the error, and whether it has become smaller."""
         self.helped = error < (1 - IMPROVEMENT) * self.error
         self.error = error
+
+
+def shrink_little_known(model, X):
+    """Let columns of which few values are known stay nearer to their means.
+
+    Their fields become a mixture of those of the model and of independent columns.
+    """
+    rows, unknown = model._validate_incomplete(X)
+    n_known = len(rows) if unknown is None else (~unknown).sum(axis=0)
+    share = np.minimum(1, n_known / ENOUGH_VALUES) * np.ones(rows.shape[1])
+    if (share == 1).all():
+        return
+    machine = model.machine_
+    dtype, visible, center = machine.weights.dtype, machine.visible, machine.center
+    independent = visible.link(visible.shrink(center, 1 / (len(rows) + 1)))
+    field = machine.hidden_field(center)
+    machine.weights *= share.astype(dtype)[:, None]
+    machine.visible_bias *= share.astype(dtype)
+    machine.visible_bias += ((1 - share) * independent).astype(dtype)
+    machine.hidden_bias[:] = field - center @ machine.weights
 
 
 def variables(model, X):

@@ -63,6 +63,12 @@ ESTIMATORS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    """Fits of the imputer's default model that are short."""
+    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (50, 100))
+
+
 # The checks feed normal variates, whatever the range of the units.
 @pytest.mark.filterwarnings("ignore::skdbn.exceptions.DataRangeWarning")
 @parametrize_with_checks(ESTIMATORS)
