@@ -16,14 +16,15 @@ CALL, PRODUCT, PAIR = 1e-4, 6e-11, 1.5e-8
 INTEGRAL = 20
 
 # The share of an epoch that measuring takes, on held-out rows and on rows learned from.
-SHARES = 0.035, 0.015
+SHARES = 0.025, 0.01
 
 # Rows on which reconstructions are measured, and columns of a row at most.
 N_RECONSTRUCTED = 100
 MOST_COLUMNS = 16
 
-# Elements of the rows that are measured at a time.
-ELEMENTS = 2**15
+# Elements of the rows that are measured at a time, and how many rows are at least, since
+# each product reads all weights.
+ELEMENTS, FEWEST = 2**15, 100
 
 
 def make_probes(machine, X, rows, held_out, batch_size, rng, unknown=None):
@@ -107,7 +108,8 @@ class Probe:
         """
         logs, known, free_energy = [], [], []
         n_columns, n_rows = self.coordinates.shape
-        step = max(32, ELEMENTS // n_columns // max(machine.weights.shape))
+        width = max(machine.weights.shape)
+        step = max(32, FEWEST // n_columns, ELEMENTS // n_columns // width)
         for start in range(0, n_rows, step):
             part = slice(start, start + step)
             v, unknown = self._rows(machine, part)
