@@ -13,6 +13,11 @@ test quick test-oldest test-sdist: export SCIPY_ARRAY_API = 1
 test-oldest: export MAX_MINOR = 12
 
 .PHONY: help demo test quick test-oldest test-sdist lint format docs bench clean
+# A process for each core, with one thread each.
+parallel = -n auto
+test quick: export OPENBLAS_NUM_THREADS = 1
+test quick: export OMP_NUM_THREADS = 1
+
 # Two targets must not set up the same environment at the same time.
 .NOTPARALLEL:
 
@@ -25,11 +30,11 @@ demo: ## train a few models and write pictures to demo_output/ (5 minutes)
 
 test: ## run the tests (8 minutes on two cores)
 	@$(venv) .venv test
-	$(bin)/python -m pytest $(ARGS)
+	$(bin)/python -m pytest $(parallel) $(ARGS)
 
 quick: ## run a part of each test (under 2 minutes)
 	@$(venv) .venv test
-	$(bin)/python -m pytest --quick $(ARGS)
+	$(bin)/python -m pytest $(parallel) --quick $(ARGS)
 
 test-oldest: ## run the tests with the oldest supported versions
 	@$(venv) .venv-oldest test .ci/oldest.txt
