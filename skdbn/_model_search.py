@@ -14,6 +14,7 @@ from ._numerics import column_mean
 from ._random import make_rng
 from ._rbm import RBM
 from .exceptions import DivergenceError
+from .schedules import Linear
 from .units import Gaussian
 
 # Hidden units for each column, at most, and known values of a column for each of them.
@@ -26,11 +27,12 @@ MOST_UNITS = 256
 BINARY_DECAY = 1.5
 
 # Gaussian hidden units, at most, and known values of a row for each of them; the variance
-# of standardized columns about what they say; known values of a column in a batch.
+# of standardized columns about what they say; the rate, well above that of "auto", which
+# bad data cannot follow: a fit that diverges is out; known values of a column in a batch.
 MOST_FACTORS = 10
 VALUES_PER_FACTOR = 3
 FACTOR_NOISE = 0.2
-FACTOR_MOMENTUM = 0.7
+FACTOR_RATE = Linear(0.03)
 VALUES_PER_STEP = 5
 
 # Updates of the parameters after which a fit is judged, as far as the products of all of
@@ -81,7 +83,7 @@ def default_models(kind, unknown):
                 visible=Gaussian(FACTOR_NOISE),
                 hidden="gaussian",
                 gradient="cd",
-                momentum=FACTOR_MOMENTUM,
+                learning_rate=FACTOR_RATE,
                 batch_size=int(np.clip(least_batch, batch_size, 100)),
             )
         )
