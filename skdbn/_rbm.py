@@ -763,11 +763,18 @@ class RBM(
         -------
         v_new : ndarray of shape (n_samples, n_features)
             Their values after the sweep.
+
+        Warns
+        -----
+        DataRangeWarning
+            If values are outside the range of the visible units.
         """
         check_is_fitted(self, "machine_")
         machine = self.machine_
         rng = self._sampling_rng()
-        v = self._rows(self._validate(v))
+        v = self._validate(v)
+        self._check_new_data(v)
+        v = self._rows(v)
         with threads_for(len(v), machine.n_weights):
             return machine.visible_sample(machine.hidden_sample(v, rng), rng)
 

@@ -20,7 +20,7 @@ PREDICT = ["predict", "predict_proba", "predict_log_proba", "score"]
 MODELS = [
     (
         BernoulliRBM(3),
-        ["transform", "reconstruct", "free_energy", "score_samples", "score"],
+        ["transform", "reconstruct", "free_energy", "score_samples", "score", "gibbs"],
     ),
     (DBNTransformer(**NET), ["transform", "activations", "reconstruct", "score"]),
     (RBMClassifier(3, n_iter=1), PREDICT),
