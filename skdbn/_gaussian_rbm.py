@@ -28,7 +28,8 @@ class GaussianRBM(RBM):
     any direction suggests are shortened, and ``history_`` tells of it. Standardized
     columns are still the best to give it, with
     :class:`sklearn.preprocessing.StandardScaler`. Whitened columns are not correlated:
-    where their tails are heavy, units are rarely on at the start.
+    where their tails are heavy, units are rarely on at the start, and where they are
+    light, a few units start with large weights.
 
     Parameters
     ----------

@@ -24,11 +24,13 @@ from .machines import RestrictedMachine
 LARGEST_RATE = 2.0
 LONGEST_STEP = 0.3
 
-# Heavy tails of columns that are not correlated: the least variance of the squared norm
-# and the largest variance in a direction, of Gaussian rows 1. Units that are rarely on
-# then start with weights of this norm and explain this share of the variance, at most.
+# Tails of columns that are not correlated: the variance of the squared norm from which
+# on they are heavy (light below its inverse), and the largest variance in a direction, of
+# Gaussian rows 1. Large units then have weights of this norm, and explain this share of
+# the variance; rare ones are on so often at most.
 FEWEST_ROWS = 200
 HEAVY, CORRELATED = 1.5, 2.0
+LIGHT_NORM, LIGHT_SHARE = 1.5, 0.5
 RARE, RARE_NORM, RARE_SHARE = 0.05, 2.0, 0.2
 
 # Where they have bounds, the first rate of "auto" times the sum of the largest variances
@@ -212,22 +214,22 @@ def _new_machine(rbm, visible_mean, X, rows, rng, unknown):
     hidden_bias = rbm._initial_hidden_bias(hidden)
     # Enough that units differ from the start, not so much that they saturate.
     spread = min(0.1 if visible.tail is None else 0.01, 3 / np.sqrt(n_visible))
-    rare = None
+    weights = rng.normal(0, spread, (n_visible, n_hidden))
+    hidden_mean = np.zeros(n_hidden)
     if isinstance(visible, units.Gaussian) and not hidden_bias.any():
         gaps = _some_gaps(X, visible_mean, rows, unknown) / np.sqrt(variance)
-        rare = _rare_probability(gaps, hidden, n_hidden)
-    if rare is not None:
-        spread = RARE_NORM / np.sqrt(n_visible)
-        hidden_bias = hidden_bias + hidden.link(rare)
-    weights = rng.normal(0, spread, (n_visible, n_hidden))
+        large = _large_units(gaps, hidden, n_hidden)
+        if large is not None:
+            norm, places, activity = large
+            weights[:, places] *= norm / np.sqrt(n_visible) / spread
+            hidden_bias[places] = hidden.link(activity)
+            hidden_mean[places] = activity
     scale = visible.step_scale
     if scale is not None:
         weights *= scale.reshape(-1, 1) ** 0.5
     # One more row without a field keeps constant columns finite.
     mean = visible.shrink(visible_mean, 1 / (len(rows) + 1))
-    visible_bias = visible.link(mean)
-    if rare is not None:
-        visible_bias = visible_bias - rare * weights.sum(axis=1)
+    visible_bias = visible.link(mean) - weights @ hidden_mean
     if visible.tail is not None:
         # Fields would depend on where the zero of a column is.
         hidden_bias = hidden_bias - visible_mean @ weights
@@ -280,14 +282,15 @@ def _some_gaps(X, mean, rows, unknown):
     return gaps
 
 
-def _rare_probability(gaps, hidden, n_hidden):
-    """How often hidden units are on at the start, of data with tails only; else None.
+def _large_units(gaps, hidden, n_hidden):
+    """Norm, places and activity of units that start large; None where none has to.
 
     Where standardized columns are not correlated, as after whitening, small weights
-    learn nothing: their gradient is of third order. Units that are often on take them
-    to zero where tails are heavy [1]_. Units that are rarely on, with weights that
-    reach the tails, learn those. Of Gaussian rows the variance of the squared norm is
-    2 for each column [2]_, and the largest variance of n rows in any direction about
+    learn nothing: their gradient is of third order. Units that are often on then go to
+    zero where tails are heavy [1]_. Units that are rarely on, with weights that reach
+    the tails, learn those. Where tails are light, as of clusters, a few units that are
+    on half of the time do. Of Gaussian rows the variance of the squared norm is 2 for
+    each column [2]_, and the largest variance of n rows in any direction about
     (1 + √(columns / n))².
 
     References
@@ -302,9 +305,13 @@ def _rare_probability(gaps, hidden, n_hidden):
         return None
     edge = (1 + np.sqrt(n_columns / n_rows)) ** 2
     tails = np.square(gaps).sum(axis=1).var() / (2 * n_columns)
-    if tails < HEAVY or _largest_variance(gaps) > CORRELATED * edge:
+    if 1 / HEAVY < tails < HEAVY or _largest_variance(gaps) > CORRELATED * edge:
         return None
-    return min(RARE, RARE_SHARE * n_columns / (RARE_NORM**2 * n_hidden))
+    if tails >= HEAVY:
+        rare = RARE_SHARE * n_columns / (RARE_NORM**2 * n_hidden)
+        return RARE_NORM, slice(n_hidden), min(RARE, rare)
+    n_large = round(4 * LIGHT_SHARE * n_columns / LIGHT_NORM**2)
+    return LIGHT_NORM, slice(min(n_hidden, max(1, n_large))), 0.5
 
 
 def _largest_variance(x):

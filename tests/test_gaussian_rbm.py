@@ -534,6 +534,19 @@ def test_whitened_data_are_learned_at_the_defaults(rng, seed):
     assert found > normal.logpdf(test).sum(axis=1).mean() + 0.1
 
 
+def test_whitened_clusters_are_learned_at_the_defaults(rng, seed):
+    """Independent sources with two clusters each, turned."""
+    sources = rng.choice([-1, 1], (2500, 6)) + 0.3 * rng.normal(size=(2500, 6))
+    sources = sources @ rng.normal(size=(6, 6))
+    train, test = np.split(PCA(whiten=True).fit_transform(sources), [2000])
+    rbm = GaussianRBM(48, random_state=seed).fit(train)
+    normal = stats.norm(train.mean(axis=0), train.std(axis=0))
+    log_z = log_partition(rbm, X=train, n_chains=50, n_betas=500, random_state=seed)
+    found = log_likelihood(rbm, test, log_z.high).mean()
+    assert rbm.variance_.mean() < 0.9
+    assert found > normal.logpdf(test).sum(axis=1).mean() + 0.05
+
+
 def test_units_are_rare_where_tails_are_heavy(rng, seed):
     """Not of normal rows, of few rows, beside other units or with a target."""
     heavy = np.sign(rng.normal(size=(400, 6))) * rng.exponential(size=(400, 6)) ** 1.5
@@ -549,5 +562,11 @@ def test_units_are_rare_where_tails_are_heavy(rng, seed):
         rbm = make(20, n_iter=0, random_state=seed).fit(X)
         activity = rbm.transform(X.mean(axis=0, keepdims=True))
         np.testing.assert_allclose(activity, expected, atol=1e-12)
+    light = scale(rng.uniform(size=(400, 6)))
+    large = GaussianRBM(20, n_iter=0, random_state=seed).fit(light)
+    norms = np.linalg.norm(large.components_, axis=1)
+    # Four units of weight w explain w²/4 of the variance of a direction each.
+    assert (norms > 0.3).sum() == round(4 * 0.5 * 6 / 1.5**2)
+    assert (norms[-10:] < 0.1).all()
     columns = rbm.machine_.visible_mean(np.full((1, 20), 0.3))
     np.testing.assert_allclose(columns, X.mean(axis=0, keepdims=True), atol=0.2)
