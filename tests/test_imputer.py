@@ -497,7 +497,10 @@ def test_verbose_says_what_was_chosen(wine, punch, short, capsys):
     assert all("squared error of held-out values" in line for line in lines[1:])
 
 
-@pytest.mark.skipif(not hasattr(BoltzmannImputer(), "set_callbacks"), reason="old")
+@pytest.mark.skipif(
+    not hasattr(BoltzmannImputer(), "set_callbacks"),
+    reason="callbacks come with scikit-learn 1.9",
+)
 def test_callbacks(wine, punch, short):
     from sklearn.callback import ProgressBar
 
