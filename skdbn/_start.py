@@ -216,7 +216,9 @@ def _new_machine(rbm, visible_mean, X, rows, rng, unknown):
     spread = min(0.1 if visible.tail is None else 0.01, 3 / np.sqrt(n_visible))
     weights = rng.normal(0, spread, (n_visible, n_hidden))
     hidden_mean = np.zeros(n_hidden)
-    if isinstance(visible, units.Gaussian) and not hidden_bias.any():
+    # Incomplete rows do not tell how heavy tails are.
+    is_whole = unknown is None
+    if is_whole and isinstance(visible, units.Gaussian) and not hidden_bias.any():
         gaps = _some_gaps(X, visible_mean, rows, unknown) / np.sqrt(variance)
         large = _large_units(gaps, hidden, n_hidden)
         if large is not None:

@@ -565,5 +565,8 @@ def test_units_are_rare_where_tails_are_heavy(rng, seed):
     # Four units of weight w explain w²/4 of the variance of a direction each.
     assert (norms > 0.3).sum() == round(4 * 0.5 * 6 / 1.5**2)
     assert (norms[-10:] < 0.1).all()
+    light[::2, 0] = np.nan
+    holes = GaussianRBM(20, n_iter=0, random_state=seed).fit(light)
+    assert (np.linalg.norm(holes.components_, axis=1) < 0.1).all()
     columns = rbm.machine_.visible_mean(np.full((1, 20), 0.3))
     np.testing.assert_allclose(columns, X.mean(axis=0, keepdims=True), atol=0.2)
