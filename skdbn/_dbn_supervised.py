@@ -403,7 +403,7 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
         """Validated rows as the net takes them; warns of values out of range."""
         first = transformer.rbms_[0]
         X = first._validate(X)
-        first._check_new_data(X)
+        first._rows_outside(X)
         return X
 
     @property

@@ -197,7 +197,6 @@ class Encoding:
                 columns = range(place.start, place.stop)
                 X[np.ix_(strange, columns)] = self.frequencies[place]
                 X = X.tocsr() if issparse(X) else X
-            Softmax(variable.width).check_data(X[:, place], self.unit_names[place])
         return X
 
     def decode(self, X, means=False):

@@ -114,9 +114,12 @@ def column_range(X):
 
 
 def is_within(X, low, high):
-    """Whether all values of X, dense or sparse, are between two ends."""
+    """Whether all values of X, dense or sparse, are between two ends; none is NaN."""
     stored = X.data if issparse(X) else X
-    return not stored.size or bool(low <= stored.min() and stored.max() <= high)
+    return not stored.size or bool(
+        (low == -np.inf or low <= stored.min())
+        and (high == np.inf or stored.max() <= high)
+    )
 
 
 def column_variance(X, mean, rows=None, unknown=None):

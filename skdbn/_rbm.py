@@ -33,7 +33,6 @@ from ._numerics import (
     check_counts,
     column_mean,
     column_variance,
-    is_within,
 )
 from ._persistence import VersionMixin
 from ._random import make_rng
@@ -52,9 +51,7 @@ from ._start import (
 )
 from ._threads import threads_for
 from ._training import train
-from .exceptions import warn
 from .machines import Chains, RestrictedMachine
-from .units._base import OUTSIDE
 
 # Gibbs sweeps for unknown values of rows that a trained machine has not met.
 FIRST_FILLS = 20
@@ -466,30 +463,17 @@ class RBM(
         visible = self._new_units()[0].start(X.shape[1])
         visible.check_data(X, self._unit_names(X.shape[1]))
 
-    def _check_new_data(self, X):
-        """The same of rows that a fitted model meets, next to free if all is well."""
-        visible = self.machine_.visible
-        if not (visible.one_kind and is_within(X, *visible.bounds)):
-            self._check_data(X)
-
     def _visible_rows(self, X):
         """Validated values of the visible units for each row."""
         return self._validate(X)
 
     def _rows_outside(self, X):
-        """Which rows have a value that the visible units cannot have; warns of them."""
-        rows, columns = self.machine_.visible.lowest_support(X)
-        outside = rows == OUTSIDE
-        if outside.any():
-            names = self._unit_names(X.shape[1])
-            column = np.flatnonzero(columns == OUTSIDE)[0]
-            warn(
-                f"{outside.sum()} of {X.shape[0]} rows of X have values that the visible "
-                f"units cannot have, the first of them in column {names[column]}: the "
-                "likelihood of these rows is 0. Scale or encode X as for fit; "
-                "sklearn.preprocessing.MinMaxScaler(clip=True) keeps new rows in range."
-            )
-        return outside
+        """Which rows have a value that the visible units cannot have; warns of them.
+
+        Next to free if there is none.
+        """
+        names = self._unit_names(X.shape[1])
+        return self.machine_.visible.rows_outside(X, names)
 
     def _unit_names(self, n_units):
         return getattr(self, "feature_names_in_", range(n_units))
@@ -710,7 +694,7 @@ class RBM(
         """
         check_is_fitted(self, "machine_")
         X, unknown = self._validate_incomplete(X)
-        self._check_new_data(X)
+        self._rows_outside(X)
         machine = self.machine_
         H = np.empty((X.shape[0], self._n_features_out), machine.weights.dtype)
         for part, block in mean_field_blocks(machine, X, unknown, H.shape[1]):
@@ -773,7 +757,7 @@ class RBM(
         machine = self.machine_
         rng = self._sampling_rng()
         v = self._validate(v)
-        self._check_new_data(v)
+        self._rows_outside(v)
         v = self._rows(v)
         with threads_for(len(v), machine.n_weights):
             return machine.visible_sample(machine.hidden_sample(v, rng), rng)

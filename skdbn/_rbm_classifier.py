@@ -19,7 +19,6 @@ from ._numerics import (
     check_counts,
     column_mean,
     column_variance,
-    is_within,
 )
 from ._persistence import VersionMixin
 from ._random import make_rng
@@ -416,8 +415,11 @@ class RBMClassifier(
 
     def _check_data(self, X):
         """Complain of values that the visible units cannot have."""
-        names = getattr(self, "feature_names_in_", range(X.shape[1]))
-        units.resolve(self.visible).start(X.shape[1]).check_data(X, names)
+        visible = units.resolve(self.visible).start(X.shape[1])
+        visible.check_data(X, self._feature_names())
+
+    def _feature_names(self):
+        return getattr(self, "feature_names_in_", range(self.n_features_in_))
 
     @staticmethod
     def _codes(labels, rows, n_rows, classes):
@@ -579,9 +581,8 @@ class RBMClassifier(
         """
         check_is_fitted(self, "machine_")
         X = validate_numbers(self, X, reset=False)
-        visible = units.resolve(self.visible)
-        if not (visible.one_kind and is_within(X, *visible.bounds)):
-            self._check_data(X)
+        visible = units.resolve(self.visible).start(X.shape[1])
+        visible.rows_outside(X, self._feature_names())
         return _log_conditional(self.machine_, X, len(self.classes_))
 
     def predict_proba(self, X):

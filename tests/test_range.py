@@ -4,15 +4,19 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from skdbn import (
+    RBM,
     BernoulliRBM,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    MixedRBM,
     RBMClassifier,
 )
 from skdbn.exceptions import DataRangeWarning
+from skdbn.units import Concatenated, Softmax
 
 NET = {"layers": (3, 2), "n_iter": 1}
 SUPERVISED = NET | {"max_iter": 1, "random_state": 0}
@@ -60,6 +64,63 @@ def test_one_warning_a_call(model, method, data):
     outside[3, 2] = 7
     (told,) = hints(call, model, method, outside, y)
     assert "column 2" in told
+
+
+# Values between the bounds that the units cannot have.
+SOFTMAX, COUNTS = Softmax(2), "poisson"
+MIXTURE = Concatenated([("softmax", 1, 2), ("poisson", 2)])
+BETWEEN = [(SOFTMAX, 0.0), (SOFTMAX, 1.0), (COUNTS, 1.5), (MIXTURE, 1.5), (MIXTURE, -1)]
+ROWS = ["transform", "reconstruct", "free_energy", "score_samples", "gibbs"]
+SINGLE = [
+    (lambda units: RBM(3, visible=units, n_iter=1), ROWS),
+    (lambda units: RBMClassifier(3, visible=units, n_iter=1), PREDICT),
+]
+NETS = [
+    (lambda layer: DBNTransformer((layer, 2)), ["transform", "activations", "score"]),
+    (lambda layer: DBNClassifier((layer, 2), max_iter=1), PREDICT),
+    (lambda layer: DBNRegressor((layer, 2), max_iter=1), ["predict"]),
+]
+BETWEEN_CASES = [(make, m) for make, methods in SINGLE for m in methods] + [
+    (lambda units, make=make: make(RBM(3, visible=units, n_iter=1)), m)
+    for make, methods in NETS
+    for m in methods
+]
+
+
+@pytest.mark.parametrize(
+    "make, method", BETWEEN_CASES, ids=[m for _, m in BETWEEN_CASES]
+)
+@pytest.mark.filterwarnings("ignore:The outputs of the net are alike")
+@pytest.mark.parametrize("units, value", BETWEEN, ids=str)
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_impossible_values_between_the_bounds(
+    make, method, units, value, container, rng
+):
+    X = np.eye(2)[rng.integers(2, size=(30, 2))].reshape(30, 4)
+    y = X[:, 0].astype(int)
+    model = make(units).fit(container(X), y)
+    assert not hints(call, model, method, container(X), y)
+    outside = X.copy()
+    # The 1 of a group goes and comes with another, and a count is not whole.
+    outside[3, 2:] = value
+    (told,) = hints(call, model, method, container(outside), y)
+    assert "1 of 30 rows" in told and "column 2" in told
+
+
+@pytest.mark.parametrize("units", ["auto", [("softmax", 1, 2), ("poisson", 2)]])
+def test_impossible_values_of_a_table(units, rng):
+    X = np.column_stack([np.eye(2)[rng.integers(2, size=30)], rng.poisson(2, (30, 2))])
+    chosen = {2: "poisson", 3: "poisson"} if units == "auto" else units
+    outside = X.copy()
+    outside[3, 2] = 1.5
+    for model in (
+        MixedRBM(3, units=chosen, n_iter=1),
+        DBNTransformer((MixedRBM(3, units=chosen, n_iter=1), 2)),
+    ):
+        model.fit(X)
+        assert not hints(model.transform, X)
+        (told,) = hints(model.transform, outside)
+        assert "column 2" in told
 
 
 @pytest.mark.parametrize("layers", [(3, 2), (BernoulliRBM(3), 2)])

@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -588,6 +589,62 @@ def test_support(name, container, dtype, make_units, rng):
     np.testing.assert_array_equal(columns == 0, group)
     np.testing.assert_array_equal(columns[~group], expected[3])
     assert units.are_states(container(X[:3]))
+
+
+UNEVEN = [("softmax", 1, 3), ("softmax", 12, 2), ("softmax", 1, 5)]
+GLANCED = {
+    "mixed": [("spin", 3), ("poisson", 2), ("softmax", 2, 3), ("gaussian", 1)],
+    "uneven": UNEVEN,
+}
+
+
+@pytest.mark.parametrize("name", [*REGISTRY, *GLANCED])
+@pytest.mark.parametrize("container", CONTAINERS)
+@both_dtypes
+def test_a_glance_overlooks_nothing(name, container, dtype, make_units, rng):
+    """It is enough for values that fit, and agrees with the support of all others."""
+    if name in GLANCED:
+        width = 32 if name == "uneven" else 12
+        units = Concatenated(GLANCED[name]).start(width)
+    else:
+        units, width = make_units(name, 6), 6
+    X = units.sample(np.zeros((40, width)), rng).astype(dtype)
+    assert units.surely_supports(container(X))
+    assert not units.rows_outside(container(X), range(width)).any()
+    n_outside = 0
+    for column in range(width):
+        for change in (-3, 0.25, 1, 3):
+            bad = X.copy()
+            bad[17, column] += change
+            outside = units.support(bad).min(axis=1) == 0
+            n_outside += outside.any()
+            assert not (units.surely_supports(container(bad)) and outside.any())
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DataRangeWarning)
+                found = units.rows_outside(container(bad), range(width))
+            np.testing.assert_array_equal(found, outside)
+    assert n_outside or name == "gaussian"
+
+
+@both_dtypes
+def test_a_glance_is_enough_for_probabilities(dtype, rng):
+    units = Concatenated(UNEVEN).start(32)
+    field = rng.normal(size=(50, 32)).astype(dtype)
+    assert units.surely_supports(units.mean(field))
+    assert Softmax(4).surely_supports(Softmax(4).mean(field))
+
+
+def test_new_types_are_looked_at_closely(make_units, rng):
+    class Even(type(make_units("rectified", 2))):
+        def surely_supports(self, X):
+            return Units.surely_supports(self, X)
+
+        def support(self, x):
+            return np.where(x % 2, np.int8(0), np.int8(2))
+
+    with pytest.warns(DataRangeWarning, match="1 of 2 rows.*column b"):
+        outside = Even().rows_outside(np.array([[2.0, 4], [0, 3]]), "ab")
+    assert outside.tolist() == [False, True]
 
 
 def test_support_of_stored_zeros_and_means(make_units):

@@ -533,6 +533,58 @@ class Units(BaseEstimator):
         rows, _ = self.lowest_support(X)
         return bool(rows.min(initial=STATE) == STATE)
 
+    def surely_supports(self, X):
+        """Whether a glance at X shows that the units can have all of its values.
+
+        It spares fitted models :meth:`lowest_support`, which goes by its result.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse matrix} of shape (n_samples, n_units)
+            Rows of data without NaN.
+
+        Returns
+        -------
+        surely : bool
+            By default False: nothing is sure.
+        """
+        return False
+
+    def rows_outside(self, X, names):
+        """Find rows with values that the units cannot have.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse matrix} of shape (n_samples, n_units)
+            Rows of data without NaN.
+
+        names : sequence of str
+            What to call the columns.
+
+        Returns
+        -------
+        outside : ndarray of bool of shape (n_samples,)
+            True where a value has a :meth:`support` of 0.
+
+        Warns
+        -----
+        DataRangeWarning
+            If there are such rows.
+        """
+        if self.surely_supports(X):
+            return np.zeros(X.shape[0], bool)
+        rows, columns = self.lowest_support(X)
+        outside = rows == OUTSIDE
+        if outside.any():
+            column = np.flatnonzero(columns == OUTSIDE)[0]
+            warn(
+                f"{outside.sum()} of {X.shape[0]} rows of X have values that the visible "
+                f"units cannot have, the first of them in column {names[column]}: the "
+                "likelihood of these rows is 0. Scale or encode X as for fit; "
+                "sklearn.preprocessing.MinMaxScaler(clip=True) keeps new rows in range."
+            )
+        return outside
+
     def _wide_bounds(self):
         """The bounds, with room for rounding."""
         low, high = self.bounds

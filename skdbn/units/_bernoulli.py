@@ -4,6 +4,7 @@ import numpy as np
 from numpy.polynomial.polynomial import polyder, polymul
 from scipy.special import logit
 
+from .._numerics import is_within
 from .._random import uniform, uniform_times_2_16
 from ._base import MEAN, STATE, Units
 
@@ -96,6 +97,9 @@ class Bernoulli(Units):
         support = super().support(x)
         support[(support == STATE) & (x != 0) & (x != 1)] = MEAN
         return support
+
+    def surely_supports(self, X):
+        return is_within(X, *self.bounds)
 
     def draw(self, x, rng):
         self.sample(None, rng, out=x, mean=x)

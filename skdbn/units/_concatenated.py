@@ -229,6 +229,9 @@ class Concatenated(Units):
         rows, columns = zip(*found, strict=True)
         return np.minimum.reduce(rows), np.concatenate(columns)
 
+    def surely_supports(self, X):
+        return all(units.surely_supports(own) for units, own in self._split(X))
+
     def draw(self, x, rng):
         for units, own in self._split(x):
             units.draw(own, rng)

@@ -169,6 +169,9 @@ class Gaussian(Units):
     def link(self, mean):
         return self._gaps(mean) * self.precision
 
+    def surely_supports(self, X):
+        return True
+
     def lowest_support(self, X):
         return tuple(np.full(n, STATE, np.int8) for n in X.shape)
 

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import issparse
 from scipy.special import expit, gammaln
 
-from .._numerics import column_range
+from .._numerics import READ_ELEMENTS, blocks, column_range, is_within, working_dtype
 from ..exceptions import warn
 from ._base import OUTSIDE, SLACK, Units
 
@@ -119,6 +119,14 @@ class Poisson(Units):
         if x.dtype.kind == "f":
             support[np.abs(x - np.rint(x)) > SLACK] = OUTSIDE
         return support
+
+    def surely_supports(self, X):
+        stored = X.data[:, None] if issparse(X) else X
+        parts = blocks(stored, stored.shape[1], working_dtype(X), size=READ_ELEMENTS)
+        return all(
+            is_within(part, *self.bounds) and (part == np.rint(part)).all()
+            for _, part in parts
+        )
 
     def alternatives(self, coordinate, own, field_range):
         # Every count up to about ALL, and beyond it nodes that are GAP deviations

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import issparse
 from scipy.special import erfcx, log_ndtr, ndtri_exp
 
-from .._numerics import column_range
+from .._numerics import column_range, is_within
 from ._base import Units
 
 # Below this field the mean comes from a continued fraction of so many levels.
@@ -115,6 +115,9 @@ class Rectified(Units):
     def _variance(self, field, mean):
         """The derivative of the mean; far below 0 units are exponential ones."""
         return np.where(field < -100, np.square(mean), 1 - mean * (mean - field))
+
+    def surely_supports(self, X):
+        return is_within(X, *self.bounds)
 
     def check_data(self, X, names):
         negative = self._columns_outside(X)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._numerics import is_within
 from .._random import uniform
 from ._base import MEAN, STATE, Units
 from ._bernoulli import tanh_series
@@ -88,6 +89,9 @@ class Spin(Units):
         support = super().support(x)
         support[(support == STATE) & (x != -1) & (x != 1)] = MEAN
         return support
+
+    def surely_supports(self, X):
+        return is_within(X, *self.bounds)
 
     def draw(self, x, rng):
         self.sample(None, rng, out=x, mean=x)
