@@ -210,7 +210,7 @@ class DBNTransformer(
             check_is_fitted(rbm, "machine_")
             if i:
                 _check_fit(i, rbms[i - 1], rbm.machine_)
-        new.rbms_ = [_without_names(rbm) for rbm in rbms]
+        new.rbms_ = list(rbms)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(rbms[0], name):
                 setattr(new, name, getattr(rbms[0], name))
@@ -282,7 +282,7 @@ class DBNTransformer(
                 reconstruction_attributes=lambda: {"rbms_": rbms},
                 **data,
             )
-            self.rbms_ = rbms
+            self._adopt(rbms)
         return self
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -313,14 +313,29 @@ class DBNTransformer(
         with restoring(self):
             X = self._validate(X, reset=first, allow_nan=True)
             rbms = self._new_rbms(X) if first else self._renewed_rbms()
+            rbms[0] = _without_names(rbms[0])
             values = X
             for i, rbm in enumerate(rbms):
                 if i:
                     values = with_hints(False, rbms[i - 1].transform, values)
                 wanted = i == 0 and first_layer(self) is not None
                 with_hints(wanted, rbm.partial_fit, values)
-            self.rbms_ = rbms
+            self._adopt(rbms)
         return self
+
+    def _adopt(self, rbms):
+        """Make fitted layers those of this net; the first has the columns' names."""
+        self.rbms_ = rbms
+        if hasattr(self, "feature_names_in_"):
+            self._name_columns(self.feature_names_in_)
+
+    def _name_columns(self, names):
+        self.feature_names_in_ = self.rbms_[0].feature_names_in_ = names
+
+    @property
+    def _layers(self):
+        """The layers for rows that were validated here and are arrays by now."""
+        return [_without_names(self.rbms_[0]), *self.rbms_[1:]]
 
     def _validate(self, X, reset=False, allow_nan=False):
         if hasattr(self, "rbms_") and not reset:
@@ -405,7 +420,7 @@ class DBNTransformer(
         """
         check_is_fitted(self, "rbms_")
         X = self._validate(X, allow_nan=True)
-        for i, rbm in enumerate(self.rbms_[: self._place(len(self.rbms_)) + 1]):
+        for i, rbm in enumerate(self._layers[: self._place(len(self.rbms_)) + 1]):
             X = with_hints(not i, rbm.transform, X)
         return X
 
@@ -425,7 +440,7 @@ class DBNTransformer(
         check_is_fitted(self, "rbms_")
         X = self._validate(X, allow_nan=True)
         found = []
-        for i, rbm in enumerate(self.rbms_):
+        for i, rbm in enumerate(self._layers):
             X = with_hints(not i, rbm.transform, X)
             found.append(X)
         return found
@@ -495,7 +510,7 @@ class DBNTransformer(
         """
         check_is_fitted(self, "rbms_")
         X = self._validate(X, allow_nan=True)
-        first = self.rbms_[0]
+        first = self._layers[0]
         machine = first.machine_
         X = first._validate(X)
         result = np.empty(X.shape[0], machine.weights.dtype)
@@ -671,7 +686,7 @@ class DBNTransformer(
 
     def _filled_in(self, X, mask, n_steps, random_state, n_means=None):
         check_is_fitted(self, "rbms_")
-        first = self.rbms_[0]
+        first = self._layers[0]
         given = X
         if mask is not None:
             X = hidden_by(mask, X)
@@ -734,7 +749,7 @@ def first_layer(estimator):
 
 
 def _without_names(rbm):
-    """An RBM for the arrays that a net makes, which knows the names of the columns."""
+    """An RBM for the arrays of a net that knows the names of the columns itself."""
     if isinstance(rbm, MixedRBM) or not hasattr(rbm, "feature_names_in_"):
         return rbm
     rbm = copy.copy(rbm)

@@ -496,7 +496,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         top = self._new_top(transformer.rbms_[-1])
         top.set_params(random_state=int(rng.integers(2**31)))
         h = inputs[targets.rows]
-        for rbm in transformer.rbms_:
+        for rbm in transformer._layers:
             h = with_hints(False, rbm.transform, h)
         n_labels = targets.values.shape[1]
         parts = [(top.visible, h.shape[1]), ("softmax", 1, n_labels)]

@@ -375,7 +375,7 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
             task.call_on_fit_task_begin(estimator=self, **data)
             transformer.fit(X)
             if hasattr(self, "feature_names_in_"):
-                transformer.feature_names_in_ = self.feature_names_in_
+                transformer._name_columns(self.feature_names_in_)
             task.call_on_fit_task_end(
                 estimator=self, reconstruction_attributes=dict, **data
             )
@@ -401,7 +401,7 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
     @staticmethod
     def _inputs(transformer, X):
         """Validated rows as the net takes them; warns of values out of range."""
-        first = transformer.rbms_[0]
+        first = transformer._layers[0]
         X = first._validate(X)
         first._rows_outside(X)
         return X

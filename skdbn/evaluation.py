@@ -376,7 +376,7 @@ def log_likelihood_bound(
     """
     check_is_fitted(dbn, "rbms_")
     check_count("n_samples", n_samples)
-    first, top = dbn.rbms_[0], dbn.rbms_[-1]
+    first, top = dbn._layers[0], dbn.rbms_[-1]
     X = first._validate(dbn._validate(X))
     _check_states(first.machine_.visible, X)
     outside = first._rows_outside(X)

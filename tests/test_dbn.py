@@ -9,12 +9,14 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import BernoulliRBM as Original
 
 from skdbn import (
     RBM,
     BernoulliRBM,
+    DBNClassifier,
     DBNTransformer,
     GaussianRBM,
     MixedRBM,
@@ -364,3 +366,48 @@ def test_hints_are_held_back_in_one_thread(X, seed):
     ).fit(X)
     assert told and all(texts == ["hint"] for texts in told)
     assert warnings.filters == before
+
+
+def nets_of_a_frame(seed):
+    """Ways to a net whose first layer has three units, from a frame and labels."""
+    settings = {"n_iter": 1, "random_state": seed}
+    dbn, rbm = DBNTransformer((3, 2), **settings), BernoulliRBM(3, **settings)
+    table = DBNTransformer((MixedRBM(3), 2), **settings)
+    classifier = DBNClassifier((3, 2), max_iter=1, **settings)
+    return {
+        "fit": lambda X, y: clone(dbn).fit(X),
+        "partial_fit": lambda X, y: clone(dbn).partial_fit(X).partial_fit(X),
+        "from_rbms": lambda X, y: DBNTransformer.from_rbms([rbm.fit(X)]),
+        "table": lambda X, y: table.fit(X),
+        "classifier": lambda X, y: clone(classifier).fit(X, y),
+        "up-down": lambda X, y: (
+            clone(classifier).set_params(fine_tuning="up-down").fit(X, y)
+        ),
+        "pretrained": lambda X, y: (
+            clone(classifier)
+            .set_params(pretrained=FrozenEstimator(clone(dbn).fit(X)))
+            .fit(X, y)
+        ),
+    }
+
+
+@pytest.mark.parametrize("way", nets_of_a_frame(0))
+def test_the_first_layer_knows_the_names_of_the_columns(way, X, seed):
+    """So that it takes frames without a warning, and only such as the net takes."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=list("abcdef"))
+    net = nets_of_a_frame(seed)[way](frame, X[:, 0].astype(int))
+    first = net.rbms_[0]
+    assert first.transform(frame).shape == (len(X), 3)
+    assert list(first.feature_names_in_) == list(frame.columns)
+    for method in ("transform", "predict", "activations", "score_samples"):
+        if hasattr(net, method):
+            getattr(net, method)(frame)
+    if hasattr(net, "impute"):
+        net.impute(frame.assign(b=np.nan), n_samples=2, n_steps=2)
+    for method in (
+        first.transform,
+        net.transform if hasattr(net, "transform") else net.predict,
+    ):
+        with pytest.raises(ValueError, match="feature names"):
+            method(frame[frame.columns[::-1]])
