@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ._numerics import as_float
-from .exceptions import DivergenceError, warn
+from .exceptions import DivergenceError, warn, with_hints
 
 # Seconds, as a rule of thumb: of a step, and of the products of a step for each row and
 # weight; of measuring, for each call, for each row and weight, and for each row, column
@@ -31,7 +31,7 @@ def make_probes(machine, X, rows, held_out, batch_size, rng, unknown=None):
     """What to measure on rows that are learned from, and on held-out rows or None.
 
     At the same coordinates in turn, so that columns that are harder than others make no
-    difference between the two.
+    difference between the two. Of rows that have no likelihood nothing is measured.
     """
     n_coordinates = machine.visible.n_coordinates(X.shape[1])
     order = rng.permutation(n_coordinates)
@@ -40,10 +40,23 @@ def make_probes(machine, X, rows, held_out, batch_size, rng, unknown=None):
     found = [
         None
         if some is None
-        else Probe(machine, X, some, order, rng, share * epoch, unknown)
+        else Probe(
+            machine, X, _possible(machine, X, some), order, rng, share * epoch, unknown
+        )
         for some, share in zip((held_out, rows), SHARES, strict=True)
     ]
     return found[::-1]
+
+
+def _possible(machine, X, rows):
+    """Those of the rows in which the visible units can be, or all if there is none."""
+    visible = machine.visible
+    if visible.surely_supports(X):
+        return rows
+    # Of these rows a hint tells already.
+    outside = with_hints(False, visible.rows_outside, X[rows], range(X.shape[1]))
+    possible = rows[~outside]
+    return possible if len(possible) else rows
 
 
 class Probe:

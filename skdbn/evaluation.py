@@ -477,7 +477,8 @@ def free_energy_gap(rbm: Any, X_train: Any, X_valid: Any) -> float:
     """The mean free energy of held-out rows minus that of training rows.
 
     The normaliser cancels, so the gap is that of the log-likelihoods. About zero at
-    first; a model that overfits lets it grow.
+    first; a model that overfits lets it grow. Rows with a value that the visible units
+    cannot have, whose free energy is infinite, do not count.
 
     Parameters
     ----------
@@ -493,7 +494,12 @@ def free_energy_gap(rbm: Any, X_train: Any, X_valid: Any) -> float:
     Returns
     -------
     gap : float
-        In nats a row.
+        In nats a row; NaN if no row counts on one of the sides.
+
+    Warns
+    -----
+    DataRangeWarning
+        If rows do not count.
 
     See Also
     --------
@@ -515,7 +521,12 @@ def free_energy_gap(rbm: Any, X_train: Any, X_valid: Any) -> float:
     True
     """
     held_out, learned = (rbm.free_energy(X).astype(float) for X in (X_valid, X_train))
-    return float(held_out.mean() - learned.mean())
+    return _mean_of_finite(held_out) - _mean_of_finite(learned)
+
+
+def _mean_of_finite(values):
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else np.nan
 
 
 def _check_states(visible, X):

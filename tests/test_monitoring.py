@@ -10,8 +10,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import BernoulliRBM as Original
 from sklearn.pipeline import make_pipeline
 
-from skdbn import BernoulliRBM, GaussianRBM
+from skdbn import RBM, BernoulliRBM, GaussianRBM
 from skdbn._monitoring import Probe, make_probes
+from skdbn.evaluation import free_energy_gap
+from skdbn.exceptions import DataRangeWarning
 from skdbn.gradients import CD
 from skdbn.schedules import Linear
 
@@ -304,6 +306,41 @@ def test_free_energy_gap(rng, seed):
     F = rbm.free_energy(X)
     gap = F[held_out].mean() - F[seen].mean()
     assert rbm.history_[0]["free_energy_gap"] == pytest.approx(gap, rel=1e-10)
+
+
+@pytest.mark.parametrize("visible", ["poisson", "bernoulli"])
+def test_impossible_rows_are_not_measured(visible, rng, seed):
+    """On either side; ten rows are all."""
+    X = (rng.random((20, 4)) < 0.5).astype(float)
+    seen, held_out = seen_and_held_out(seed, X, validation_fraction=0.4)
+    bad = np.zeros(20, bool)
+    bad[np.flatnonzero(seen)[::4]] = bad[np.flatnonzero(held_out)[::4]] = True
+    X[bad, 1] = 1.5
+    rbm = RBM(
+        6,
+        visible=visible,
+        n_iter=1,
+        early_stopping=True,
+        validation_fraction=0.4,
+        random_state=seed,
+    )
+    with pytest.warns(DataRangeWarning):
+        rbm.fit(X)
+    F = rbm.free_energy(X[~bad])
+    gap = F[held_out[~bad]].mean() - F[seen[~bad]].mean()
+    measured = rbm.history_[0]
+    assert measured["free_energy_gap"] == pytest.approx(gap, rel=1e-10)
+    with pytest.warns(DataRangeWarning):
+        found = free_energy_gap(rbm, X[seen], X[held_out])
+    assert found == pytest.approx(gap, rel=1e-10)
+    with pytest.warns(DataRangeWarning):
+        assert np.isnan(free_energy_gap(rbm, X[seen], X[bad]))
+
+
+def test_rows_that_are_all_impossible_are_measured(X, seed):
+    with pytest.warns(DataRangeWarning):
+        rbm = make(seed).fit(2 * X + 1)
+    assert np.isfinite(column(rbm, "reconstruction_error")).all()
 
 
 @pytest.mark.parametrize("n_rows, fraction", [(1, 0.1), (3, 0.9)])
