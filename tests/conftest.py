@@ -9,16 +9,23 @@ os.environ["SCIPY_ARRAY_API"] = "1"
 
 import numpy as np
 import pytest
+import sklearn
 from _oracle import is_finite
 
 from skdbn import units
 from skdbn.machines import RestrictedMachine
 
+sklearn_version = tuple(map(int, sklearn.__version__.split(".")[:2]))
+
 # Vary it to find tests that pass by luck.
 SEED = int(os.environ.get("SKDBN_TEST_SEED", "0"))
 
 # A test that is skipped for any other reason fails.
-SKIPS = ("scikit-learn has callbacks from 1.9 on",)
+CALLBACKS = "scikit-learn has callbacks from 1.9 on"
+SKIPS = (CALLBACKS,)
+
+# By the version: a callback that cannot be imported from a later one is no skip.
+needs_callbacks = pytest.mark.skipif(sklearn_version < (1, 9), reason=CALLBACKS)
 
 
 def pytest_addoption(parser):

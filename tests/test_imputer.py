@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from conftest import needs_callbacks
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris, load_wine
@@ -497,10 +498,7 @@ def test_verbose_says_what_was_chosen(wine, punch, short, capsys):
     assert all("squared error of held-out values" in line for line in lines[1:])
 
 
-@pytest.mark.skipif(
-    not hasattr(BoltzmannImputer(), "set_callbacks"),
-    reason="callbacks come with scikit-learn 1.9",
-)
+@needs_callbacks
 def test_callbacks(wine, punch, short):
     from sklearn.callback import ProgressBar
 

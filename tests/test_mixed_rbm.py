@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from conftest import needs_callbacks
 from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.base import clone
@@ -448,10 +449,7 @@ def test_pickle(table, seed):
     assert len(pickle.dumps(rbm._encoding)) < 10_000
 
 
-@pytest.mark.skipif(
-    not hasattr(MixedRBM, "set_callbacks"),
-    reason="scikit-learn has callbacks from 1.9 on",
-)
+@needs_callbacks
 def test_callbacks(table, seed):
     from sklearn.callback import ScoringMonitor
 

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from conftest import needs_callbacks, sklearn_version
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import BernoulliRBM as Original
@@ -17,14 +18,8 @@ from skdbn.exceptions import DataRangeWarning
 from skdbn.gradients import CD
 from skdbn.schedules import Linear
 
-try:
+if sklearn_version >= (1, 9):
     from sklearn.callback import ProgressBar, ScoringMonitor
-except ImportError:
-    ProgressBar = ScoringMonitor = None
-
-needs_callbacks = pytest.mark.skipif(
-    ScoringMonitor is None, reason="scikit-learn has callbacks from 1.9 on"
-)
 
 KEYS = {"pseudo_likelihood", "pseudo_likelihood_error", "reconstruction_error"}
 KEYS |= {"learning_rate", "seconds"}
