@@ -51,8 +51,10 @@ class Variable(NamedTuple):
 class Encoding:
     """How the columns of a table become the values of units, and back.
 
-    Columns keep their order. An array of which no column is encoded is what the units
-    see as it is.
+    Where columns are encoded, units of one kind stand side by side, in the order of
+    their columns, so that each kind is one part; the kinds are in the order of their
+    first columns. Other tables keep their order, and such an array is what the units see
+    as it is.
     """
 
     def __init__(self, X, units):
@@ -70,6 +72,13 @@ class Encoding:
         else:
             self.parts = units.parts if isinstance(units, Concatenated) else list(units)
             self.variables = _described_variables(self.names, self.parts)
+        self.has_categories = any(v.categories is not None for v in self.variables)
+        if self.has_categories:
+            kinds = [variable.kind for variable in self.variables]
+            self.variables.sort(key=lambda variable: kinds.index(variable.kind))
+        index = {name: i for i, name in enumerate(self.names)}
+        # The columns in the order of the units.
+        self.order = [index[name] for v in self.variables for name in v.columns]
         ends = np.cumsum([0, *(variable.width for variable in self.variables)])
         self.places = [slice(*place) for place in pairwise(ends.tolist())]
         self.width = int(ends[-1])
@@ -78,7 +87,6 @@ class Encoding:
                 "X has nothing to learn: each column has a single category only."
             )
         self.unit_names = [name for v in self.variables for name in v.names]
-        self.has_categories = any(v.categories is not None for v in self.variables)
         # Of each unit in the training data, of which those of groups are used.
         self.frequencies = None
 
@@ -115,15 +123,15 @@ class Encoding:
             return X
         names = list(X.columns) if is_frame(X) else self.names
         X = X.tocsc() if issparse(X) else X
-        blocks, i = [], 0
+        blocks, order = [], iter(self.order)
         for variable in self.variables:
             for name in variable.columns:
+                i = next(order)
                 values = _values(X, i, names[i])
                 if variable.categories is None:
                     blocks.append(_numbers(values, variable.kind, name)[:, None])
                 else:
                     blocks.append(_one_hot(values, variable))
-                i += 1
         encoded = np.hstack(blocks)
         return encoded if encoded.dtype in DTYPES else encoded.astype(np.float64)
 
@@ -216,6 +224,7 @@ class Encoding:
                 (name,) = variable.columns
                 columns[name] = [variable.categories[i] for i in best.tolist()]
                 as_before.add(name)
+        columns = {name: columns[name] for name in self.names}
         if self.template is None:
             return np.column_stack(list(columns.values())).astype(X.dtype)
         frame = type(self.template)(columns)

@@ -124,16 +124,21 @@ class MixedRBM(RBM):
         What the units stand for, from the first to the last, as named tuples
         ``(columns, kind, categories)``: the names or numbers of columns of X, of which
         a group has several, the type of the units, and the categories of a column that
-        is encoded here, else None. A column with a single category has no units.
+        is encoded here, else None. A column with a single category has no units. Where
+        columns are encoded here, units of one type stand side by side, which is faster:
+        the types in the order of their first columns, and the units of a type in the
+        order of their columns. Otherwise units have the order of X, as do in either case
+        the tables that methods return.
 
     components_ : ndarray of shape (n_components, n_units)
-        The weights; a view of ``machine_.weights``, transposed.
+        The weights, in the order of ``units_``; a view of ``machine_.weights``,
+        transposed.
 
     intercept_hidden_ : ndarray of shape (n_components,)
         Biases of the hidden units.
 
     intercept_visible_ : ndarray of shape (n_units,)
-        Biases of the visible units.
+        Biases of the visible units, in the order of ``units_``.
 
     h_samples_ : ndarray of shape (n_chains, n_components)
         Hidden units drawn from the model's chains at the end of the fit; for CD, from

@@ -75,13 +75,13 @@ def test_guessed_kinds(table, seed):
     rbm = make_plain(seed).fit(table)
     assert [tuple(variable) for variable in rbm.units_] == [
         (("bit",), "bernoulli", None),
-        (("colour",), "softmax", ("blue", "green", "red")),
-        (("value",), "gaussian", None),
         (("flag",), "bernoulli", None),
-        (("size",), "softmax", ("S", "M", "L")),
         (("small",), "bernoulli", None),
-        (("whole",), "gaussian", None),
+        (("colour",), "softmax", ("blue", "green", "red")),
+        (("size",), "softmax", ("S", "M", "L")),
         (("pick",), "softmax", ("x", "y")),
+        (("value",), "gaussian", None),
+        (("whole",), "gaussian", None),
     ]
     assert rbm.n_features_in_ == 8
     assert list(rbm.feature_names_in_) == list(table.columns)
@@ -94,16 +94,8 @@ def test_chosen_kinds(table, seed):
     table = table.assign(up=np.where(table["flag"], 1, -1), above=table["value"] ** 2)
     units |= {"up": "spin", "above": "rectified"}
     rbm = make(seed, units=units).fit(table)
-    assert kinds(rbm) == [
-        "softmax",
-        "gaussian",
-        "gaussian",
-        "softmax",
-        "softmax",
-        "spin",
-        "rectified",
-    ]
-    assert rbm.units_[4].categories == tuple(np.unique(table["visits"]).tolist())
+    assert kinds(rbm) == [*["softmax"] * 3, *["gaussian"] * 2, "spin", "rectified"]
+    assert rbm.units_[2].categories == tuple(np.unique(table["visits"]).tolist())
     rows = rbm.sample(50, n_steps=3, random_state=seed)
     assert set(rows["visits"]) <= set(table["visits"])
     assert set(rows["up"]) <= {-1, 1} and rows["above"].min() >= 0
@@ -201,15 +193,83 @@ def test_encoding(table, seed):
     rbm = make(seed).fit(table)
     encoded = rbm._validate(table)
     expected = [table["colour"] == c for c in ("blue", "green", "red")]
-    expected += [table["value"], table["flag"]]
     expected += [table["size"] == c for c in ("S", "M", "L")]
+    expected += [table["value"], table["flag"]]
     np.testing.assert_array_equal(encoded, np.column_stack([*expected, table.visits]))
-    names = "colour=blue colour=green colour=red value flag size=S size=M size=L visits"
+    names = "colour=blue colour=green colour=red size=S size=M size=L value flag visits"
     assert rbm._encoding.unit_names == names.split()
     pd.testing.assert_frame_equal(rbm._encoding.decode(encoded), table)
     # What the units see is taken as it is, as are rows that come from elsewhere.
     np.testing.assert_array_equal(rbm._validate(encoded), encoded)
     np.testing.assert_array_equal(rbm.transform(encoded), rbm.transform(table))
+
+
+@pytest.fixture
+def two_orders(rng):
+    """A table whose columns are of different kinds in turn, and sorted by kind."""
+    columns = {}
+    for i in range(3):
+        columns[f"category {i}"] = pd.Categorical(rng.choice(list("abcd")[: 2 + i], 60))
+        columns[f"value {i}"] = rng.normal(size=60).round(3)
+        columns[f"bit {i}"] = rng.random(60) < 0.5
+    in_turn = pd.DataFrame(columns)
+    by_kind = in_turn[[f"{kind} {i}" for kind in KINDS for i in range(3)]]
+    return in_turn, by_kind
+
+
+KINDS = "category", "value", "bit"
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_units_of_one_kind_are_one_part(two_orders, library, seed):
+    """Whatever the order of the columns is, which tables keep."""
+    in_turn, by_kind = two_orders
+    holes = in_turn.mask(np.arange(60)[:, None] % 9 == np.arange(9))
+    tables = [(in_turn, holes), (by_kind, holes[by_kind.columns])]
+    if library == "polars":
+        tables = [[pl.from_pandas(table) for table in pair] for pair in tables]
+    one, other = (make_plain(seed).fit(table) for table, _ in tables)
+    assert len(one.machine_.visible.widths()) == 3
+    assert one.units_ == other.units_
+    for array, same in zip(one.machine_.params, other.machine_.params, strict=True):
+        np.testing.assert_array_equal(array, same)
+    results = []
+    for rbm, (table, with_holes) in zip((one, other), tables, strict=True):
+        settings = {"n_steps": 3, "random_state": seed}
+        found = [
+            rbm.sample(20, **settings),
+            rbm.conditional_sample(with_holes, **settings),
+            rbm.impute(with_holes, **settings),
+            rbm.impute(with_holes, n_samples=1, **settings),
+            rbm.gibbs(table),
+            rbm.reconstruct(table),
+            rbm.inverse_transform(rbm.transform(table)),
+        ]
+        for result in found:
+            assert list(result.columns) == list(table.columns)
+        types = list(found[0].dtypes)
+        assert types == list(table.dtypes) == list(found[4].dtypes)
+        found.append(rbm.partial_fit(table).sample(2, **settings))
+        results.append(found)
+    for result, same in zip(*results, strict=True):
+        assert result[list(same.columns)].equals(same)
+
+
+def test_arrays_with_categories_keep_their_order(rng, seed):
+    X = np.column_stack(
+        [rng.integers(3, size=60), rng.normal(size=60), rng.integers(4, 8, size=60)]
+    )
+    rbm = make(seed, units={0: "softmax", 2: "softmax"}).fit(X)
+    assert [variable.columns for variable in rbm.units_] == [(0,), (2,), (1,)]
+    rows = rbm.sample(30, n_steps=2)
+    for i in (0, 2):
+        assert set(rows[:, i]) <= set(X[:, i])
+    hidden = np.where(np.eye(3, dtype=bool)[np.arange(60) % 3], np.nan, X)
+    filled = rbm.impute(hidden, n_steps=2, n_samples=3)
+    np.testing.assert_array_equal(filled[~np.isnan(hidden)], X[~np.isnan(hidden)])
+    assert set(filled[:, 2]) <= set(X[:, 2])
+    encoded = rbm._validate(X)
+    np.testing.assert_array_equal(rbm.transform(encoded), rbm.transform(X))
 
 
 def test_methods_return_what_was_put_in(table, seed):
