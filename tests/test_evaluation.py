@@ -105,6 +105,30 @@ def test_bracket_holds_the_exact_value(machine, rows, seed):
     assert found.high - found.low < 0.05 and found.settled
 
 
+def test_states_that_the_data_have_not_are_in_reach(make_machine, seed):
+    """Rows of zeros, and a model in which every state is as likely."""
+    machine = make_machine(1, 1)
+    for array in machine.params:
+        array[:] = 0
+    settings = dict(method="ais", n_betas=2, n_chains=5000, random_state=seed)
+    found = log_partition(fitted(machine), X=np.zeros((9, 1)), **settings)
+    # A chain in 42 begins at 1, and has the weight 21.
+    assert found.value == pytest.approx(np.log(4), abs=5 * np.sqrt(10 / 5000))
+
+
+def test_reverse_chains_start_from_rows_of_all_kinds(rng, seed):
+    """Of two modes with the same weight annealing reaches one, and Gibbs chains none."""
+    n = 30
+    weights, bias = np.full((n, 1), 6.0), n * (np.log(2) - np.logaddexp(0, 6))
+    machine = RestrictedMachine(weights, np.zeros(n), np.array([bias]))
+    rows = (rng.random((200, n)) < 0.5).astype(float)
+    rows = np.vstack([rows, rng.random((200, n)) < 0.9975])
+    settings = dict(method="reverse-ais", n_betas=300, n_chains=200)
+    found = log_partition(fitted(machine), X=rows, random_state=seed, **settings)
+    # Chains of the one mode have weights of almost 2, and those of the other next to 0.
+    assert found.value == pytest.approx((n + 1) * np.log(2), abs=0.3)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("values", [(10.0, 12.0), (12.0, 10.0)])
 @pytest.mark.parametrize("effective", [(80.0, 50.0), (50.0, 80.0)])

@@ -195,20 +195,24 @@ def test_a_shared_variance_takes_the_mean_step(gradient, rng, seed):
     np.testing.assert_allclose(np.log(shared.variance_), steps.mean(), rtol=1e-6)
 
 
-@pytest.mark.parametrize("mixed", [False, True])
-def test_variances_beside_unbounded_hidden_units_are_half(mixed, rng, seed):
+@pytest.mark.parametrize(
+    "visible, places",
+    [
+        ("gaussian", slice(6)),
+        (Concatenated([("bernoulli", 3), ("gaussian", 3)]), slice(3, 6)),
+        (Concatenated([("gaussian", 3), ("bernoulli", 3)]), slice(3)),
+    ],
+)
+def test_variances_beside_unbounded_hidden_units_are_half(visible, places, rng, seed):
     """They stay so: hidden units of every size could take them to zero."""
-    X = factors(rng, 60) * [1, 0.5, 2, 1, 1, 1]
-    visible = "gaussian"
-    if mixed:
-        X[:, :3] = X[:, :3] > 0
-        visible = Concatenated([("bernoulli", 3), ("gaussian", 3)])
+    X = factors(rng, 60) * [1, 0.5, 2, 1, 0.3, 3]
+    X[:, np.delete(np.arange(6), places)] = np.delete(X, places, axis=1) > 0
     rbm = RBM(3, visible=visible, hidden="gaussian", n_iter=2, random_state=seed)
     units = rbm.fit(X).machine_.visible
     for _ in range(2):
         assert rbm.machine_.params[3:] == []
-        variance = units.spread(6)[-3:] ** 2
-        np.testing.assert_allclose(variance, X[:, -3:].var(axis=0) / 2)
+        variance = units.spread(6)[places] ** 2
+        np.testing.assert_allclose(variance, X[:, places].var(axis=0) / 2)
         rbm.partial_fit(X[::2])
 
 
@@ -488,7 +492,7 @@ def test_momentum_far_from_zero(objective, seed):
         for rows in (X, X + 10)
     ]
     np.testing.assert_allclose(found[1], found[0], atol=1e-6)
-    assert np.isfinite(found).all() and np.ptp(found[0], axis=0).max() > 0.01
+    assert np.isfinite(found).all() and np.ptp(found[0], axis=0).max() > 1e-3
     mixed = np.column_stack([X, y == 1])
     fits = [
         MixedRBM(5, momentum=0.9, n_iter=10, random_state=seed).fit(mixed + shift)

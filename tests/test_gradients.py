@@ -641,6 +641,11 @@ def test_swap_counts_begin_anew(machine, rng):
     gradient, _ = tempered_chains("free-energy", machine, 5, 3, rng)
     assert gradient.diagnostics()
     assert gradient.diagnostics() == {}
+    # A call that nobody watches ends with its own share of accepted swaps.
+    gradient(machine, np.ones((1, 4)), rng)
+    gradient.stop()
+    assert ((gradient.swap_acceptance_ >= 0) & (gradient.swap_acceptance_ <= 1)).all()
+    assert gradient.diagnostics() == {}
 
 
 def test_fast_weights_leave_a_normalizer(make_machine, rng):

@@ -735,3 +735,20 @@ def test_columns_without_a_known_value(wine, punch):
 def test_not_fitted(wine):
     with pytest.raises(NotFittedError):
         BoltzmannImputer().transform(wine[0])
+
+
+def test_frozen_models_can_see_standardized_columns(wine, punch, seed):
+    X, _ = wine
+    scaler = StandardScaler().fit(X)
+    rbm = GaussianRBM(3, n_iter=2, random_state=seed).fit(scaler.transform(X))
+    hidden, holes = punch(X)
+    imputer = BoltzmannImputer(
+        FrozenEstimator(rbm), standardize=True, random_state=seed, **QUICK
+    )
+    found = imputer.fit(X).transform(hidden)
+    np.testing.assert_allclose(imputer.mean_, scaler.mean_)
+    np.testing.assert_allclose(imputer.scale_, scaler.scale_)
+    # Chains follow the last digit of what is known.
+    rows = (hidden - imputer.mean_) / imputer.scale_
+    same = rbm.impute(rows, random_state=imputer._seed, **QUICK)
+    np.testing.assert_allclose(found[holes], scaler.inverse_transform(same)[holes])

@@ -555,6 +555,70 @@ def test_gaussians_that_nearly_keep_themselves_up(make_machine):
     np.testing.assert_allclose(found, expected, atol=quadrature(["gaussian"]))
 
 
+def test_gaussians_far_from_their_bias(make_machine):
+    """A hidden unit with a large field pulls the column away from where it would be."""
+    machine = make_machine(1, 1, names=("gaussian",) * 2)
+    variance = np.exp(machine.visible.log_variance_)
+    machine.weights[:] = 0.05 / np.sqrt(variance)
+    machine.hidden_bias[:] = 1e3
+    precision = 1 / variance - np.square(machine.weights[0])
+    mean = machine.visible_bias + machine.weights[0] * machine.hidden_bias
+    mean = (mean + machine.visible.center_ / variance) / precision
+    v = mean + np.array([[-2.0], [0], [1]]) / np.sqrt(precision)
+    expected = stats.norm(mean, precision**-0.5).logpdf(v)[:, 0]
+    found = machine.pseudo_log_likelihood(v)
+    np.testing.assert_allclose(found, expected, atol=quadrature(["gaussian"]))
+
+
+def integrated(machine, v):
+    """log p(v) of a Gaussian column of variance 1 about 0, by steps of a quarter."""
+    grid = np.arange(-120, 240, 0.25)[:, None]
+    logs, own = (
+        x[:, 0] * machine.visible_bias[0]
+        - np.square(x[:, 0]) / 2
+        + machine.hidden.log_partition(x @ machine.weights + machine.hidden_bias)
+        for x in (grid, v)
+    )
+    return own - log_sum_exp(logs) - np.log(0.25)
+
+
+@pytest.mark.parametrize("slope", [-1.5, 1.5])
+def test_a_density_that_falls_slowly(slope, make_units):
+    """Many hidden units, one after the other, keep it up over sixty deviations."""
+    machine = RestrictedMachine(
+        np.ones((1, 60)),
+        np.zeros(1),
+        -np.arange(60.0),
+        make_units("gaussian", 1, (9, np.zeros(1), np.ones(1))),
+        make_units("bernoulli", 60),
+    )
+    machine.visible_bias += slope - 0.5
+    v = np.array([[0.0], [30.0], [60.0]])
+    found = machine.pseudo_log_likelihood(v)
+    np.testing.assert_allclose(found, integrated(machine, v), atol=1e-7)
+
+
+@pytest.mark.parametrize("kind, n", [("bernoulli", 1520), ("softmax", 1140)])
+def test_a_density_that_is_wide_in_the_middle(kind, n, make_units):
+    """Where all hidden units are undecided, and so vary as much as they can."""
+    weights = np.full((1, n), 0.05)
+    if kind == "softmax":
+        weights[:, 1::3], weights[:, 2::3] = -0.05, 0
+    machine = RestrictedMachine(
+        weights,
+        -weights.sum(axis=1) / 2,
+        np.zeros(n),
+        make_units("gaussian", 1, (9, np.zeros(1), np.ones(1))),
+        make_units(kind, n),
+    )
+    if kind == "softmax":
+        # The third value of a group hardly occurs.
+        machine.hidden_bias[2::3] = -40
+    v = np.array([[0.0], [1.0], [-4.0]])
+    found = machine.pseudo_log_likelihood(v)
+    np.testing.assert_allclose(found, integrated(machine, v), atol=1e-7)
+
+
 def test_gibbs_sampling_of_gaussians(two_gaussians, rng):
     machine, mean, precision, _, _ = two_gaussians
     n, covariance = 20_000, np.linalg.inv(precision)

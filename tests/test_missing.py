@@ -207,6 +207,41 @@ def test_means_are_over_states_of_a_chain(machine, rng):
     assert (many.var(axis=0) < one.var(axis=0) / 8).all()
 
 
+def test_means_are_over_states_after_the_first_ones(rng, seed):
+    """The hidden unit goes on sooner or later, and then the first column is off."""
+    machine = RestrictedMachine(
+        np.array([[-80.0], [0.0]]), np.array([40.0, 0.0]), np.array([78.0])
+    )
+    v, unknown = np.ones((200, 2)), np.tile([True, False], (200, 1))
+
+    def column(n_steps, **settings):
+        rng = np.random.default_rng(seed)
+        return drawn(machine, v, unknown, rng, n_steps, **settings)[:, 0]
+
+    # A state has its hidden units, from which the next one would draw the column.
+    states = [column(n) for n in (5, 6, 7)]
+    assert 0 < np.mean(states) < 1
+    found = column(3, n_means=3)
+    np.testing.assert_allclose(found, np.mean(states, axis=0), atol=1e-9)
+
+
+def test_fills_move_by_a_step_of_gibbs_sampling(make_machine, rng):
+    """From one row, by draws of the hidden units and not by their means."""
+    machine, n = make_machine(), 20_000
+    machine.weights *= 3
+    oracle = Enumeration.of(machine)
+    row = np.array([[1.0, 0, 1, 0]])
+    p = np.exp(oracle.log_weights(row))
+    expected = (p / p.sum() @ oracle.visible_mean())[0]
+    unknown = np.tile([True, True, False, True], (n, 1))
+    fills = Fills(machine, np.tile(row, (n, 1)), unknown, rng, 1)
+    batch = np.tile(row, (n, 1))
+    fills.move(machine, batch, np.arange(n), rng)
+    expected[2] = 1
+    error = 5 * np.sqrt(expected * (1 - expected) / n)
+    assert (np.abs(batch.mean(axis=0) - expected) <= error).all()
+
+
 def test_tempered_chains_reach_both_modes(rng):
     machine = two_modes()
     oracle = Enumeration.of(machine)
@@ -884,6 +919,10 @@ def test_groups_are_found_where_their_values_miss_together(rng, seed):
     X[20, 0] = np.nan
     rbm.fit(X)
     assert [variable.kind for variable in rbm.units_] == ["bernoulli"] * 4
+    # As many values, of other rows.
+    X = np.repeat([[0.0, 1], [1, 0], [1, np.nan], [np.nan, 0]], 10, axis=0)
+    rbm.fit(X)
+    assert [variable.kind for variable in rbm.units_] == ["bernoulli"] * 2
 
 
 def test_frequencies_are_of_known_categories(seed):

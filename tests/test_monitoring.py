@@ -146,6 +146,21 @@ def test_unknown_values_are_not_measured(measured, rng):
     assert found["reconstruction_error"] == pytest.approx(error)
 
 
+def test_unknown_groups_are_not_measured(make_machine, rng):
+    kind = [("softmax", 6), ("bernoulli", 2)]
+    machine = make_machine(names=(kind, "bernoulli"))
+    X = machine.initial_state(300, rng).visible
+    groups = rng.random((300, 4)) < [0.2, 0.4, 0.6, 0.3]
+    unknown = np.repeat(groups, [3, 3, 1, 1], axis=1)
+    order = rng.permutation(4)
+    probe = Probe(machine, X, np.arange(300), order, rng, 1.0, unknown)
+    v = machine.mean_field(X, unknown)
+    field = machine.hidden_field(v)
+    logs = np.stack([machine.log_conditional(v, field, i) for i in range(4)], axis=1)
+    found = probe.measure(machine)["pseudo_likelihood"]
+    assert found == pytest.approx(4 * logs[~groups].mean())
+
+
 def test_all_held_out_rows_are_measured_at_the_same_columns(rng, make_machine):
     machine, X = make_machine(6, 3), rng.random((900, 6))
     held_out = np.arange(0, 900, 10)

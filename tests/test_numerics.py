@@ -16,6 +16,7 @@ from skdbn._numerics import (
     column_variance,
     is_thin,
     looks_like_probabilities,
+    positive_variance,
     working_dtype,
 )
 
@@ -72,6 +73,18 @@ def test_moments_of_known_values(chosen, rng, monkeypatch):
     np.testing.assert_allclose(mean, own.mean(axis=0).filled(X[0, 2]))
     variance = column_variance(X, mean, rows, unknown)
     np.testing.assert_allclose(variance, own.var(axis=0).filled(0), atol=1e-12)
+
+
+def test_constant_columns_by_rounded_means():
+    """Sums of a number that is none of binary digits leave a tiny variance."""
+    X = np.column_stack([np.full(10, value) for value in (0.1, -1e5 / 3, 7.0)])
+    X = np.column_stack([X, np.arange(10.0)])
+    mean = column_mean(X)
+    variance = column_variance(X, mean)
+    assert (variance[:3] > 0).any()
+    found, constant = positive_variance(variance, mean)
+    assert constant.tolist() == [True, True, True, False]
+    np.testing.assert_allclose(found, 8.25)
 
 
 @every_container

@@ -410,6 +410,17 @@ def test_half_of_the_rows_have_a_label(n_labeled, n_rows):
     assert (_balanced(np.arange(9), codes) < 9).all()
 
 
+def test_labelled_rows_are_repeated_in_every_fit(some, seed):
+    X, y = (array[:60] for array in some)
+    few = np.where(np.arange(60) % 10 == 0, y, "none")
+    for model in (
+        make(seed, unlabeled="none", n_iter=1).fit(X, few),
+        make(seed, unlabeled="none", n_iter=1, early_stopping=True).fit(X, few),
+        make(seed, unlabeled="none").partial_fit(X, few, np.unique(y)),
+    ):
+        assert model._training.n_rows == 2 * 54
+
+
 def test_variances_follow_later_rows(some, rng, seed):
     """About the mean of the first call, the data's squares are those of all calls."""
     y = some[1]

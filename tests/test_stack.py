@@ -356,6 +356,21 @@ def test_imputed_values_are_means_of_means(n_layers, dbn, seed):
     np.testing.assert_allclose(gaps, 0, atol=1e-12)
 
 
+def test_means_are_of_rounds_after_the_first_ones(dbn, seed):
+    """Where visible units copy hidden ones they are means of the draws."""
+    machine, above = (rbm.machine_ for rbm in dbn.rbms_)
+    machine.weights[:] = 80 * np.eye(4, 3, -1)
+    machine.visible_bias[:] = -40
+    # The units between are drawn anew in each round.
+    above.weights[:] = above.visible_bias[:] = 0
+    rows = np.tile([1.0, np.nan, np.nan, np.nan], (50, 1))
+    draws = [
+        dbn.conditional_sample(rows, n_steps=n, random_state=seed) for n in (5, 6, 7)
+    ]
+    found = dbn.impute(rows, n_samples=3, n_steps=4, random_state=seed)
+    np.testing.assert_allclose(found, np.mean(draws, axis=0), atol=1e-9)
+
+
 def test_two_layers_follow_their_chain(dbn, seed):
     """The stationary distribution of the rounds, from the table of transitions."""
     first, second = (rbm.machine_ for rbm in dbn.rbms_)

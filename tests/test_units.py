@@ -1019,6 +1019,12 @@ def test_moments_side_by_side(rng):
     for place, log_variance in zip(places, before, strict=True):
         expected = np.broadcast_to(np.exp(log_variance / 2) / np.sqrt(2), 2)
         np.testing.assert_allclose(frozen.spread(5)[place], expected)
+    more = rng.normal(1, 3, size=(6, 5))
+    layer.observe(6, more.mean(axis=0), more.var(axis=0))
+    for found, expected in zip(
+        layer.data_statistics(), layer.statistics(np.vstack([rows, more])), strict=True
+    ):
+        np.testing.assert_allclose(found, expected)
 
 
 def test_side_by_side_and_independent(side_by_side, rng):

@@ -192,14 +192,30 @@ def test_rate_and_decay(make_net, rng, seed):
 
 
 def test_running_means(make_net, rng):
-    net, gradient = make_net(), UpDown((1,))
-    batches = [(rng.random((8, 4)) < p).astype(float) for p in (0.2, 0.9)]
+    net, gradient = make_net(), UpDown((1,), persistent=True)
+    batches = [
+        Examples((rng.random((8, 4)) < p).astype(float), one_hot(codes))
+        for p, codes in ((0.2, [0, 1] * 4), (0.9, [2] * 8), (0.5, [0] * 8))
+    ]
     gradient.start(net, 8, rng)
-    for x in batches:
-        gradient(net, Examples(x, one_hot([0, 1] * 4)), rng)
-    first, second = (x.mean(axis=0) for x in batches)
-    expected = first + 0.01 * (second - first)
-    np.testing.assert_allclose(gradient._means[0], expected, rtol=1e-12)
+    for batch in batches[:2]:
+        gradient(net, batch, rng)
+    (x, y), (x2, y2), (x3, y3) = (
+        (batch.X.mean(axis=0), batch.targets.mean(axis=0)) for batch in batches
+    )
+    x, y = x + 0.01 * (x2 - x), y + 0.01 * (y2 - y)
+    np.testing.assert_allclose(gradient._means[0], x, rtol=1e-12)
+    # The top learns about the means of what it sees.
+    np.testing.assert_allclose(gradient._centering.visible[3:], y, rtol=1e-12)
+    gradient.stop()
+    later = UpDown((1,), persistent=True)
+    later.resume(gradient)
+    assert later.gradient.chains_ is gradient.gradient.chains_
+    later.start(net, 8, rng)
+    later(net, batches[2], rng)
+    np.testing.assert_allclose(later._means[0], x + 0.01 * (x3 - x), rtol=1e-12)
+    found = later._centering.visible[3:]
+    np.testing.assert_allclose(found, y + 0.01 * (y3 - y), rtol=1e-12)
 
 
 def test_steps_are_spread_over_the_sweeps(make_net):
