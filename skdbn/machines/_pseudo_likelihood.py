@@ -29,13 +29,18 @@ def pseudo_log_likelihood(machine, v):
     n_units, n_hidden = machine.weights.shape
     coordinates = range(machine.visible.n_coordinates(n_units))
     finite = machine.visible.n_states(n_units) < np.inf
-    if finite or machine.hidden.series_radius is None:
-        field = machine.hidden_field(v)
-        before = None if finite else machine.hidden.log_partition(field)
-        return sum(log_conditional(machine, v, field, i, before) for i in coordinates)
+    by_values = finite or machine.hidden.series_radius is None
+    method = _by_values if by_values else _by_series
     step = max(32, SERIES_ELEMENTS // n_hidden)
     parts = [v[start : start + step] for start in range(0, len(v), step)]
-    return np.concatenate([_by_series(machine, part, coordinates) for part in parts])
+    return np.concatenate([method(machine, part, coordinates) for part in parts])
+
+
+def _by_values(machine, v, coordinates):
+    """The pseudo-log-likelihood of a few rows, from each value of each coordinate."""
+    field = machine.hidden_field(v)
+    before = machine.hidden.log_partition(field)
+    return sum(log_conditional(machine, v, field, i, before) for i in coordinates)
 
 
 def log_conditional(machine, v, field, i, before=None):
@@ -54,10 +59,7 @@ def log_conditional(machine, v, field, i, before=None):
             result[rows] = log_conditional(machine, v[rows], field[rows], one)
         return result
     coordinate = Coordinate(machine, v, field, i)
-    if coordinate.shares is not None:
-        # All values have a term, and what they share cancels.
-        before = 0.0
-    elif before is None:
+    if before is None and coordinate.shares is None:
         before = machine.hidden.log_partition(field)
     return coordinate.log_probability(coordinate.hidden_changes(before))
 
@@ -114,8 +116,11 @@ class Coordinate:
     def hidden_changes(self, before, columns=slice(None)):
         """How the log-partition of some hidden units changes with the values.
 
-        `before` is what it is at the own values.
+        `before` is what it is at the own values. Of finitely many values, which all
+        have a term, it may be None: what they share cancels.
         """
+        if self.shares is not None and before is not None:
+            return self._changes_to_others(before, columns)
         hidden, field = self.machine.hidden, self.field[:, columns]
         weights = self.weights[..., columns]
         found = []
@@ -125,8 +130,26 @@ class Coordinate:
             ways = self.values[start : start + step] - self.own
             fields = field + _push(ways, weights)
             changed = hidden.log_partition(fields.reshape(-1, field.shape[1]))
-            found.append(changed.reshape(len(ways), len(field)) - before)
-        return np.concatenate(found)
+            found.append(changed.reshape(len(ways), len(field)))
+        found = np.concatenate(found)
+        return found if before is None else found - before
+
+    def _changes_to_others(self, before, columns):
+        """The same of finitely many values, without a pass for what a row has."""
+        field, weights = self.field[:, columns], self.weights[..., columns]
+        changes = np.zeros(self.shares.shape)
+        rows, values = np.nonzero(self.shares.T != 1)
+        step = max(len(field), SERIES_ELEMENTS // (1 + field.shape[1]))
+        for start in range(0, len(rows), step):
+            row, value = rows[start : start + step], values[start : start + step]
+            fields = field[row]
+            fields += _push(
+                self.values[value, 0] - self.own[row],
+                weights if weights.ndim == 2 else weights[row],
+            )
+            changed = self.machine.hidden.log_partition(fields)
+            changes[value, row] = changed - before[row]
+        return changes
 
     def _field_range(self, value, n_nodes):
         """Between which fields a coordinate of a single column is, row by row.
