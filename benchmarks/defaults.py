@@ -50,7 +50,7 @@ from skdbn import BernoulliRBM, DBNClassifier, GaussianRBM
 from skdbn.evaluation import log_partition
 from skdbn.exceptions import EstimateWarning
 from skdbn.gradients import CD, FPCD, PCD
-from skdbn.gradients._centering import Centering
+from skdbn.machines._centering import Centering
 from skdbn.schedules import Linear
 
 N_HIDDEN = 16
@@ -180,19 +180,16 @@ class Enhanced(PCD):
     It is centered on the mean of both phases of each batch.
     """
 
-    takes_sparse = False
-
-    def __call__(self, machine, batch, rng, centering=None, rate=1.0):
-        self.load(batch)
-        phases = self._phases
-        self.sample(machine, phases, rng)
-        data, model = phases.data, phases.model
+    def __call__(self, machine, batch, rng, centering=None, rate=1.0, **options):
+        machine.load(self._work, batch, rng if options.get("sample_data") else None)
+        self.negative_phase(machine, self._work, rng)
+        data, model = self._work.data, self._work.model
         offsets = Centering(
             (data.visible.mean(axis=0) + model.visible.mean(axis=0)) / 2,
             (data.hidden_mean.mean(axis=0) + model.hidden_mean.mean(axis=0)) / 2,
         )
         offsets.slide = 0.0
-        return machine.difference(phases, offsets, rate)
+        return machine.difference(self._work, offsets, rate)
 
 
 def enhanced(pool, folder, seeds):

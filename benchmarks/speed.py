@@ -50,10 +50,10 @@ from skdbn import (
 )
 from skdbn._monitoring import Monitor
 from skdbn._random import make_rng
+from skdbn._samplers import Chains
 from skdbn._threads import LARGE_PRODUCT
 from skdbn.evaluation import log_partition
 from skdbn.gradients import CD, PCD, ScoreMatching
-from skdbn.machines import Chains
 from skdbn.units import Concatenated
 
 N_VISIBLE = 784

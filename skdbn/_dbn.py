@@ -35,6 +35,7 @@ from ._numerics import (
 from ._persistence import VersionMixin
 from ._random import make_rng
 from ._rbm import RBM, check_trace, restoring
+from ._samplers import Chains
 from ._sklearn import CallbackSupportMixin, DocLinkMixin, Interval, fit_context
 from .exceptions import with_hints
 from .machines import RestrictedMachine, Stack
@@ -602,7 +603,7 @@ class DBNTransformer(
         check_trace(n_samples, n_steps, tempering, trace)
         rng = self._generator(random_state)
         stack = self._stack()
-        chains = stack.chains(n_samples, rng, tempering)
+        chains = Chains(stack.top, n_samples, rng, tempering)
         as_data = self.rbms_[0]._as_data
         if trace is None:
             return as_data(stack.from_state(chains.sweep(n_steps), rng, means), means)

@@ -5,9 +5,10 @@ from scipy.sparse import issparse
 
 from ._numerics import blocks, column_mean, column_variance, working_dtype
 from ._random import RowStreams, distinct, row_keys
+from ._samplers import Chains
 from ._threads import threads_for
 from .exceptions import EstimateWarning, warn
-from .machines import Chains, Clamp
+from .machines import Clamp
 
 # Of the chains that judge known values: Gibbs steps before the first state, states, and
 # steps from one to the next.

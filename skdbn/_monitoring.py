@@ -211,7 +211,7 @@ class Guard:
     def epoch_ends(self, epoch, machine):
         """Raise a DivergenceError if a parameter is not finite."""
         # The sum of an array is finite only if all of it is, and needs no mask.
-        if not all(np.isfinite(array.sum()) for array in machine.params):
+        if not all(np.isfinite(array.sum()) for array in machine.params.values()):
             optimizer = self.optimizer
             learning_rate = optimizer.learning_rate(epoch, optimizer.n_iter)
             raise DivergenceError(

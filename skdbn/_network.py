@@ -125,9 +125,12 @@ class Network:
 
     @property
     def params(self):
-        """The arrays that training changes, in place."""
-        pairs = zip(self.weights[self.first :], self.biases[self.first :], strict=True)
-        return [array for pair in pairs for array in pair]
+        """The arrays that learn, by name."""
+        return {
+            f"{name}_{i}": array
+            for i in range(self.first, len(self.weights))
+            for name, array in (("weights", self.weights[i]), ("bias", self.biases[i]))
+        }
 
     @property
     def n_weights(self):
@@ -228,7 +231,7 @@ class BackPropagation:
         widths = [len(bias) for bias in network.biases]
         self._fields = [np.empty((n_rows, width), dtype) for width in widths]
         self._errors = [np.empty((n_rows, width), dtype) for width in widths]
-        self._gradient = [np.empty_like(array) for array in network.params]
+        self._gradient = {k: np.empty_like(a) for k, a in network.params.items()}
 
     def stop(self):
         """Let go of the working arrays."""
@@ -274,9 +277,9 @@ class BackPropagation:
         loss = float(loss.mean(dtype=np.float64))
         for i in reversed(range(network.first, len(network.weights))):
             weights = network.weights[i]
-            change, bias_change = self._gradient[2 * (i - network.first) :][:2]
+            change = self._gradient[f"weights_{i}"]
             np.dot(inputs[i].T, error, out=change)
-            np.sum(error, axis=0, out=bias_change)
+            np.sum(error, axis=0, out=self._gradient[f"bias_{i}"])
             if self.decay:
                 add_multiple(change, weights, -rate * self.decay / n_rows)
                 loss += self.decay / (2 * n_rows) * float(np.vdot(weights, weights))
@@ -321,13 +324,13 @@ class LineSearches(BackPropagation):
         self.n_searches = n_searches
 
     def __call__(self, network, batch, rng, rate=1.0):
-        params = network.params
+        params = list(network.params.values())
         before = _flat(params)
 
         def objective(vector):
             _unflatten(vector, params)
             loss, direction = self.descent(network, batch, rng)
-            return loss, -_flat(direction)
+            return loss, -_flat(direction.values())
 
         found = minimize(
             objective,
@@ -339,7 +342,7 @@ class LineSearches(BackPropagation):
         self._loss += found.fun * len(batch.targets)
         self._n_rows += len(batch.targets)
         _unflatten(before, params)
-        _unflatten(found.x - before, self._gradient)
+        _unflatten(found.x - before, self._gradient.values())
         return self._gradient
 
 

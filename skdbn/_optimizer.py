@@ -52,11 +52,11 @@ class SGD:
     def step(self, params, direction, momentum=0.0):
         """Move the parameters; `direction` includes the learning rate."""
         if not self._keeps_velocity:
-            for array, change in zip(params, direction, strict=True):
-                array += change
+            for name, array in params.items():
+                array += direction[name]
             return
         if self._velocity is None:
-            self._velocity = [np.zeros_like(array) for array in params]
+            self._velocity = zeros_like(params)
         for array, velocity, change in pieces(params, self._velocity, direction):
             velocity *= momentum
             velocity += change
@@ -107,8 +107,7 @@ class Adam:
     def step(self, params, direction, rate):
         """Move the parameters."""
         if self._mean is None:
-            self._mean = [np.zeros_like(array) for array in params]
-            self._square = [np.zeros_like(array) for array in params]
+            self._mean, self._square = zeros_like(params), zeros_like(params)
         self._n_steps += 1
         correction = (1 - self.beta_2**self._n_steps) ** 0.5
         factor = rate * correction / (1 - self.beta_1**self._n_steps)
@@ -139,9 +138,15 @@ def without_end(rate, epoch_rows):
     return schedules.InverseTime(rate, half_life)
 
 
-def pieces(*groups):
-    """Matching pieces of matching arrays, one group of arrays for each result."""
-    for arrays in zip(*groups, strict=True):
+def zeros_like(params):
+    """Zeros in the shapes of arrays by name."""
+    return {name: np.zeros_like(array) for name, array in params.items()}
+
+
+def pieces(first, *others):
+    """Matching pieces of arrays of the same name, of one group for each result."""
+    for name in first:
+        arrays = [group[name] for group in (first, *others)]
         if not all(array.flags.c_contiguous for array in arrays):
             yield arrays
             continue

@@ -36,6 +36,7 @@ from ._numerics import (
 )
 from ._persistence import VersionMixin
 from ._random import make_rng
+from ._samplers import Chains
 from ._sklearn import (
     CallbackSupportMixin,
     DocLinkMixin,
@@ -51,7 +52,7 @@ from ._start import (
 )
 from ._threads import threads_for
 from ._training import train
-from .machines import Chains, RestrictedMachine
+from .machines import RestrictedMachine
 
 # Gibbs sweeps for unknown values of rows that a trained machine has not met.
 FIRST_FILLS = 20

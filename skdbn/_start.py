@@ -14,7 +14,6 @@ from ._numerics import (
 )
 from ._optimizer import SGD, without_end
 from .exceptions import warn
-from .gradients._centering import Centering
 from .gradients._decay import WeightDecay
 from .gradients._direction import Direction
 from .machines import RestrictedMachine
@@ -68,7 +67,7 @@ def start_training(rbm, X, rows, rng, machine=None, unknown=None):
     if machine is None:
         machine = _new_machine(rbm, visible_mean, X, rows, rng, unknown)
     machine.center = visible_mean.astype(machine.weights.dtype)
-    centering = _new_centering(machine) if rbm.centered else None
+    centering = machine.new_centering(machine.center) if rbm.centered else None
     gradient = gradients.resolve(rbm._gradient())
     limit, auto_rate = None, 0.1
     if machine.visible.tail is not None:
@@ -110,7 +109,7 @@ def resume_training(training, rbm):
     if not rbm.centered:
         direction.centering = None
     elif direction.centering is None:
-        direction.centering = _new_centering(machine)
+        direction.centering = machine.new_centering(machine.center)
     before = direction.sparsity
     if before is not None:
         direction.sparsity = rbm._new_sparsity(machine, before.boost)
@@ -139,14 +138,6 @@ def steady_rate(auto_rate, machine, rbm):
         return auto_rate
     momentum = schedules.resolve("momentum", rbm.momentum, rbm.n_iter, below=1.0)
     return auto_rate * (1 - momentum(float(rbm.n_iter), rbm.n_iter))
-
-
-def _new_centering(machine):
-    visible_mean = machine.center
-    field = machine.hidden_bias[None]
-    if machine.visible.tail is not None:
-        field = machine.hidden_field(visible_mean[None])
-    return Centering(visible_mean, machine.hidden.mean(field)[0])
 
 
 def _new_decay(rbm):

@@ -5,19 +5,17 @@ import numpy as np
 from ._threads import threads_for
 
 
-def minibatches(X, rows, batch_size, rng, room=None):
+def minibatches(X, rows, batch_size, rng):
     """The given rows of X in random order, a batch at a time.
 
     X may be anything that an index of rows cuts into batches. Of an array, a batch is
-    written into `room`, if that has the dtype of X, and is overwritten by the next one.
-    `rows` is shuffled in place, from sorted order, so that an epoch depends on the
-    generator alone.
+    overwritten by the next one. `rows` is shuffled in place, from sorted order, so that
+    an epoch depends on the generator alone.
     """
     rows.sort()
     rng.shuffle(rows)
-    if not isinstance(X, np.ndarray):
-        room = None
-    elif room is None or room.dtype != X.dtype:
+    room = None
+    if isinstance(X, np.ndarray):
         room = np.empty((min(batch_size, len(rows)), X.shape[1]), X.dtype)
     for start in range(0, len(rows), batch_size):
         chosen = rows[start : start + batch_size]
@@ -25,7 +23,7 @@ def minibatches(X, rows, batch_size, rng, room=None):
             yield X[chosen]
         else:
             # mode="clip", since "raise" would go through a buffer
-            batch = room if len(chosen) == len(room) else room[: len(chosen)]
+            batch = room[: len(chosen)]
             yield X.take(chosen, axis=0, out=batch, mode="clip")
 
 
@@ -87,7 +85,7 @@ def train(
     """
     share = length * min(1.0, batch_size / len(rows))
     n_rows = min(batch_size, len(rows))
-    room = direction.start(machine, batch_size, rng, n_rows)
+    direction.start(machine, batch_size, rng, n_rows)
     try:
         with threads_for(direction.rows_at_once(n_rows), machine.n_weights):
             n_epochs = 0
@@ -95,7 +93,7 @@ def train(
                 monitor.epoch_begins(epoch)
                 if fills is not None:
                     fills.epoch_begins(machine, rows)
-                for i, batch in enumerate(minibatches(X, rows, batch_size, rng, room)):
+                for i, batch in enumerate(minibatches(X, rows, batch_size, rng)):
                     if fills is not None:
                         # The rows are in the order of the batches now.
                         own = rows[i * batch_size : (i + 1) * batch_size]

@@ -212,20 +212,20 @@ def test_partial_fit_is_whole_or_not_at_all(X, seed):
 class Fails(CD):
     """CD that fails when asked to."""
 
-    def sample(self, machine, phases, rng):
+    def negative_phase(self, machine, work, rng):
         if getattr(self, "fails_", False):
             raise RuntimeError("on purpose")
-        super().sample(machine, phases, rng)
+        super().negative_phase(machine, work, rng)
 
 
 class Interrupted(CD):
     """CD that is interrupted in the second layer's second sweep."""
 
-    def sample(self, machine, phases, rng):
+    def negative_phase(self, machine, work, rng):
         self.calls_ = getattr(self, "calls_", 0) + 1
         if machine.weights.shape[1] == 4 and self.calls_ > 12:
             raise KeyboardInterrupt
-        super().sample(machine, phases, rng)
+        super().negative_phase(machine, work, rng)
 
 
 def test_interrupt_raises(X, seed):
@@ -347,13 +347,13 @@ def test_hints_are_held_back_in_one_thread(X, seed):
     before = list(warnings.filters)
 
     class Looking(CD):
-        def sample(self, machine, phases, rng):
+        def negative_phase(self, machine, work, rng):
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 for start in (warn, lambda text: thread(warn, text)):
                     start("hint")
             told.append([str(one.message) for one in caught])
-            super().sample(machine, phases, rng)
+            super().negative_phase(machine, work, rng)
 
     def thread(function, *args):
         one = Thread(target=function, args=args)

@@ -108,7 +108,7 @@ def test_bracket_holds_the_exact_value(machine, rows, seed):
 def test_states_that_the_data_have_not_are_in_reach(make_machine, seed):
     """Rows of zeros, and a model in which every state is as likely."""
     machine = make_machine(1, 1)
-    for array in machine.params:
+    for array in machine.params.values():
         array[:] = 0
     settings = dict(method="ais", n_betas=2, n_chains=5000, random_state=seed)
     found = log_partition(fitted(machine), X=np.zeros((9, 1)), **settings)

@@ -1,5 +1,6 @@
 """Real-valued data: scales, outliers, constant columns, variances, unit types."""
 
+import copy
 import warnings
 from functools import partial
 from itertools import product
@@ -167,7 +168,7 @@ def test_which_variances_are_learned(variance, n_different, rng, seed):
     rbm.fit(factors(rng, 100))
     assert rbm.variance_.shape == (6,)
     assert len(set(rbm.variance_) - {1.0}) == n_different
-    assert len(rbm.machine_.params) == (3 if variance == 1.0 else 4)
+    assert len(rbm.machine_.params.values()) == (3 if variance == 1.0 else 4)
     with pytest.raises(ValueError, match="variance"):
         GaussianRBM(4, variance=-1.0).fit(factors(rng, 10))
 
@@ -210,7 +211,7 @@ def test_variances_beside_unbounded_hidden_units_are_half(visible, places, rng, 
     rbm = RBM(3, visible=visible, hidden="gaussian", n_iter=2, random_state=seed)
     units = rbm.fit(X).machine_.visible
     for _ in range(2):
-        assert rbm.machine_.params[3:] == []
+        assert list(rbm.machine_.params.values())[3:] == []
         variance = units.spread(6)[places] ** 2
         np.testing.assert_allclose(variance, X[:, places].var(axis=0) / 2)
         rbm.partial_fit(X[::2])
@@ -273,32 +274,35 @@ def test_infinity(rng):
         GaussianRBM(2).fit(X)
 
 
-def test_steps_are_no_longer_than_the_limit(rng):
-    direction = [rng.normal(size=(4, 3)), rng.normal(size=4), rng.normal(size=3)]
+def test_steps_are_no_longer_than_the_limit(make_machine, rng):
+    machine = make_machine(4, 3, names=("gaussian", "bernoulli"))
     scale = np.array([1.0, 4.0, 0.25, 9.0])
-    before = [array.copy() for array in direction]
-    length = np.sqrt((before[0] ** 2 / scale[:, None]).sum())
-    shorten(direction, scale, 2 * length)
-    for one, other in zip(direction, before, strict=True):
-        np.testing.assert_array_equal(one, other)
-    shorten(direction, scale, length / 8)
-    for one, other in zip(direction, before, strict=True):
-        np.testing.assert_allclose(one, other / 8)
+    machine.visible.start(4, (9, np.zeros(4), 1 / scale))
+    direction = {k: rng.normal(size=a.shape) for k, a in machine.params.items()}
+    before = copy.deepcopy(direction)
+    length = np.sqrt((before["weights"] ** 2 / scale[:, None]).sum())
+    assert machine.length(direction) == pytest.approx(length)
+    shorten(direction, machine, 2 * length)
+    for name, array in direction.items():
+        np.testing.assert_array_equal(array, before[name])
+    shorten(direction, machine, length / 8)
+    for name, array in direction.items():
+        np.testing.assert_allclose(array, before[name] / 8)
 
 
 def test_the_limit_is_of_the_gradient_with_its_penalty(make_machine, rng):
     """A strong decay makes no longer step, and half of the rate a step of half."""
     machine = make_machine(4, 3, names=("gaussian", "bernoulli"))
-    long = [rng.normal(size=array.shape) for array in machine.params]
+    long = {k: rng.normal(size=a.shape) for k, a in machine.params.items()}
 
     class Given(CD):
-        def __call__(self, machine, batch, rng, centering=None, rate=1.0, watch=None):
-            return [rate * array for array in long]
+        def __call__(self, machine, batch, rng, centering=None, rate=1.0, **options):
+            return {name: rate * array for name, array in long.items()}
 
     for rate in (0.5, 1.0):
         direction = Direction(Given(), weight_decay=WeightDecay(50.0, 0.0), limit=0.1)
         found = direction(machine, None, rng, rate)
-        squares = np.square(found[0]) / machine.visible.step_scale[:, None]
+        squares = np.square(found["weights"]) / machine.visible.step_scale[:, None]
         assert np.sqrt(squares.sum()) == pytest.approx(0.1 * rate)
         assert direction.diagnostics() == {"shortened_steps": 1}
         assert direction.diagnostics() == {}
@@ -433,7 +437,9 @@ def test_thin_counts_equal_dense_ones(gradient, n_components, rng, seed):
         for Y in (X, sparse.csr_array(X))
     )
     assert dense.machine_.visible.step_scale.min() < 0.1
-    for one, other in zip(dense.machine_.params, thin.machine_.params, strict=True):
+    for one, other in zip(
+        dense.machine_.params.values(), thin.machine_.params.values(), strict=True
+    ):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
 
 

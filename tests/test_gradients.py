@@ -11,10 +11,10 @@ from scipy import sparse
 
 from skdbn._random import make_rng
 from skdbn.gradients import FPCD, PCD, PT, REGISTRY, Gradient, resolve
-from skdbn.gradients._centering import Centering
 from skdbn.gradients._decay import WeightDecay
 from skdbn.gradients._direction import Direction
-from skdbn.machines import RestrictedMachine, State
+from skdbn.machines import Machine, RestrictedMachine, State
+from skdbn.machines._centering import Centering
 
 # Those that sample; score matching does not, and has tests of its own.
 SAMPLING = [name for name in REGISTRY if name != "score-matching"]
@@ -51,16 +51,16 @@ class GivenRows(Gradient):
     def __init__(self, rows):
         self.rows = rows
 
-    def n_model_rows(self, n_data):
+    def n_chains_of(self, n_data):
         return len(self.rows)
 
-    def sample(self, machine, phases, rng):
-        phases.model.visible[:] = self.rows
-        machine.hidden_mean(phases.both.visible, out=phases.both.hidden_mean)
+    def negative_phase(self, machine, work, rng):
+        work.state = machine.state(self.rows, make_rng(0))
+        machine.advance(work, rng, 0)
 
 
 def exact(machine):
-    return ExactMachine(*machine.params, machine.visible, machine.hidden)
+    return ExactMachine(*machine.params.values(), machine.visible, machine.hidden)
 
 
 def offsets(rng, n_visible=4, n_hidden=3):
@@ -75,7 +75,7 @@ def direction(gradient, machine, batch, seed=0, centering=None):
     rng, gradient = make_rng(seed), copy.deepcopy(gradient)
     gradient.start(machine, batch.shape[0], rng)
     found = gradient(machine, batch, rng, centering)
-    return [array.copy() for array in found]
+    return [array.copy() for array in found.values()]
 
 
 def naive(machine, data, model, centering=None):
@@ -92,6 +92,10 @@ def naive(machine, data, model, centering=None):
 
 
 def assert_directions_equal(found, expected, rtol=1e-12):
+    found, expected = (
+        list(one.values()) if isinstance(one, dict) else list(one)
+        for one in (found, expected)
+    )
     scale = max(np.abs(array).max() for array in expected)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=rtol * max(scale, 1))
@@ -120,16 +124,16 @@ def test_rate_is_a_factor(is_centred, machine, rng):
         GivenRows(model), offsets(rng) if is_centred else None, WeightDecay(0.1, 0.5)
     )
     follow.start(machine, 5, rng)
-    full = [array.copy() for array in follow(machine, data, rng)]
+    full = [array.copy() for array in follow(machine, data, rng).values()]
     assert_directions_equal(
         follow(machine, data, rng, 0.3), [0.3 * array for array in full]
     )
 
 
 def test_both_phases_weigh_the_same(machine):
-    phases = machine.phases(7, 5)
     for n_model, n_data in ((7, 5), (7, 2), (1, 5)):
-        phases.resize(n_model, n_data)
+        phases = machine.workspace(n_model, 5)
+        machine.load(phases, np.ones((n_data, 4)))
         np.testing.assert_allclose(phases.signs.sum(), 0, atol=1e-15)
         assert len(phases.data.visible) == n_data
         assert len(phases.model.visible) == n_model
@@ -140,7 +144,9 @@ def test_same_rows_in_both_phases_cancel(machine, rng):
     for centering in (None, offsets(rng)):
         model = np.repeat(data, 3, axis=0)
         found = direction(GivenRows(model), machine, data, centering=centering)
-        assert_directions_equal(found, [np.zeros_like(a) for a in machine.params])
+        assert_directions_equal(
+            found, [np.zeros_like(a) for a in machine.params.values()]
+        )
 
 
 def test_smaller_batch_after_a_larger_one(machine, rng):
@@ -186,8 +192,8 @@ def test_expectation_is_the_exact_gradient(gradient, is_centred, machine, rng, s
     total = [0.0, 0.0, 0.0]
     for _ in range(n_calls):
         change = started(exact(machine), batch, stream, centering)
-        total = [a + b for a, b in zip(total, change, strict=True)]
-    n_draws = n_calls * started.n_model_rows(len(batch))
+        total = [a + b for a, b in zip(total, change.values(), strict=True)]
+    n_draws = n_calls * (started.n_chains_of(len(batch)) or len(batch))
 
     states = oracle.model_statistics()
     if is_centred:
@@ -210,7 +216,7 @@ def test_fast_parameters_learn_and_decay(machine, rng):
         change = gradient(machine, rng.random((6, 4)), rng, rate=rate)
         expected = [
             0.8 * fast + 0.3 / rate * step
-            for fast, step in zip(expected, change, strict=True)
+            for fast, step in zip(expected, change.values(), strict=True)
         ]
     assert_directions_equal(gradient._fast, expected)
 
@@ -219,14 +225,19 @@ def test_fast_parameters_push_the_chains(machine, rng):
     """They are drawn from the sum of both sets; the gradient is that of the machine."""
     n = 20_000
     gradient = FPCD(n_chains=n)
-    gradient._fast = [rng.normal(size=array.shape) for array in machine.params]
+    gradient._fast = {k: rng.normal(size=a.shape) for k, a in machine.params.items()}
     gradient.start(exact(machine), 3, rng)
     pushed = Enumeration(
-        *(a + b for a, b in zip(machine.params, gradient._fast, strict=True))
+        *(
+            a + b
+            for a, b in zip(
+                machine.params.values(), gradient._fast.values(), strict=True
+            )
+        )
     )
     batch = rng.random((3, 4))
     found = gradient(machine, batch, rng)
-    drawn = gradient._phases.model
+    drawn = gradient.state
     for values, mean in (
         (drawn.visible, pushed.p_v @ pushed.v),
         (drawn.hidden, pushed.p_h @ pushed.h),
@@ -313,9 +324,9 @@ def test_float32_stays(gradient, make_machine, rng):
 @every_variant
 def test_machine_and_batch_are_left_alone(gradient, machine, rng):
     batch = rng.random((5, 4))
-    before = [array.copy() for array in (*machine.params, batch)]
+    before = [array.copy() for array in (*machine.params.values(), batch)]
     direction(gradient, machine, batch, centering=offsets(rng))
-    for old, new in zip(before, (*machine.params, batch), strict=True):
+    for old, new in zip(before, (*machine.params.values(), batch), strict=True):
         np.testing.assert_array_equal(old, new)
 
 
@@ -329,8 +340,12 @@ def test_resolve(name):
 
 def test_contract_is_abstract(machine, rng):
     for call in (
-        lambda: Gradient().n_model_rows(3),
-        lambda: Gradient().sample(machine, machine.phases(1, 1), rng),
+        lambda: Gradient().negative_phase(machine, machine.workspace(1, 1), rng),
+        lambda: Machine().infer(None),
+        lambda: Machine().state(None, rng),
+        lambda: Machine().initial_state(1, rng),
+        lambda: Machine().transition(None, rng),
+        lambda: Machine().moments(None),
     ):
         with pytest.raises(NotImplementedError):
             call()
@@ -387,7 +402,7 @@ def test_chains_survive_a_copy(copied, machine, rng, seed):
 def test_number_of_chains(gradient, n_rows, expected, machine, rng):
     end = run(gradient, machine, rng.random((n_rows, 4)), rng, 1)
     assert end.shape == (expected, 4)
-    assert gradient.n_model_rows(2) == expected
+    assert gradient.n_chains_of(2) == expected
 
 
 def test_chains_reach_the_model(machine, rng):
@@ -442,7 +457,7 @@ def test_tempered_chains_reach_both_modes(swap, machine, rng):
     """Each temperature has its own distribution, and β = 1 gets to the other mode."""
     n = 4000
     gradient, tables = tempered_chains(swap, two_modes(machine), n, 200, rng)
-    chains = gradient._tempered_chains
+    chains = gradient._tempered
     assert np.unique(chains.places).size == 6 * n
     for rows, oracle in zip(chains.places, tables, strict=True):
         states = chains.state.visible[rows] @ [8, 4, 2, 1]
@@ -452,7 +467,7 @@ def test_tempered_chains_reach_both_modes(swap, machine, rng):
     alone = PCD(n_chains=n)
     alone.chains_ = machine.state(np.tile([1.0, 0, 1, 1], (n, 1)), rng)
     end = run(alone, machine, np.ones((1, 4)), rng, 200)
-    other_mode = [(rows[:, 1] == 1).mean() for rows in (end, gradient._phases.model[0])]
+    other_mode = [(rows[:, 1] == 1).mean() for rows in (end, gradient.state[0])]
     assert other_mode[0] < 0.5 * other_mode[1]
 
 
@@ -542,9 +557,9 @@ def test_decay_is_the_gradient_of_the_penalty(
 class Seen(GivenRows):
     """Keeps the data that it has seen."""
 
-    def sample(self, machine, phases, rng):
-        self.data = phases.data.visible.copy()
-        super().sample(machine, phases, rng)
+    def negative_phase(self, machine, work, rng):
+        self.data = work.data.visible.copy()
+        super().negative_phase(machine, work, rng)
 
 
 @pytest.mark.parametrize("container", [np.array, sparse.csr_array])
@@ -581,11 +596,9 @@ def after_steps(arrays, data, model, offset, decay, l1_ratio, n_steps=3):
     follow = Direction(GivenRows(model), centering, penalty)
     follow.start(machine, len(data), None)
     for _ in range(n_steps):
-        for array, change in zip(
-            machine.params, follow(machine, data, None), strict=True
-        ):
-            array += 0.3 * change
-    return machine.params
+        for name, change in follow(machine, data, None).items():
+            machine.params[name] += 0.3 * change
+    return machine.params.values()
 
 
 @pytest.mark.parametrize("decay, l1_ratio", [(0, 0), (0.1, 0), (0.1, 1), (0.1, 0.5)])
@@ -613,9 +626,11 @@ def test_centered_steps_commute_with_flips(
     offset = rng.random(4), rng.random(3)
 
     def both_ways(offset, flipped_offset):
-        there = after_steps(machine.params, data, model, offset, decay, l1_ratio)
+        there = after_steps(
+            machine.params.values(), data, model, offset, decay, l1_ratio
+        )
         back = after_steps(
-            flip_params(*machine.params, visible_flips, hidden_flips),
+            flip_params(*machine.params.values(), visible_flips, hidden_flips),
             flip(data, visible_flips),
             flip(model, visible_flips),
             flipped_offset,
@@ -632,7 +647,9 @@ def test_centered_steps_commute_with_flips(
 def test_flips_keep_the_distribution(machine):
     """The oracle of the test above, judged by enumeration."""
     before = Enumeration.of(machine)
-    after = Enumeration(*flip_params(*machine.params, VISIBLE_FLIPS, HIDDEN_FLIPS))
+    after = Enumeration(
+        *flip_params(*machine.params.values(), VISIBLE_FLIPS, HIDDEN_FLIPS)
+    )
     index = (flip(before.v, VISIBLE_FLIPS)[:, None] == after.v).all(axis=2)
     np.testing.assert_allclose(before.p_v, after.p_v[index.argmax(axis=1)], rtol=1e-12)
 
@@ -653,9 +670,9 @@ def test_fast_weights_leave_a_normalizer(make_machine, rng):
     machine = make_machine(names=("gaussian", "gaussian"))
     gradient = FPCD()
     gradient.start(machine, 5, rng)
-    gradient._fast[0][...] = 10
+    gradient._fast["weights"][...] = 10
     gradient(machine, rng.normal(size=(5, len(machine.visible_bias))), rng)
-    pushed = gradient._pushed
+    pushed = gradient._with_fast
     n_visible, n_hidden = pushed.weights.shape
     spread = np.reshape(pushed.visible.spread(n_visible), (-1, 1))
     scaled = spread * pushed.weights * pushed.hidden.spread(n_hidden)

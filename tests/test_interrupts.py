@@ -86,8 +86,8 @@ def learned(estimator):
         for name in path:
             found = getattr(found, name, None)
         if found is not None:
-            return [array.copy() for array in found.params]
-    return [a.copy() for rbm in estimator.rbms_ for a in rbm.machine_.params]
+            return [array.copy() for array in found.params.values()]
+    return [a.copy() for rbm in estimator.rbms_ for a in rbm.machine_.params.values()]
 
 
 def is_one_of(arrays, models):

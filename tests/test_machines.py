@@ -17,8 +17,8 @@ from scipy.special import gammaln
 
 from skdbn import units
 from skdbn._random import make_rng
-from skdbn.gradients._centering import Centering
 from skdbn.machines import RestrictedMachine, State
+from skdbn.machines._centering import Centering
 from skdbn.machines._pseudo_likelihood import Coordinate
 from skdbn.machines._restricted import LARGEST_NORM
 
@@ -122,7 +122,10 @@ def test_statistics_give_the_gradient_of_the_likelihood(names, make_machine, rng
     if names not in FINITE_PAIRS:
         error *= 100
     for array, data_part, model_part in zip(
-        machine.params, machine.statistics(data), model_parts, strict=True
+        machine.params.values(),
+        machine.moments(machine.infer(data)).values(),
+        model_parts,
+        strict=True,
     ):
         slopes = np.empty_like(array)
         for index in np.ndindex(array.shape):
@@ -137,9 +140,9 @@ def test_statistics_give_the_gradient_of_the_likelihood(names, make_machine, rng
 
 def expected_statistics(machine, oracle):
     """The statistics' exact means over the model, a row at a time."""
-    totals = [0.0] * len(machine.params)
+    totals = [0.0] * len(machine.params.values())
     for row in np.flatnonzero(oracle.p_v > 1e-11):
-        parts = machine.statistics(oracle.v[[row]])
+        parts = machine.moments(machine.infer(oracle.v[[row]])).values()
         totals = [
             total + oracle.p_v[row] * part
             for total, part in zip(totals, parts, strict=True)
@@ -308,7 +311,7 @@ def test_pseudo_log_likelihood_of_a_column(name, bias, make_units, rng):
         atol=quadrature([name]),
     )
     single = RestrictedMachine(
-        *(array.astype(np.float32) for array in machine.params[:3]),
+        *(array.astype(np.float32) for array in list(machine.params.values())[:3]),
         make_units(name, 1, (9, np.ones(1), np.ones(1)), np.float32),
         machine.hidden,
     )
@@ -390,7 +393,7 @@ def test_sums_over_counts(hidden, mean, move, make_units, rng):
         np.testing.assert_allclose(one, np.array(expected)[:, i], rtol=0, atol=error)
     # In single precision a field of this size has these digits.
     single = RestrictedMachine(
-        *(array.astype(np.float32) for array in machine.params[:3]),
+        *(array.astype(np.float32) for array in list(machine.params.values())[:3]),
         machine.visible,
         machine.hidden,
     )
@@ -468,7 +471,7 @@ def test_float32_stays(names, make_machine, rng):
     machine.project()
     for array in (
         *state,
-        *machine.statistics(v),
+        *machine.moments(machine.infer(v)).values(),
         machine.hidden_mean(v),
         machine.visible_mean(state.hidden),
         machine.free_energy(v),
@@ -488,11 +491,13 @@ def test_copy_has_arrays_of_its_own(names, make_machine, rng):
     energy = machine.free_energy(v)
     copied, restored = machine.copy(), pickle.loads(pickle.dumps(machine))
     for other in (copied, restored):
-        for old, new in zip(machine.params, other.params, strict=True):
+        for old, new in zip(
+            machine.params.values(), other.params.values(), strict=True
+        ):
             np.testing.assert_array_equal(old, new)
             assert not np.shares_memory(old, new)
         np.testing.assert_array_equal(other.free_energy(v), energy)
-    for array in copied.params:
+    for array in copied.params.values():
         array += 1
     np.testing.assert_array_equal(machine.free_energy(v), energy)
     assert machine.project() is None
@@ -729,10 +734,11 @@ def test_nothing_to_project(names, make_machine):
 
 def filled(machine, data, model):
     """Phases with these rows, and the hidden units' means."""
-    phases = machine.phases(len(model), len(data))
-    phases.data.visible[:], phases.model.visible[:] = data, model
-    machine.hidden_mean(phases.both.visible, out=phases.both.hidden_mean)
-    return phases
+    work = machine.workspace(len(model), len(data))
+    machine.load(work, data)
+    work.state = machine.infer(model)
+    machine.advance(work, None, 0)
+    return work
 
 
 def offsets(machine, rng):
@@ -786,7 +792,7 @@ def test_direction_is_the_formula(
         hidden_bias - v0 @ weights,
         *own,
     ]
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(found.values(), expected, strict=True):
         size = max(np.abs(array).max() for array in expected)
         np.testing.assert_allclose(one, 0.3 * other, rtol=0, atol=1e-12 * max(size, 1))
 

@@ -20,9 +20,10 @@ from skdbn import (
 )
 from skdbn._incomplete import Fills, drawn, known_pseudo_log_likelihood
 from skdbn._monitoring import Probe
+from skdbn._samplers import Chains
 from skdbn.exceptions import DataRangeWarning, EstimateWarning
 from skdbn.gradients import REGISTRY
-from skdbn.machines import Chains, Clamp, RestrictedMachine
+from skdbn.machines import Clamp, RestrictedMachine
 from skdbn.units import Concatenated, Softmax
 
 PAIRS = [
@@ -581,11 +582,12 @@ def directions(case, rows, rng):
     """The direction of rows against exact draws of the model, and its error."""
     machine, oracle = case.machine, case.oracle
     model = oracle.draw(len(rows), rng)
-    phases = machine.phases(len(rows), len(rows))
-    phases.data.visible[:], phases.model.visible[:] = rows, model
-    machine.hidden_mean(phases.both.visible, out=phases.both.hidden_mean)
+    work = machine.workspace(len(rows), len(rows))
+    machine.load(work, rows)
+    work.state = machine.infer(model)
+    machine.advance(work, None, 0)
     scale, steps = machine.visible.step_scale, machine.visible.param_steps
-    found = [array.copy() for array in machine.difference(phases)]
+    found = [array.copy() for array in machine.difference(work).values()]
     if scale is not None:
         found[0] /= scale.reshape(-1, 1)
         found[1] /= scale
@@ -597,7 +599,7 @@ def directions(case, rows, rng):
         each = [v[:, :, None] * h[:, None, :], v, h]
         if len(found) > 3:
             own = np.square(v)[:, [kind == "gaussian" for kind in kinds(case)]]
-            each.append(own / (2 * np.exp(machine.params[3])))
+            each.append(own / (2 * np.exp(machine.params["visible_0"])))
         errors.append([array.var(axis=0) / len(v) for array in each])
     return found, [5 * np.sqrt(a + b) + 1e-6 for a, b in zip(*errors, strict=True)]
 
@@ -611,7 +613,7 @@ def kinds(case):
 def slopes(case):
     """The finite differences of log p(known values) by each parameter."""
     result = []
-    for array in case.machine.params:
+    for array in case.machine.params.values():
         slope = np.empty(array.shape)
         for i in np.ndindex(array.shape):
             before, ends = array[i], []
@@ -687,7 +689,9 @@ def test_every_fit_takes_nan(rbm, method, X, holes, seed):
         for _ in range(3 if method == "partial_fit" else 1):
             getattr(model, method)(given)
         models.append(model)
-    for array, same in zip(*(model.machine_.params for model in models), strict=True):
+    for array, same in zip(
+        *(model.machine_.params.values() for model in models), strict=True
+    ):
         assert array.dtype == np.float32
         assert np.isfinite(array).all()
         assert (array == same).all()
@@ -728,7 +732,7 @@ def test_tables_start_from_the_known_values(rng, seed):
     rbm = MixedRBM(3, units=counts, n_iter=0, random_state=seed).fit(X)
     machine, variance = rbm.machine_, np.nanvar(X, axis=0)
     np.testing.assert_allclose(
-        np.exp(np.concatenate(machine.params[3:])), variance[[0, 2]]
+        np.exp(np.concatenate(list(machine.params.values())[3:])), variance[[0, 2]]
     )
     expected = 1 / variance
     expected[[1, 4]] = 1
@@ -769,7 +773,7 @@ class Noting(Fills):
         super().epoch_begins(machine, rows)
         (found,), (log_variance,) = (
             machine.visible.data_statistics(),
-            machine.params[3:],
+            list(machine.params.values())[3:],
         )
         gaps = self.X[:, -3:] - self.center
         note = 2 * np.exp(log_variance) * found, np.square(gaps)

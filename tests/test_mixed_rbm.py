@@ -172,7 +172,9 @@ def test_described_units(wrap, rng, seed):
 
 
 def assert_allclose_models(one, other):
-    for array, expected in zip(one.machine_.params, other.machine_.params, strict=True):
+    for array, expected in zip(
+        one.machine_.params.values(), other.machine_.params.values(), strict=True
+    ):
         np.testing.assert_allclose(array, expected)
 
 
@@ -231,7 +233,9 @@ def test_units_of_one_kind_are_one_part(two_orders, library, seed):
     one, other = (make_plain(seed).fit(table) for table, _ in tables)
     assert len(one.machine_.visible.widths()) == 3
     assert one.units_ == other.units_
-    for array, same in zip(one.machine_.params, other.machine_.params, strict=True):
+    for array, same in zip(
+        one.machine_.params.values(), other.machine_.params.values(), strict=True
+    ):
         np.testing.assert_array_equal(array, same)
     results = []
     for rbm, (table, with_holes) in zip((one, other), tables, strict=True):

@@ -506,11 +506,11 @@ class Interrupted(CD):
         super().__init__(n_steps)
         self.n = n
 
-    def sample(self, machine, phases, rng):
+    def negative_phase(self, machine, work, rng):
         self.count_ = getattr(self, "count_", 0) + 1
         if self.count_ == self.n:
             raise KeyboardInterrupt
-        super().sample(machine, phases, rng)
+        super().negative_phase(machine, work, rng)
 
 
 # 60 rows in batches of 10: six calls a sweep.
@@ -585,7 +585,7 @@ class Breaking(CD):
 
     def __call__(self, machine, *args, **settings):
         direction = super().__call__(machine, *args, **settings)
-        direction[self.which].flat[-1] = np.inf
+        list(direction.values())[self.which].flat[-1] = np.inf
         return direction
 
 

@@ -75,7 +75,8 @@ def X(rng):
 def gradient_of(network, examples, rng, **settings):
     direction = BackPropagation(**settings)
     direction.start(network, len(examples.X), rng)
-    return direction.descent(network, examples, rng)
+    loss, descent = direction.descent(network, examples, rng)
+    return loss, list(descent.values())
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -92,7 +93,7 @@ def test_loss_and_gradient(head, kinds, weighted, make_network, X, rng):
     weights = rng.uniform(0.5, 2, shapes[weighted]) if weighted else None
     examples = Examples(X, targets, weights)
     loss, descent = gradient_of(network, examples, rng, decay=0.3)
-    arrays = [array.copy() for array in network.params]
+    arrays = [array.copy() for array in network.params.values()]
 
     def value():
         return slow_loss(arrays, kinds, head, X, targets, weights, 0.3)
@@ -115,9 +116,9 @@ def test_rate_is_a_factor(make_network, X, rng):
     network, direction = make_network(), BackPropagation(decay=0.1)
     direction.start(network, len(X), rng)
     examples = Examples(X, HEADS["softmax"][1])
-    once = [array.copy() for array in direction(network, examples, rng)]
-    for one, other in zip(once, direction(network, examples, rng, 0.25), strict=True):
-        np.testing.assert_allclose(other, one / 4, rtol=1e-12)
+    once = {k: a.copy() for k, a in direction(network, examples, rng).items()}
+    for name, other in direction(network, examples, rng, 0.25).items():
+        np.testing.assert_allclose(other, once[name] / 4, rtol=1e-12)
     found = direction.report()["loss"]
     assert found == pytest.approx(direction.descent(network, examples, rng)[0])
     assert direction.report() == {"loss": 0}
@@ -138,7 +139,8 @@ def test_smaller_batches_fit_in(make_network, X, rng):
     network, direction = make_network(), BackPropagation()
     targets = HEADS["softmax"][1]
     direction.start(network, 100, rng, n_rows=7)
-    found = [a.copy() for a in direction(network, Examples(X[:3], targets[:3]), rng)]
+    found = direction(network, Examples(X[:3], targets[:3]), rng)
+    found = [array.copy() for array in found.values()]
     expected = gradient_of(network, Examples(X[:3], targets[:3]), rng)[1]
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-13)
@@ -166,7 +168,7 @@ def test_gradient_with_dropout_is_that_of_the_thinned_net(make_network, X, rng, 
     found = [array.copy() for array in found]
     direction = BackPropagation(**settings)
     step = 1e-6
-    for array, change in zip(network.params, found, strict=True):
+    for array, change in zip(network.params.values(), found, strict=True):
         index = np.unravel_index(np.abs(change).argmax(), change.shape)
         kept, ends = array[index], []
         for shift in (step, -step):
@@ -183,16 +185,16 @@ def test_gradient_with_dropout_is_that_of_the_thinned_net(make_network, X, rng, 
 def test_line_searches_go_downhill(method, make_network, X, rng):
     network = make_network()
     examples = Examples(X, HEADS["softmax"][1])
-    before = [array.copy() for array in network.params]
+    before = [array.copy() for array in network.params.values()]
     searches = LineSearches(method, 3, decay=0.01)
     searches.start(network, len(X), rng)
     first, _ = searches.descent(network, examples, rng)
     change = searches(network, examples, rng)
-    for array, kept in zip(network.params, before, strict=True):
+    for array, kept in zip(network.params.values(), before, strict=True):
         np.testing.assert_array_equal(array, kept)
     last = searches.report()["loss"]
-    for array, step in zip(network.params, change, strict=True):
-        array += step
+    for name, step in change.items():
+        network.params[name] += step
     assert last < first
     loss, _ = gradient_of(network, examples, rng, decay=0.01)
     assert loss == pytest.approx(last, rel=1e-9)
@@ -234,7 +236,7 @@ def test_rectified_layers(make_network, X, rng):
 def test_copies_have_their_own_arrays(make_network, X):
     network = make_network(max_norm=2.0)
     other = network.copy()
-    for array in other.params:
+    for array in other.params.values():
         array += 1
     assert other.max_norm == 2.0
     assert np.abs(network.output(X) - other.output(X)).max() > 0.1

@@ -12,13 +12,14 @@ from skdbn.schedules import Constant, InverseTime, Linear, Step
 
 
 def params(rng, dtype=np.float64):
-    return [rng.normal(size=shape).astype(dtype) for shape in ((4, 3), (4,), (3,))]
+    shapes = {"weights": (4, 3), "one": (4,), "other": (3,)}
+    return {k: rng.normal(size=shape).astype(dtype) for k, shape in shapes.items()}
 
 
 def move(optimizer, arrays, direction, epoch):
     """One step, as the loop does it."""
     rate, momentum = optimizer.rates(epoch)
-    optimizer.step(arrays, [rate * array for array in direction], momentum)
+    optimizer.step(arrays, {k: rate * a for k, a in direction.items()}, momentum)
 
 
 def steps(optimizer, epochs):
@@ -26,7 +27,7 @@ def steps(optimizer, epochs):
     array, lengths = np.zeros(1), []
     for epoch in range(epochs):
         before = array.copy()
-        move(optimizer, [array], [np.ones(1)], epoch)
+        move(optimizer, {"a": array}, {"a": np.ones(1)}, epoch)
         lengths.append((array - before)[0])
     return lengths
 
@@ -34,17 +35,17 @@ def steps(optimizer, epochs):
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
 def test_momentum_recursion(momentum, rng):
     arrays = params(rng)
-    expected = [array.copy() for array in arrays]
-    velocity = [np.zeros_like(array) for array in arrays]
+    expected = {k: array.copy() for k, array in arrays.items()}
+    velocity = dict.fromkeys(arrays, 0.0)
     optimizer = SGD(0.1, momentum)
     for epoch in range(6):
         direction = params(rng)
-        for i in range(3):
+        for i in arrays:
             velocity[i] = momentum * velocity[i] + 0.1 * direction[i]
             expected[i] = expected[i] + velocity[i]
         move(optimizer, arrays, direction, epoch)
-    for found, wanted in zip(arrays, expected, strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    for name, found in arrays.items():
+        np.testing.assert_allclose(found, expected[name], rtol=1e-12)
 
 
 def test_rate_and_momentum_follow_their_schedules():
@@ -67,9 +68,9 @@ def test_momentum_that_starts_late_keeps_the_last_step():
 
 def test_parameters_change_in_place(rng):
     arrays = params(rng)
-    held = list(arrays)
+    held = dict(arrays)
     move(SGD(0.1, 0.5), arrays, params(rng), 0)
-    assert all(a is b for a, b in zip(arrays, held, strict=True))
+    assert all(arrays[name] is array for name, array in held.items())
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9, Step(0.5, 0.9, epochs=1)])
@@ -79,8 +80,10 @@ def test_float32_stays(rate, momentum, rng):
     for epoch in range(3):
         move(optimizer, arrays, params(rng, np.float32), epoch)
         assert all(type(value) is float for value in optimizer.rates(epoch))
-    assert all(array.dtype == np.float32 for array in arrays)
-    assert all(array.dtype == np.float32 for array in optimizer._velocity or [])
+    assert all(array.dtype == np.float32 for array in arrays.values())
+    assert all(
+        array.dtype == np.float32 for array in (optimizer._velocity or {}).values()
+    )
 
 
 VALUES = [
@@ -130,13 +133,12 @@ def test_contract_is_abstract():
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_adam_recursion(dtype, rng):
     arrays = params(rng, dtype)
-    expected = [array.astype(np.float64) for array in arrays]
-    mean = [np.zeros(array.shape) for array in arrays]
-    square = [np.zeros(array.shape) for array in arrays]
+    expected = {k: array.astype(np.float64) for k, array in arrays.items()}
+    mean, square = dict.fromkeys(arrays, 0.0), dict.fromkeys(arrays, 0.0)
     optimizer = Adam(0.01, beta_1=0.8, beta_2=0.95, epsilon=1e-3)
     for t in range(1, 8):
         direction = params(rng, dtype)
-        for i in range(3):
+        for i in arrays:
             g = direction[i].astype(np.float64)
             mean[i] = 0.8 * mean[i] + 0.2 * g
             square[i] = 0.95 * square[i] + 0.05 * g**2
@@ -145,17 +147,17 @@ def test_adam_recursion(dtype, rng):
         factor, rate = optimizer.rates(0)
         assert (factor, rate) == (1.0, 0.01)
         optimizer.step(arrays, direction, rate)
-    for found, wanted in zip(arrays, expected, strict=True):
+    for name, found in arrays.items():
         assert found.dtype == dtype
         atol = 20 * np.finfo(dtype).eps
-        np.testing.assert_allclose(found, wanted, rtol=0, atol=atol)
+        np.testing.assert_allclose(found, expected[name], rtol=0, atol=atol)
 
 
 def test_adam_follows_its_schedule():
     array, optimizer, lengths = np.zeros(1), Adam(Linear(0.4), n_iter=4), []
     for epoch in range(4):
         before = array.copy()
-        optimizer.step([array], [np.ones(1)], optimizer.rates(epoch)[1])
+        optimizer.step({"a": array}, {"a": np.ones(1)}, optimizer.rates(epoch)[1])
         lengths.append((array - before)[0])
     # A direction that is always the same gives steps of the learning rate.
     np.testing.assert_allclose(lengths, [0.4, 0.3, 0.2, 0.1], rtol=1e-6)
@@ -164,11 +166,14 @@ def test_adam_follows_its_schedule():
 @pytest.mark.parametrize("make", [lambda: SGD(0.1, 0.9), lambda: Adam(0.1)])
 def test_arrays_of_many_pieces(make, rng):
     whole = rng.normal(size=(3, 50_001))
-    columns = [whole[:, :7].copy(order="F"), whole[:, 7:].copy()]
+    columns = {"few": whole[:, :7].copy(order="F"), "rest": whole[:, 7:].copy()}
     one, two = make(), make()
     for _ in range(3):
         direction = rng.normal(size=whole.shape)
-        parts = [direction[:, :7].copy(order="F"), direction[:, 7:].copy()]
-        one.step([whole], [direction], 0.5)
+        parts = {
+            "few": direction[:, :7].copy(order="F"),
+            "rest": direction[:, 7:].copy(),
+        }
+        one.step({"a": whole}, {"a": direction}, 0.5)
         two.step(columns, parts, 0.5)
-    np.testing.assert_allclose(np.hstack(columns), whole, rtol=1e-13)
+    np.testing.assert_allclose(np.hstack(list(columns.values())), whole, rtol=1e-13)

@@ -50,8 +50,8 @@ def arrays(estimator):
     """Copies of all that learns."""
     for name in ("network_", "machine_"):
         if hasattr(estimator, name):
-            return [array.copy() for array in getattr(estimator, name).params]
-    return [a.copy() for rbm in estimator.rbms_ for a in rbm.machine_.params]
+            return [array.copy() for array in getattr(estimator, name).params.values()]
+    return [a.copy() for rbm in estimator.rbms_ for a in rbm.machine_.params.values()]
 
 
 def same(one, other):
@@ -135,12 +135,12 @@ def test_present_parameters_count(changed, data, seed):
 def test_chains_go_on_when_other_settings_change(data, seed):
     X, _ = data
     rbm = BernoulliRBM(4, gradient=PT(3), learning_rate=1e-300, random_state=seed)
-    places = rbm.fit(X).gradient_._tempered_chains.places.copy()
+    places = rbm.fit(X).gradient_._tempered.places.copy()
     rbm.set_params(gradient__n_steps=2, n_iter=0).partial_fit(X[:0:-1])
     assert rbm.gradient_.n_steps == 2
-    assert rbm.gradient_._tempered_chains.places.shape == places.shape
+    assert rbm.gradient_._tempered.places.shape == places.shape
     rbm.set_params(gradient__n_temperatures=4).partial_fit(X)
-    assert len(rbm.gradient_._tempered_chains.places) == 4
+    assert len(rbm.gradient_._tempered.places) == 4
 
 
 def test_penalty_of_activity_follows_its_target(data, seed):
@@ -177,9 +177,9 @@ def test_structure_cannot_change(estimator, changed, named, data, seed):
 class Watching(CD):
     """Notes the learning rate of each batch."""
 
-    def __call__(self, machine, batch, rng, centering=None, rate=1.0, watch=None):
+    def __call__(self, machine, batch, rng, centering=None, rate=1.0, **options):
         vars(self).setdefault("rates_", []).append(rate)
-        return super().__call__(machine, batch, rng, centering, rate, watch)
+        return super().__call__(machine, batch, rng, centering, rate, **options)
 
 
 @pytest.mark.parametrize("n_rows", [1, 5, 20])

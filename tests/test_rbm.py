@@ -222,7 +222,7 @@ def test_attributes_of_the_original(X, seed):
 def fitted(seed, rng):
     """A fitted model with weights that matter, small enough to enumerate."""
     rbm = make(seed, n_components=3).fit(rng.random((20, 4)))
-    for array in rbm.machine_.params:
+    for array in rbm.machine_.params.values():
         array[...] = rng.normal(0, 1, array.shape)
     return rbm, Enumeration.of(rbm.machine_)
 

@@ -6,8 +6,8 @@ import pytest
 from skdbn import RBM, GaussianRBM, MixedRBM
 from skdbn._random import make_rng, normal
 from skdbn.gradients import ScoreMatching, resolve
-from skdbn.gradients._centering import Centering
 from skdbn.machines import RestrictedMachine
+from skdbn.machines._centering import Centering
 from skdbn.units import Bernoulli, Gaussian
 
 N_VISIBLE, N_HIDDEN, N_ROWS = 4, 3, 6
@@ -76,7 +76,7 @@ def derivatives(params, *args, step=1e-6):
 @pytest.mark.parametrize("is_centered", [False, True])
 def test_direction_is_the_gradient(noise, is_centered, gaussian_machine, data, seed):
     machine, rate = gaussian_machine, 0.3
-    params = [array.copy() for array in machine.params]
+    params = [array.copy() for array in machine.params.values()]
     own_variance = np.broadcast_to(1 / machine.visible.precision, N_VISIBLE)
     gradient = ScoreMatching(noise)
     stream = make_rng(seed)
@@ -85,7 +85,7 @@ def test_direction_is_the_gradient(noise, is_centered, gaussian_machine, data, s
     if is_centered:
         centering = Centering(data.mean(axis=0), np.full(N_HIDDEN, 0.4))
     stream = make_rng(seed)
-    found = gradient(machine, data.copy(), stream, centering, rate)
+    found = list(gradient(machine, data.copy(), stream, centering, rate).values())
 
     draws = normal(make_rng(seed), data.shape, float) if noise else None
     deviation = noise * own_variance**0.5
@@ -139,7 +139,7 @@ def test_objective_of_each_epoch(noise, data, seed):
     center, deviation = data.mean(axis=0), noise * data.std(axis=0)
     history = [row["objective"] for row in fits[2].history_]
     for rbm, found in zip(fits, history, strict=False):
-        params, variance = rbm.machine_.params, rbm.variance_
+        params, variance = list(rbm.machine_.params.values()), rbm.variance_
         if not noise:
             expected = objective(params, data, center, variance, None, 0, None)
             assert found == pytest.approx(expected, rel=1e-9)
@@ -153,26 +153,27 @@ def test_objective_of_each_epoch(noise, data, seed):
 
 
 @pytest.mark.parametrize("is_centered", [False, True])
-def test_what_a_watcher_adds_to_the_hidden_means(
+def test_what_sparsity_adds_to_the_hidden_means(
     is_centered, gaussian_machine, data, rng, seed
 ):
     """It goes up along with the likelihood, as of any other gradient."""
     machine, added = gaussian_machine, rng.normal(size=(N_ROWS, N_HIDDEN))
 
-    def watch(hidden_mean):
-        np.testing.assert_allclose(hidden_mean, machine.hidden_mean(data))
-        hidden_mean += added
+    class Pull:
+        def see(self, hidden_mean):
+            np.testing.assert_allclose(hidden_mean, machine.hidden_mean(data))
+            hidden_mean += added
 
     found = []
-    for chosen in (None, watch):
+    for chosen in (None, Pull()):
         gradient, centering = ScoreMatching(), None
         v0, h0 = np.zeros(N_VISIBLE), np.zeros(N_HIDDEN)
         if is_centered:
             v0, h0 = data.mean(axis=0), np.full(N_HIDDEN, 0.4)
             centering = Centering(v0, h0)
         gradient.start(machine, N_ROWS, rng)
-        step = gradient(machine, data, rng, centering, 0.3, chosen)
-        found.append([array.copy() for array in step])
+        step = gradient(machine, data, rng, centering, 0.3, sparsity=chosen)
+        found.append([array.copy() for array in step.values()])
         if is_centered:
             mean = 0.99 * h0 + 0.01 * machine.hidden_mean(data).mean(axis=0)
             np.testing.assert_allclose(centering.hidden, mean)

@@ -79,21 +79,23 @@ def test_pull_is_the_derivative(penalty, rng):
 
     hidden = 1 / (1 + np.exp(-(v @ weights + bias)))
     on_bias = slopes(bias, lambda moved: penalty_of(weights, moved))
-    direction = [np.zeros((4, 3)), np.zeros(4), np.zeros(3)]
+    direction = {"weights": np.zeros((4, 3)), "hidden_bias": np.zeros(3)}
     biases = Sparsity(p, cost, penalty, False, np.full(3, p), 0.0)
     seen = hidden.copy()
-    biases.watch(seen)
+    biases.see(seen)
     np.testing.assert_array_equal(seen, hidden)
-    np.testing.assert_allclose(biases(direction, 1.0)[2], on_bias, rtol=1e-6)
+    np.testing.assert_allclose(
+        biases(direction, 1.0)["hidden_bias"], on_bias, rtol=1e-6
+    )
 
     both = Sparsity(p, cost, penalty, True, np.full(3, p), 0.0)
     seen = hidden.copy()
-    both.watch(seen)
+    both.see(seen)
     found = v.T @ (seen - hidden) / len(v), (seen - hidden).mean(axis=0)
     np.testing.assert_allclose(found[1], on_bias, rtol=1e-6)
     on_weights = slopes(weights, lambda moved: penalty_of(moved, bias))
     np.testing.assert_allclose(found[0], on_weights, rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(both(direction, 1.0)[2], on_bias, rtol=1e-6)
+    np.testing.assert_allclose(both(direction, 1.0)["hidden_bias"], on_bias, rtol=1e-6)
 
 
 @pytest.mark.parametrize("penalized", ["bias", "all"])
@@ -111,7 +113,7 @@ def test_the_rate_is_that_of_all_steps(penalized, digits, seed):
 
 def test_running_mean():
     sparsity = Sparsity(0.1, 1.0, "kl", False, np.array([0.5]), 0.75)
-    sparsity.watch(np.array([[0.1], [0.3]]))
+    sparsity.see(np.array([[0.1], [0.3]]))
     np.testing.assert_allclose(sparsity.mean, [0.75 * 0.5 + 0.25 * 0.2])
 
 

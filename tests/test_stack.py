@@ -184,7 +184,7 @@ def test_bound_with_unbounded_hidden_units(make_machine, rng, seed):
         [fitted(first, hidden="gaussian"), fitted(top, visible=Gaussian(1.0))]
     )
     v, n = states(3), 5000
-    oracle = Enumeration(*top.params, ("gaussian", "bernoulli"))
+    oracle = Enumeration(*top.params.values(), ("gaussian", "bernoulli"))
     h = (v @ first.weights + first.hidden_bias)[:, None] + rng.normal(size=(8, n, 2))
     log_p = oracle.log_likelihood(h.reshape(-1, 2)).reshape(8, n)
     fields = h @ first.weights.T + first.visible_bias

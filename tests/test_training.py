@@ -19,15 +19,15 @@ class Watching(CD):
     def start(self, machine, batch_size, rng, n_rows=None):
         if not hasattr(self, "seen_"):
             self.seen_, self.rates_ = [], []
-        return super().start(machine, batch_size, rng, n_rows)
+        super().start(machine, batch_size, rng, n_rows)
 
-    def sample(self, machine, phases, rng):
-        self.seen_.append(phases.data.visible.copy())
-        super().sample(machine, phases, rng)
+    def negative_phase(self, machine, work, rng):
+        self.seen_.append(work.data.visible.copy())
+        super().negative_phase(machine, work, rng)
 
-    def __call__(self, machine, batch, rng, centering=None, rate=1.0, watch=None):
+    def __call__(self, machine, batch, rng, centering=None, rate=1.0, **options):
         self.rates_.append(rate)
-        return super().__call__(machine, batch, rng, centering, rate)
+        return super().__call__(machine, batch, rng, centering, rate, **options)
 
 
 def numbered_rows(n, n_bits=7):

@@ -133,7 +133,7 @@ def test_awake_and_asleep(make_net, rng, persistent, n_steps, n_calls):
     gradient.start(net, n, rng)
     for _ in range(n_calls):
         direction = gradient(net, Examples(X, y), rng)
-    up_w, up_b, down_w, down_b, top_w, top_v, top_h = direction
+    up_w, up_b, down_w, down_b, top_w, top_v, top_h = direction.values()
     up, down, top = net.up[0], net.down[0], enumerated(net)
     tolerance = 5 * 0.5 / np.sqrt(n)
 
@@ -177,11 +177,12 @@ def test_rate_and_decay(make_net, rng, seed):
     def direction(rate, decay=0.0):
         gradient = UpDown((2,), decay)
         gradient.start(net, 8, rng)
-        return gradient(net, examples, np.random.default_rng(seed), rate)
+        found = gradient(net, examples, np.random.default_rng(seed), rate)
+        return list(found.values())
 
     once, half, decayed = direction(1.0), direction(0.5), direction(1.0, 0.1)
     pulls = [one - other for one, other in zip(once, decayed, strict=True)]
-    for i, array in enumerate(net.params):
+    for i, array in enumerate(net.params.values()):
         np.testing.assert_allclose(half[i], once[i] / 2, rtol=1e-10, atol=1e-14)
         if array.ndim == 2:
             np.testing.assert_allclose(pulls[i], 0.1 * array, rtol=1e-10, atol=1e-14)
@@ -234,7 +235,7 @@ def test_few_rows_make_enough_chains(make_net, rng):
     x = (rng.random((3, 4)) < 0.5).astype(float)
     gradient.start(net, 3, rng)
     gradient(net, Examples(x, one_hot([0, 1, 2])), rng)
-    assert len(gradient.gradient.model_visible) == 50
+    assert len(gradient.gradient.state.visible) == 50
     gradient(net, Examples(x[:2], one_hot([0, 1])), rng)
     gradient.stop()
     assert len(gradient.gradient.chains_.visible) == 50
@@ -243,7 +244,7 @@ def test_few_rows_make_enough_chains(make_net, rng):
 def test_copies_and_precision(make_net, rng):
     net = make_net(np.float32)
     other = net.copy()
-    for array in other.params:
+    for array in other.params.values():
         array += 1
     v = np.ones((2, 4), np.float32)
     assert net.field(v).dtype == np.float32
@@ -251,7 +252,9 @@ def test_copies_and_precision(make_net, rng):
     gradient = UpDown((1,))
     gradient.start(net, 2, rng)
     examples = Examples(v, one_hot([0, 1]).astype(np.float32))
-    assert {a.dtype for a in gradient(net, examples, rng)} == {np.dtype(np.float32)}
+    assert {a.dtype for a in gradient(net, examples, rng).values()} == {
+        np.dtype(np.float32)
+    }
 
 
 # The classifier

@@ -13,19 +13,16 @@ from sklearn.model_selection import train_test_split
 
 from skdbn import BernoulliRBM
 from skdbn.gradients import CD, PCD, Gradient
+from skdbn.machines import State
 
 
 class MeanFieldCD(Gradient):
     """Contrastive divergence with means in place of draws."""
 
-    def n_model_rows(self, n_data):
-        return n_data
-
-    def sample(self, machine, phases, rng):
-        data, model = phases.data, phases.model
-        machine.hidden_mean(data.visible, out=data.hidden_mean)
-        machine.visible_mean(data.hidden_mean, out=model.visible)
-        machine.hidden_mean(model.visible, out=model.hidden_mean)
+    def negative_phase(self, machine, work, rng):
+        h = machine.hidden_mean(work.data.visible)
+        work.state = State(machine.visible_mean(h), h)
+        machine.advance(work, rng, n_steps=0)
 
 
 # %%

@@ -2,22 +2,23 @@
 
 from sklearn.base import BaseEstimator
 
-from .._numerics import as_float, check_count, is_thin
+from .._numerics import check_count
+from ..machines._base import check_offers
 
 
 class Gradient(BaseEstimator):
     """An estimate of the gradient of the log-likelihood, by sampling.
 
     The constructor's arguments are settings and never change; what training needs is
-    made by :meth:`start`, on the clone that ``fit`` makes. To add a gradient,
-    subclass and define :meth:`n_model_rows` and :meth:`sample`; an instance can be
-    given to :class:`~skdbn.RBM` as it is.
+    made by :meth:`start`, on the clone that ``fit`` makes. To add a gradient, subclass
+    and define :meth:`negative_phase`, and :meth:`n_chains_of` if its chains go on; an
+    instance can be given to :class:`~skdbn.RBM` as it is.
 
     Attributes
     ----------
-    takes_sparse : bool
-        Whether :meth:`sample` can do with a thin sparse batch in ``phases.sparse``, in
-        place of ``phases.data.visible``; False unless a subclass says otherwise.
+    needs : tuple of str
+        What a machine must have beyond :class:`~skdbn.machines.Machine`, such as
+        "free_energy".
 
     See Also
     --------
@@ -36,7 +37,7 @@ class Gradient(BaseEstimator):
     True
     """
 
-    takes_sparse = False
+    needs = ()
 
     def start(self, machine, batch_size, rng, n_rows=None):
         """Make what training needs, and check the settings.
@@ -55,22 +56,19 @@ class Gradient(BaseEstimator):
         n_rows : int, default=None
             The largest number of rows that a batch will have; None means batch_size.
 
-        Returns
-        -------
-        room : ndarray of shape (n_rows, n_visible)
-            An array in which batches may be handed over without another copy.
-
         Raises
         ------
         ValueError
             If a setting is out of range.
+        TypeError
+            If the machine lacks what this gradient needs.
         """
+        check_offers(machine, f"gradient={type(self).__name__}()", *self.needs)
         for name, value in self.get_params(deep=False).items():
             if name.startswith("n_") and value is not None:
                 check_count(f"{name} of {type(self).__name__}", value)
         n_rows = n_rows or batch_size
-        self._phases = machine.phases(self.n_model_rows(n_rows), n_rows)
-        return self._phases.data.visible
+        self._work = machine.workspace(self.n_chains_of(n_rows), n_rows)
 
     def diagnostics(self):
         """What there is to say about the sampling since the last call.
@@ -84,39 +82,18 @@ class Gradient(BaseEstimator):
 
     def stop(self):
         """Let go of the working arrays; what persists between calls stays."""
-        del self._phases
+        del self._work
 
     def finish(self):
         """Let go of what only the next step needs; ``fit`` calls it at its end."""
 
     @property
-    def model_visible(self):
-        """The visible units of the model phase, as the last call left them."""
-        return self._phases.model.visible
+    def state(self):
+        """The states of the model's chains, as the last call left them."""
+        return self._work.state
 
-    def load(self, batch):
-        """Put a batch where the gradient reads it, as dense floats.
-
-        Parameters
-        ----------
-        batch : {ndarray, sparse matrix} of shape (n_rows, n_visible)
-            Rows of data.
-
-        Returns
-        -------
-        loaded : ndarray of shape (n_rows, n_visible)
-            The same values in a working array, which may be changed.
-        """
-        n_rows = batch.shape[0]
-        self._phases.resize(self.n_model_rows(n_rows), n_rows)
-        self._phases.sparse = None
-        loaded = self._phases.data.visible
-        if batch is not loaded:
-            as_float(batch, loaded.dtype, out=loaded)
-        return loaded
-
-    def n_model_rows(self, n_data):
-        """How many states of the model stand against `n_data` rows of data.
+    def n_chains_of(self, n_data):
+        """How many chains stand against `n_data` rows of data.
 
         Parameters
         ----------
@@ -125,29 +102,39 @@ class Gradient(BaseEstimator):
 
         Returns
         -------
-        n_model : int
-            Rows of the model phase.
+        n_chains : int or None
+            None means one for each row, which is the default.
         """
-        raise NotImplementedError
+        return
 
-    def sample(self, machine, phases, rng):
-        """Draw the model phase and compute the hidden means of both phases.
+    def negative_phase(self, machine, work, rng):
+        """Move the chains of the model.
 
         Parameters
         ----------
         machine : Machine
             The machine that is trained; not changed.
 
-        phases : Phases
-            The batch is in ``phases.data.visible``; ``phases.model.visible`` and
-            ``phases.both.hidden_mean`` are to be filled.
+        work : object
+            The machine's workspace, with a batch: for its methods ``contrast`` and
+            ``advance``.
 
         rng : numpy.random.Generator
             Source of random numbers.
         """
         raise NotImplementedError
 
-    def __call__(self, machine, batch, rng, centering=None, rate=1.0, watch=None):
+    def __call__(
+        self,
+        machine,
+        batch,
+        rng,
+        centering=None,
+        rate=1.0,
+        *,
+        sparsity=None,
+        sample_data=False,
+    ):
         """The direction in which to move ``machine.params``.
 
         Parameters
@@ -161,30 +148,27 @@ class Gradient(BaseEstimator):
         rng : numpy.random.Generator
             Source of random numbers.
 
-        centering : Centering, default=None
-            Offsets about which the gradient is taken.
+        centering : object, default=None
+            Offsets about which the gradient is taken, made by the machine.
 
         rate : float, default=1.0
             Factor of the result: the learning rate, which costs least where the
             gradient is made.
 
-        watch : callable, default=None
-            Called with the hidden units' means given the data, which it may change
-            before they enter the direction.
+        sparsity : Sparsity, default=None
+            Sees the hidden units' means given the data, and adds its pull.
+
+        sample_data : bool, default=False
+            Whether rows are means, from which states are drawn.
 
         Returns
         -------
-        direction : list of ndarray
+        direction : dict of str to ndarray
             The mean over the data minus the mean over the model, one array for each
             of ``machine.params``; overwritten by the next call.
         """
-        if self.takes_sparse and is_thin(batch) and not machine.visible.params:
-            n_rows = batch.shape[0]
-            self._phases.resize(self.n_model_rows(n_rows), n_rows)
-            self._phases.sparse = batch.astype(machine.weights.dtype, copy=False)
-        else:
-            self.load(batch)
-        self.sample(machine, self._phases, rng)
-        if watch is not None:
-            watch(self._phases.data.hidden_mean)
-        return machine.difference(self._phases, centering, rate)
+        machine.load(self._work, batch, rng if sample_data else None)
+        self.negative_phase(machine, self._work, rng)
+        if sparsity is not None:
+            sparsity.see(machine.hidden_means(self._work))
+        return machine.difference(self._work, centering, rate)

@@ -39,21 +39,8 @@ class CD(Gradient):
     (1797, 32)
     """
 
-    takes_sparse = True
-
     def __init__(self, n_steps=1):
         self.n_steps = n_steps
 
-    def n_model_rows(self, n_data):
-        return n_data
-
-    def sample(self, machine, phases, rng):
-        data, model = phases.data, phases.model
-        batch = data.visible if phases.sparse is None else phases.sparse
-        field = machine.hidden_field(batch, out=data.hidden)
-        mean = machine.hidden.mean(field, out=data.hidden_mean)
-        machine.hidden.sample(field, rng, out=model.hidden, mean=mean)
-        for _ in range(self.n_steps - 1):
-            machine.transition(model, rng, out=model)
-        machine.visible_sample(model.hidden, rng, out=model.visible)
-        machine.hidden_mean(model.visible, out=model.hidden_mean)
+    def negative_phase(self, machine, work, rng):
+        machine.contrast(work, rng, self.n_steps)

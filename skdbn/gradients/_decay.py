@@ -6,7 +6,7 @@ import numpy as np
 class WeightDecay:
     """Subtract `rate` times the gradient of decay·(l1_ratio·|W| + ½(1 − l1_ratio)·W²).
 
-    Arrays of one dimension, the biases, do not decay. The penalty takes part in the
+    The machine says which of its parameters are penalized. The penalty takes part in the
     centering, or a step would no longer be invariant to flipped bits. It is that of
     weights in units of the steps, so that the scale of the data does not matter.
     """
@@ -16,17 +16,15 @@ class WeightDecay:
         self.l1_ratio = float(l1_ratio)
 
     def __call__(self, direction, machine, centering=None, rate=1.0):
-        weights, scale = machine.weights, machine.visible.step_scale
         strength = rate * self.decay
         l1, l2 = strength * self.l1_ratio, strength * (1 - self.l1_ratio)
-        pull = weights * -l2
-        if l1:
-            signs = np.sign(weights)
-            pull -= l1 * (
-                signs if scale is None else signs * scale.reshape(-1, 1) ** 0.5
-            )
-        direction[0] += pull
-        if centering is not None:
-            direction[1] -= pull @ centering.hidden
-            direction[2] -= centering.visible @ pull
+        for name in machine.penalized:
+            weights, scale = machine.params[name], machine.step_scale(name)
+            pull = weights * -l2
+            if l1:
+                signs = np.sign(weights)
+                pull -= l1 * (signs if scale is None else signs * scale**0.5)
+            direction[name] += pull
+            if centering is not None:
+                centering.follow(direction, pull)
         return direction

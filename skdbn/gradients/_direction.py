@@ -1,6 +1,4 @@
-"""What the optimiser follows: a gradient and what is done to it."""
-
-import numpy as np
+"""What the optimizer follows: a gradient and what is done to it."""
 
 
 class Direction:
@@ -29,7 +27,7 @@ class Direction:
         self._n_steps = self._n_shortened = 0
 
     def start(self, machine, batch_size, rng, n_rows=None):
-        return self.gradient.start(machine, batch_size, rng, n_rows)
+        self.gradient.start(machine, batch_size, rng, n_rows)
 
     def stop(self):
         self.gradient.stop()
@@ -44,42 +42,37 @@ class Direction:
 
     def rows_at_once(self, n_rows):
         """The largest number of rows in a product, if a batch has `n_rows`."""
-        return max(n_rows, self.gradient.n_model_rows(n_rows))
+        return max(n_rows, self.gradient.n_chains_of(n_rows) or 0)
 
     def __call__(self, machine, batch, rng, rate=1.0):
-        if self.sample_data:
-            batch = self.gradient.load(batch)
-            machine.visible.draw(batch, rng)
         centering, sparsity = self.centering, self.sparsity
-        watch = None if sparsity is None else sparsity.watch
-        direction = self.gradient(machine, batch, rng, centering, rate, watch)
+        direction = self.gradient(
+            machine,
+            batch,
+            rng,
+            centering,
+            rate,
+            sparsity=sparsity,
+            sample_data=self.sample_data,
+        )
         if self.weight_decay is not None:
             self.weight_decay(direction, machine, centering, rate)
         if self.limit is not None and rate:
-            limit = rate * self.limit
-            shortened = shorten(direction, machine.visible.step_scale, limit)
-            self._n_shortened += shortened
+            self._n_shortened += shorten(direction, machine, rate * self.limit)
             self._n_steps += 1
         if sparsity is not None:
             sparsity(direction, rate)
         return direction
 
 
-def shorten(direction, scale, limit):
-    """Shorten a direction in place whose weights would move by more than the limit.
+def shorten(direction, machine, limit):
+    """Shorten a direction in place whose length is beyond the limit.
 
     Gives whether it was.
     """
-    flat = direction[0].ravel()
-    total = np.dot(flat, flat)
-    if scale is not None and total > limit**2 * scale.min():
-        # Only then can the length in units of the deviations be beyond the limit.
-        squares = np.einsum("ij,ij->i", direction[0], direction[0])
-        total = (squares / scale).sum()
-    elif scale is not None:
+    length = machine.length(direction, limit)
+    if not length > limit:
         return False
-    if not total > limit**2:
-        return False
-    for change in direction:
-        change *= limit / float(np.sqrt(total))
+    for change in direction.values():
+        change *= limit / length
     return True

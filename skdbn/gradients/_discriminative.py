@@ -3,9 +3,10 @@
 import numpy as np
 from scipy.special import softmax
 
+from .._numerics import as_float
 from ..units import Softmax
 from ._base import Gradient
-from ._persistent import PCD
+from ._persistent import PCD, copied
 
 
 def input_field(machine, x, out=None):
@@ -85,32 +86,41 @@ class Hybrid(Gradient):
         self.sparsity = sparsity
         self.persistent = persistent
 
-    def n_model_rows(self, n_data):
+    def n_chains_of(self, n_data):
         if not (self.generative or self.unlabeled):
             return 1
-        return len(self.chains_.visible) if self.persistent else n_data
+        return len(self.chains_.visible) if self.persistent else None
 
     def start(self, machine, batch_size, rng, n_rows=None):
         if self.persistent and not hasattr(self, "chains_"):
             n_chains = max(batch_size, PCD._fewest_chains)
             self.chains_ = machine.initial_state(n_chains, rng)
-        rows = super().start(machine, batch_size, rng, n_rows)
-        self._room = np.empty((len(rows), machine.weights.shape[1]), rows.dtype)
+        super().start(machine, batch_size, rng, n_rows)
+        self._room = np.empty_like(self._work.data.hidden)
         if self.persistent:
-            model = self._phases.model
-            model.visible[:], model.hidden[:] = self.chains_
-        return rows
+            self._work.state = self.chains_
 
     def stop(self):
         if self.persistent:
-            model = self._phases.model
-            self.chains_ = type(self.chains_)(model.visible.copy(), model.hidden.copy())
+            self.chains_ = copied(self._work.state)
         del self._room
         super().stop()
 
-    def __call__(self, machine, batch, rng, centering=None, rate=1.0, watch=None):
-        rows = self.load(batch)
-        phases, n_labels = self._phases, self.n_labels
+    def __call__(
+        self,
+        machine,
+        batch,
+        rng,
+        centering=None,
+        rate=1.0,
+        *,
+        sparsity=None,
+        sample_data=False,
+    ):
+        phases, n_labels = self._work, self.n_labels
+        dense = as_float(batch, machine.weights.dtype)
+        machine.load(phases, dense, rng if sample_data else None)
+        rows = phases.data.visible
         x, y = rows[:, :-n_labels], rows[:, -n_labels:]
         field = input_field(machine, x, out=phases.data.hidden)
         unknown = ~y.any(axis=1)
@@ -136,7 +146,7 @@ class Hybrid(Gradient):
             self._contrast(machine, field, y, factor, of_labels, rng)
         else:
             phases.model.visible[...] = 0
-        return self._direction(machine.visible, errors, factor, centering, rate)
+        return self._direction(machine, errors, factor, centering, rate)
 
     def _discriminate(self, machine, field, errors, rows, of_labels):
         """Add Σ e_y E[h | x, y]: over y to the rows, and over the rows to the labels."""
@@ -150,11 +160,11 @@ class Hybrid(Gradient):
             of_labels[label] += error @ mean
             mean *= error[:, None]
             pull += mean
-        self._phases.data.hidden_mean[rows] += pull
+        self._work.data.hidden_mean[rows] += pull
 
     def _contrast(self, machine, field, y, factor, of_labels, rng):
         """Add E[h | x, y] of the data and take away that of a sweep of the chains."""
-        model, pull = self._phases.model, self._phases.data.hidden_mean
+        model, pull = self._work.model, self._work.data.hidden_mean
         mean, of_model = self._room[: len(field)], model.hidden_mean
         hidden = machine.hidden
         field += y @ machine.weights[-self.n_labels :]
@@ -172,9 +182,9 @@ class Hybrid(Gradient):
         of_labels += y.T @ mean
         of_labels += model.visible[:, -self.n_labels :].T @ of_model
 
-    def _direction(self, visible, errors, factor, centering, rate):
+    def _direction(self, machine, errors, factor, centering, rate):
         """From the rows to the parameters, about the means of the visible units."""
-        phases, n_labels = self._phases, self.n_labels
+        phases, n_labels, visible = self._work, self.n_labels, machine.visible
         v, h, weights = phases.visible, phases.hidden_mean, phases.weights
         v0 = np.zeros(v.shape[1], v.dtype) if centering is None else centering.visible
         hidden_bias = h.sum(axis=0)
@@ -193,7 +203,7 @@ class Hybrid(Gradient):
             visible_bias *= visible.step_scale
         hidden_bias -= v0 @ weights
         hidden_bias -= rate * self.sparsity
-        return [weights, visible_bias, hidden_bias, *own]
+        return machine.named(weights, visible_bias, hidden_bias, own)
 
     def _of_model(self, factor):
         """The factors of the model's rows: of the rows they started from, or alike."""
@@ -209,7 +219,7 @@ class Hybrid(Gradient):
             for step, of_data, of_model in zip(
                 visible.param_steps,
                 visible.data_statistics(),
-                visible.statistics(self._phases.model.visible),
+                visible.statistics(self._work.model.visible),
                 strict=True,
             )
         ]

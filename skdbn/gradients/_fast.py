@@ -71,37 +71,30 @@ class FPCD(PCD):
             raise ValueError(f"fast_learning_rate={rate!r} of FPCD: take a number > 0.")
         if not (isinstance(decay, Real) and 0 <= decay < 1):
             raise ValueError(f"fast_decay={decay!r} of FPCD: take a number in [0, 1).")
-        room = super().start(machine, batch_size, rng, n_rows)
+        super().start(machine, batch_size, rng, n_rows)
         if not hasattr(self, "_fast"):
-            self._fast = [np.zeros_like(array) for array in machine.params]
-        self._pushed = machine.copy()
-        return room
+            self._fast = {k: np.zeros_like(v) for k, v in machine.params.items()}
+        self._with_fast = machine.copy()
 
     def stop(self):
-        del self._pushed
+        del self._with_fast
         super().stop()
 
     def finish(self):
         del self._fast
 
-    def sample(self, machine, phases, rng):
-        pushed, model = self._pushed, phases.model
-        for array, own, fast in zip(
-            pushed.params, machine.params, self._fast, strict=True
-        ):
-            np.add(own, fast, out=array)
-        pushed.project()
-        for _ in range(self.n_steps - 1):
-            pushed.transition(model, rng, out=model)
-        pushed.visible_sample(model.hidden, rng, out=model.visible)
-        self.hidden_means(machine, phases)
-        pushed.hidden_sample(model.visible, rng, out=model.hidden)
+    def negative_phase(self, machine, work, rng):
+        both = self._with_fast.params
+        for name, own in machine.params.items():
+            np.add(own, self._fast[name], out=both[name])
+        self._with_fast.project()
+        machine.advance(work, rng, self.n_steps, by=self._with_fast)
 
-    def __call__(self, machine, batch, rng, centering=None, rate=1.0, watch=None):
-        direction = super().__call__(machine, batch, rng, centering, rate, watch)
+    def __call__(self, machine, batch, rng, centering=None, rate=1.0, **options):
+        direction = super().__call__(machine, batch, rng, centering, rate, **options)
         if rate:
             scale = self.fast_learning_rate / rate
-            for fast, change in zip(self._fast, direction, strict=True):
+            for name, fast in self._fast.items():
                 fast *= self.fast_decay
-                fast += scale * change
+                fast += scale * direction[name]
         return direction

@@ -50,7 +50,6 @@ class PCD(Gradient):
     (50, 32)
     """
 
-    takes_sparse = True
     # Fewer are a poor average over the modes of the model.
     _fewest_chains = 50
 
@@ -58,53 +57,29 @@ class PCD(Gradient):
         self.n_steps = n_steps
         self.n_chains = n_chains
 
-    def n_model_rows(self, n_data):
+    def n_chains_of(self, n_data):
         return self._n_chains
 
     def start(self, machine, batch_size, rng, n_rows=None):
         if hasattr(self, "chains_"):
-            self._n_chains = len(self.chains_.visible)
+            self._n_chains = len(self.chains_[0])
         elif self.n_chains is None:
             self._n_chains = max(batch_size, self._fewest_chains)
         else:
             self._n_chains = self.n_chains
-        room = super().start(machine, batch_size, rng, n_rows)
+        super().start(machine, batch_size, rng, n_rows)
         if not hasattr(self, "chains_"):
             self.chains_ = machine.initial_state(self._n_chains, rng)
-        model = self._phases.model
-        model.visible[:], model.hidden[:] = self.chains_
-        return room
+        self._work.state = self.chains_
 
     def stop(self):
-        model = self._phases.model
-        self.chains_ = type(self.chains_)(model.visible.copy(), model.hidden.copy())
+        self.chains_ = copied(self._work.state)
         super().stop()
 
-    def sample(self, machine, phases, rng):
-        model = phases.model
-        for _ in range(self.n_steps - 1):
-            machine.transition(model, rng, out=model)
-        machine.visible_sample(model.hidden, rng, out=model.visible)
-        self.hidden_means(machine, phases)
-        machine.hidden.sample(
-            model.hidden, rng, out=model.hidden, mean=model.hidden_mean
-        )
+    def negative_phase(self, machine, work, rng):
+        machine.advance(work, rng, self.n_steps)
 
-    def hidden_means(self, machine, phases):
-        """Fill in the fields and means of the hidden units in both phases.
 
-        Parameters
-        ----------
-        machine : Machine
-            The machine that is trained.
-
-        phases : Phases
-            Has the visible units of both phases.
-        """
-        both, model = phases.both, phases.model
-        if phases.sparse is None:
-            machine.hidden_field(both.visible, out=both.hidden)
-        else:
-            machine.hidden_field(model.visible, out=model.hidden)
-            machine.hidden_field(phases.sparse, out=phases.data.hidden)
-        machine.hidden.mean(both.hidden, out=both.hidden_mean)
+def copied(state):
+    """A state with arrays of its own."""
+    return type(state)(*(layer.copy() for layer in state))

@@ -4,7 +4,9 @@ from numbers import Real
 
 import numpy as np
 
+from .._numerics import as_float
 from .._random import normal
+from ..machines._base import check_offers
 from ..units import Bernoulli, Gaussian
 from ._base import Gradient
 
@@ -61,10 +63,12 @@ class ScoreMatching(Gradient):
     True
     """
 
+    needs = ("visible_field", "hidden_mean")
+
     def __init__(self, noise=0.0):
         self.noise = noise
 
-    def n_model_rows(self, n_data):
+    def n_chains_of(self, n_data):
         return 1
 
     def start(self, machine, batch_size, rng, n_rows=None):
@@ -72,6 +76,7 @@ class ScoreMatching(Gradient):
             raise ValueError(
                 f"noise={self.noise!r} of ScoreMatching: take a number of at least 0."
             )
+        check_offers(machine, "gradient=ScoreMatching()", *self.needs)
         real = "; where all columns are real-valued, GaussianRBM has such units"
         for side, kind, hint in (
             ("visible", Gaussian, real),
@@ -85,19 +90,19 @@ class ScoreMatching(Gradient):
                 f"{kind.__name__}, and those of this machine are "
                 f"{type(units).__name__}: take gradient='cd'{hint}."
             )
-        room = super().start(machine, batch_size, rng, n_rows)
+        super().start(machine, batch_size, rng, n_rows)
         (n_visible, n_hidden), dtype = machine.weights.shape, machine.weights.dtype
         if not hasattr(self, "_variance"):
             self._variance = np.broadcast_to(1 / machine.visible.precision, n_visible)
         n_rows = n_rows or batch_size
         self._left = np.empty((2 * n_rows, n_visible), dtype)
         self._right = np.empty((2 * n_rows, n_hidden), dtype)
+        self._weights = np.empty((n_visible, n_hidden), dtype)
         self._sums = [0.0, 0]
-        return room
 
     def stop(self):
         self.diagnostics()
-        del self._left, self._right
+        del self._left, self._right, self._weights
         super().stop()
 
     def diagnostics(self):
@@ -105,16 +110,28 @@ class ScoreMatching(Gradient):
         self._sums = [0.0, 0]
         return {"objective": total / n} if n else {}
 
-    def __call__(self, machine, batch, rng, centering=None, rate=1.0, watch=None):
-        v = self.load(batch)
+    def __call__(
+        self,
+        machine,
+        batch,
+        rng,
+        centering=None,
+        rate=1.0,
+        *,
+        sparsity=None,
+        sample_data=False,
+    ):
+        v = np.array(as_float(batch, machine.weights.dtype))
+        if sample_data:
+            machine.visible.draw(v, rng)
         n = len(v)
         # φ is the derivative of the objective by ψ, and δ that by the hidden fields.
         left, right = self._left[: 2 * n], self._right[: 2 * n]
         phi, p, delta = left[:n], right[:n], right[n:]
         scale, pull = self._objective(machine, v, phi, p, delta, rng)
-        if watch is not None:
+        if sparsity is not None:
             seen = p.copy()
-            watch(seen)
+            sparsity.see(seen)
             delta -= seen - p
         v0 = h0 = 0.0
         if centering is not None:
@@ -122,9 +139,9 @@ class ScoreMatching(Gradient):
             p -= h0
         np.subtract(v, v0, out=left[n:])
         # One product for both terms of the weights: φᵀ(p − h₀) + (v − v₀)ᵀδ.
-        weights = np.dot(left.T, right, out=self._phases.weights)
+        weights = np.dot(left.T, right, out=self._weights)
         weights *= 1 / n
-        direction = [weights, phi.mean(axis=0), delta.mean(axis=0)]
+        visible_bias, own = phi.mean(axis=0), []
         weights += pull
         if machine.visible.params:
             precision = machine.visible.precision
@@ -140,15 +157,16 @@ class ScoreMatching(Gradient):
             slopes += scale * precision * squares
             slopes *= precision
             is_shared = len(machine.visible.params[0]) == 1
-            direction.append(slopes.sum(keepdims=True) if is_shared else slopes)
+            own = [slopes.sum(keepdims=True) if is_shared else slopes]
         scale = machine.visible.step_scale
         if scale is not None:
             weights *= scale.reshape(-1, 1)
-            direction[1] *= scale
-        for array, step in zip(
-            direction, [1, 1, 1, *machine.visible.param_steps], strict=True
-        ):
+            visible_bias *= scale
+        layers = weights, visible_bias, delta.mean(axis=0)
+        steps = [1, 1, 1, *machine.visible.param_steps]
+        for array, step in zip([*layers, *own], steps, strict=True):
             array *= -rate * step
+        direction = machine.named(*layers, own)
         if centering is not None:
             centering.to_plain(direction)
             if rate:

@@ -56,7 +56,7 @@ class Sparsity:
         """Go on from the running means of another one."""
         self.mean, self.multiplier = before.mean, before.multiplier
 
-    def watch(self, hidden_mean):
+    def see(self, hidden_mean):
         """See the data's hidden means; with `weights`, add the penalty's pull."""
         self.mean *= self.memory
         self.mean += (1 - self.memory) * hidden_mean.mean(axis=0)
@@ -80,5 +80,5 @@ class Sparsity:
 
     def __call__(self, direction, rate):
         """Add the pull on the biases to a direction."""
-        direction[2] += rate * self._step
+        direction["hidden_bias"] += rate * self._step
         return direction

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .._samplers import tempered_chains
+from ..machines._base import repeated
 from ._persistent import PCD
 
 SWAPS = ("free-energy", "energy")
@@ -81,35 +83,36 @@ class PT(PCD):
     def start(self, machine, batch_size, rng, n_rows=None):
         if self.swap not in SWAPS:
             raise ValueError(f"swap={self.swap!r} of PT: take one of {SWAPS}.")
-        room = super().start(machine, batch_size, rng, n_rows)
-        if not hasattr(self, "_base"):
-            self._base = machine.visible_bias.copy(), machine.visible.copy()
+        super().start(machine, batch_size, rng, n_rows)
+        if not hasattr(self, "_tempered"):
             n_hot = (self.n_temperatures - 1) * self._n_chains
             hot = machine.initial_state(n_hot, rng)
-            state = type(hot)(
-                *(np.concatenate(pair) for pair in zip(self.chains_, hot, strict=True))
-            )
-            self._tempered_chains = machine.tempered_chains(state, self.n_temperatures)
-        return room
+            layers = zip(self.chains_, hot, strict=True)
+            state = type(hot)(*(np.concatenate(pair) for pair in layers))
+            self._tempered = tempered_chains(machine, state, self.n_temperatures)
+            if self.swap not in self._tempered.rules:
+                raise ValueError(
+                    f"swap={self.swap!r} of PT: machines of type "
+                    f"{type(machine).__name__} take one of {self._tempered.rules}."
+                )
 
     def stop(self):
         self.diagnostics()
         super().stop()
-        self.chains_ = self._tempered_chains.coldest()
-        self._tempered_chains.rest()
+        self.chains_ = self._tempered.coldest()
+        self._tempered.rest()
 
-    def sample(self, machine, phases, rng):
-        tempered, chains = machine.tempered(*self._base), self._tempered_chains
+    def negative_phase(self, machine, work, rng):
+        chains = self._tempered
+        if machine.conditional:
+            chains.condition(machine, repeated(work.batch, self._n_chains))
         for _ in range(self.n_steps):
-            chains.sweep(tempered, rng, self.swap)
-        coldest = chains.places[0]
-        chains.state.visible.take(
-            coldest, axis=0, out=phases.model.visible, mode="clip"
-        )
-        self.hidden_means(machine, phases)
+            chains.sweep(machine, rng, self.swap)
+        work.state = chains.coldest()
+        machine.advance(work, rng, 0)
 
     def diagnostics(self):
-        swaps = self._tempered_chains.swaps
+        swaps = self._tempered.swaps
         tried, accepted = swaps
         if not tried.any():
             return {}

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from .._numerics import as_float
-from ._centering import Centering
+from ..machines._centering import Centering
 from ._contrastive import CD
 from ._decay import WeightDecay
 from ._persistent import PCD
@@ -71,7 +71,8 @@ class UpDown:
     def start(self, net, batch_size, rng, n_rows=None):
         """Make the working arrays."""
         n_directed = len(net.params) - len(net.top.params)
-        self._direction = [np.empty_like(array) for array in net.params[:n_directed]]
+        arrays = list(net.params.items())[:n_directed]
+        self._direction = {name: np.empty_like(array) for name, array in arrays}
         self._sizes = batch_size, rng, n_rows
         self._is_started = False
 
@@ -101,13 +102,12 @@ class UpDown:
         scale = net.up[0].visible.step_scale
         self._wake(net, awake, means, scale, rate)
         top = self._contrast(net.top, v, rng, rate)
-        asleep = self.gradient.model_visible[:, : -net.n_labels]
+        asleep = self.gradient.state.visible[:, : -net.n_labels]
         self._sleep(net, asleep, means, scale, rng, rate)
-        return [*self._direction, *top]
+        return self._direction | {f"top_{name}": step for name, step in top.items()}
 
     def _wake(self, net, awake, means, scale, rate):
         """Each machine of the way down gives back what was below."""
-        down = self._direction[2 * len(net.up) :]
         for i, machine in enumerate(net.down):
             error = awake[i] - machine.visible_mean(awake[i + 1])
             if i == 0:
@@ -117,7 +117,7 @@ class UpDown:
             if i == 0 and scale is not None:
                 error *= scale
             # The weights of the way down are stored as those of an RBM are.
-            weights, bias = down[2 * i : 2 * i + 2]
+            weights, bias = self._steps(f"down_{i}", "visible_bias")
             mean = means[i + 1]
             above, share = _centered(awake[i + 1], mean)
             np.dot(error.T, above, out=weights)
@@ -125,6 +125,10 @@ class UpDown:
             if self.decay:
                 weights -= rate * self.decay * machine.weights
                 bias += rate * self.decay * (machine.weights @ mean)
+
+    def _steps(self, layer, bias):
+        """The steps of a layer's weights and of its biases."""
+        return (self._direction[f"{layer}_{name}"] for name in ("weights", bias))
 
     def _sleep(self, net, asleep, means, scale, rng, rate):
         """Each machine of the way up finds what was above."""
@@ -134,7 +138,7 @@ class UpDown:
             below = units.sample(below, rng, below) if i else units.mean(below, below)
             error = asleep - machine.hidden_mean(below)
             error *= rate / len(error)
-            weights, bias = self._direction[2 * i : 2 * i + 2]
+            weights, bias = self._steps(f"up_{i}", "hidden_bias")
             centered, share = _centered(below, means[i], None if i else scale)
             np.dot(centered.T, error, out=weights)
             np.dot(share, error, out=bias)

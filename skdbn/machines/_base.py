@@ -1,10 +1,11 @@
-"""What a trainer and an evaluator rely on."""
+"""The contract of a machine: all that training and evaluation may use of it."""
 
+import copy
 from typing import NamedTuple
 
 import numpy as np
 
-from ._chains import TemperedChains
+from .._numerics import as_float
 
 
 class State(NamedTuple):
@@ -29,158 +30,376 @@ class Clamp(NamedTuple):
         return Clamp(*(np.tile(array, (n, 1)) for array in self))
 
 
-class Phase(NamedTuple):
-    """A state, and the means of the hidden units given the visible ones."""
+class Workspace:
+    """What a step needs: the data's state, and the chains of the model."""
 
-    visible: np.ndarray
-    hidden: np.ndarray
-    hidden_mean: np.ndarray
-
-
-class Phases:
-    """The data and the model phase of a step, stacked so that one product serves both.
-
-    The rows are: the point about which the gradient is centred, the model's states,
-    and the data. Everything is made once and written in place. A thin sparse batch may
-    stay as it is, in `sparse`; the data's rows of `visible` then mean nothing.
-
-    Parameters
-    ----------
-    machine : Machine
-        Gives the widths and the dtype.
-
-    n_model, n_data : int
-        The largest number of rows of each phase.
-    """
-
-    def __init__(self, machine, n_model, n_data):
-        n_visible, n_hidden = machine.weights.shape
-        n_rows = 1 + n_model + n_data
-        self._arrays = [
-            np.empty((n_rows, width), machine.weights.dtype)
-            for width in (n_visible, n_hidden, n_hidden)
-        ]
-        for array in self._arrays:
-            array[0] = 0
-        self.weights = np.empty_like(machine.weights)
-        self._layouts = {}
-        self._size = None
-        self.sparse = None
-        self.resize(n_model, n_data)
-
-    def resize(self, n_model, n_data):
-        """Let the phases have this many rows; the contents stay where they are."""
-        size = n_model, n_data
-        if size == self._size:
-            return
-        if size not in self._layouts:
-            self._layouts[size] = self._layout(*size)
-        vars(self).update(self._layouts[size])
-        self._size = size
-
-    def visible_dot(self, x):
-        """The product of all visible rows and `x`."""
-        if self.sparse is None:
-            return self.visible @ x
-        return np.concatenate([self.dense @ x, self.sparse @ x])
-
-    def visible_transposed_dot(self, x, out=None):
-        """The product of the visible rows' transpose and `x`."""
-        if self.sparse is None:
-            return np.dot(self.visible.T, x, out=out)
-        n = len(self.dense)
-        out = np.dot(self.dense.T, x[:n], out=out)
-        out += self.sparse.T @ x[n:]
-        return out
-
-    def _layout(self, n_model, n_data):
-        """The views of the arrays, and the weights of the rows, by name."""
-        n_rows = 1 + n_model + n_data
-        arrays = [array[:n_rows] for array in self._arrays]
-        visible, _, hidden_mean = arrays
-        signs = np.full(n_rows, 1 / n_data, visible.dtype)
-        signs[: 1 + n_model] = -1 / n_model
-        signs[0] = 0
-        # What sums over both phases, and over the data alone.
-        sums = np.ones((2, n_rows), visible.dtype)
-        sums[1, : 1 + n_model] = 0
-        parts = {
-            "model": slice(1, 1 + n_model),
-            "data": slice(1 + n_model, n_rows),
-            "both": slice(1, n_rows),
-        }
-        phases = {
-            name: Phase(*(array[rows] for array in arrays))
-            for name, rows in parts.items()
-        }
-        return phases | {
-            "visible": visible,
-            "dense": visible[: 1 + n_model],
-            "hidden_mean": hidden_mean,
-            "signs": signs,
-            "sums": sums,
-        }
+    def __init__(self, n_model=None):
+        self.n_model = n_model
+        self.batch = self.data = self.state = None
 
 
 class Machine:
-    """The contract: all that trainers and evaluators may use of a machine.
+    """An energy, and so a distribution, whose parameters can be learned.
 
     A machine is pure: arrays in, arrays out, and the generator is an argument. Only
-    the optimiser writes to `params`.
+    the optimizer writes to `params`. To add a machine, subclass and define
+    ``params``, :meth:`infer`, :meth:`state`, :meth:`initial_state`,
+    :meth:`transition` and :meth:`moments`; all other methods are made of these. Where
+    it can, a machine also has ``free_energy(v)``, −log p(v) up to a constant, which
+    parallel tempering needs.
+
+    Attributes
+    ----------
+    params : dict of str to ndarray
+        The arrays that learn, by name; training changes them in place.
+
+    visible : Units
+        The visible units, which say what data may be.
+
+    penalized : tuple of str
+        The names of the parameters that weight decay is for.
+
+    conditional : bool
+        Whether the model is p(v | u) for given columns u of its rows. Then
+        :meth:`condition` gives chains the u of a batch.
+
+    See Also
+    --------
+    RestrictedMachine : The restricted Boltzmann machine.
+
+    References
+    ----------
+    .. [1] Ackley, D. H., Hinton, G. E. and Sejnowski, T. J. (1985). A learning
+       algorithm for Boltzmann machines. Cognitive Science 9, 147-169.
+
+    Examples
+    --------
+    >>> from skdbn.machines import Machine, RestrictedMachine
+    >>> issubclass(RestrictedMachine, Machine)
+    True
     """
 
-    @property
-    def params(self):
-        """The arrays that training changes, in place."""
+    penalized = ("weights",)
+    conditional = False
+
+    def infer(self, v):
+        """The state of data: v, and the means of what is hidden.
+
+        Parameters
+        ----------
+        v : ndarray of shape (n_rows, n_visible)
+            Values of the visible units.
+
+        Returns
+        -------
+        state : named tuple of ndarray
+            The layers, a row for each row of v. Where E[h | v] is not to be had,
+            a mean field takes its place.
+        """
+        raise NotImplementedError
+
+    def state(self, v, rng):
+        """The same with draws of p(h | v) in place of means.
+
+        Parameters
+        ----------
+        v : ndarray of shape (n_rows, n_visible)
+            Values of the visible units.
+
+        rng : numpy.random.Generator
+            Source of random numbers.
+
+        Returns
+        -------
+        state : named tuple of ndarray
+            The layers.
+        """
+        raise NotImplementedError
+
+    def initial_state(self, n, rng):
+        """Where n chains start.
+
+        Parameters
+        ----------
+        n : int
+            Number of chains.
+
+        rng : numpy.random.Generator
+            Source of random numbers.
+
+        Returns
+        -------
+        state : named tuple of ndarray
+            The layers, a row for each chain.
+        """
+        raise NotImplementedError
+
+    def transition(self, state, rng, out=None):
+        """One Markov step that keeps the model's distribution.
+
+        Parameters
+        ----------
+        state : named tuple of ndarray
+            Where chains are; a layer that the step makes anew is not read.
+
+        rng : numpy.random.Generator
+            Source of random numbers.
+
+        out : named tuple of ndarray, default=None
+            Arrays that may be written to, such as those of `state`.
+
+        Returns
+        -------
+        state : named tuple of ndarray
+            Where they are then.
+        """
+        raise NotImplementedError
+
+    def moments(self, state):
+        """The sufficient statistics: the mean over the rows of −∂E/∂params.
+
+        Parameters
+        ----------
+        state : named tuple of ndarray
+            The layers.
+
+        Returns
+        -------
+        moments : dict of str to ndarray
+            With the names and shapes of ``params``.
+        """
         raise NotImplementedError
 
     @property
     def n_weights(self):
-        """Number of elements of the largest matrix of weights."""
-        return max(array.size for array in self.params)
+        """Number of elements of the largest array of parameters."""
+        return max(array.size for array in self.params.values())
 
-    def free_energy(self, v):
-        """−log p(v) but for the normaliser, one number a row."""
-        raise NotImplementedError
+    def workspace(self, n_model, n_data):
+        """Room for a step.
 
-    def statistics(self, v):
-        """The mean over the rows of −∂F/∂params, in their order."""
-        raise NotImplementedError
+        Parameters
+        ----------
+        n_model : int or None
+            Number of chains; None means a chain for each row of a batch.
 
-    def state(self, v, rng):
-        """The :class:`State` of these visible values, the hidden ones drawn."""
-        raise NotImplementedError
+        n_data : int
+            The largest number of rows of a batch.
 
-    def initial_state(self, n, rng, clamp=None):
-        """The :class:`State` from which n chains start."""
-        raise NotImplementedError
-
-    def transition(self, state, rng, out=None, clamp=None):
-        """One Markov step that keeps the model's distribution.
-
-        With `clamp`, a :class:`Clamp`, it keeps that of the values that are not known.
+        Returns
+        -------
+        work : object
+            Its attribute ``state`` has the states of the chains, and may be set.
         """
-        raise NotImplementedError
+        return Workspace(n_model)
 
-    def tempered(self, base_bias, base_units=None):
-        """The :class:`Tempered` distributions between independent units and these."""
-        raise NotImplementedError
+    def load(self, work, batch, rng=None):
+        """Put a batch into the workspace.
 
-    def tempered_chains(self, state, n_temperatures):
-        """:class:`TemperedChains` from these states on, those at β = 1 first."""
-        return TemperedChains(state, n_temperatures)
+        Parameters
+        ----------
+        work : object
+            The workspace.
 
-    def phases(self, n_model, n_data):
-        """Room for the two phases of a gradient."""
-        return Phases(self, n_model, n_data)
+        batch : {ndarray, sparse matrix} of shape (n_rows, n_visible)
+            Rows of data.
 
-    def difference(self, phases, centering=None, rate=1.0):
-        """`rate` times the statistics of the data minus those of the model."""
-        raise NotImplementedError
+        rng : numpy.random.Generator, default=None
+            With it, values are means of the visible units, from which states are drawn.
+        """
+        dtype = next(iter(self.params.values())).dtype
+        work.batch = np.array(as_float(batch, dtype))
+        if rng is not None:
+            self.visible.draw(work.batch, rng)
+        work.data = self.infer(work.batch)
+
+    def condition(self, state, v):
+        """Give chains what is not modeled but given, from rows of data.
+
+        Parameters
+        ----------
+        state : named tuple of ndarray
+            Where chains are.
+
+        v : ndarray of shape (n_chains, n_visible)
+            A row for each chain.
+
+        Returns
+        -------
+        state : named tuple of ndarray
+            The same chains; a machine of p(v) is given nothing.
+        """
+        return state
+
+    def contrast(self, work, rng, n_steps):
+        """Negative phase of chains that begin at the data.
+
+        Parameters
+        ----------
+        work : object
+            The workspace, with a batch.
+
+        rng : numpy.random.Generator
+            Source of random numbers.
+
+        n_steps : int
+            Number of steps of each chain.
+        """
+        work.state = self.state(work.batch, rng)
+        self.advance(work, rng, n_steps)
+
+    def advance(self, work, rng, n_steps, by=None):
+        """Negative phase of chains that go on from where they are.
+
+        Parameters
+        ----------
+        work : object
+            The workspace, with a batch and with chains.
+
+        rng : numpy.random.Generator
+            Source of random numbers.
+
+        n_steps : int
+            Number of steps; with 0 the chains have moved by other means.
+
+        by : Machine, default=None
+            The machine whose chains they are, such as the one with fast weights.
+        """
+        if self.conditional:
+            work.state = self.condition(
+                work.state, repeated(work.batch, len(work.state[0]))
+            )
+        for _ in range(n_steps):
+            work.state = (by or self).transition(work.state, rng)
+
+    def hidden_means(self, work):
+        """Means of the hidden units of the data, for penalties on their activity.
+
+        Parameters
+        ----------
+        work : object
+            The workspace, with a batch.
+
+        Returns
+        -------
+        means : ndarray of shape (n_rows, n_hidden)
+            What is added to it enters the direction.
+        """
+        return work.data.hidden
+
+    def difference(self, work, centering=None, rate=1.0):
+        """The moments of the data minus those of the model.
+
+        Parameters
+        ----------
+        work : object
+            The workspace, after its negative phase.
+
+        centering : object, default=None
+            What :meth:`new_centering` returned.
+
+        rate : float, default=1.0
+            Factor of the result.
+
+        Returns
+        -------
+        direction : dict of str to ndarray
+            With the names and shapes of ``params``.
+        """
+        data, model = self.moments(work.data), self.moments(work.state)
+        return {name: rate * (data[name] - model[name]) for name in data}
+
+    def new_centering(self, mean):
+        """Offsets about which the gradient is taken, for data of this mean.
+
+        Parameters
+        ----------
+        mean : ndarray of shape (n_visible,)
+            The mean of the data.
+
+        Returns
+        -------
+        centering : object or None
+            None where gradients are not centered.
+        """
+        return
+
+    def step_scale(self, name):
+        """Factors of the steps of a parameter.
+
+        Parameters
+        ----------
+        name : str
+            One of ``penalized``.
+
+        Returns
+        -------
+        scale : ndarray or None
+            Of a shape that can be multiplied with the parameter; None if all are 1.
+        """
+        return
+
+    def length(self, direction, limit=np.inf):
+        """Length of a step of the penalized parameters, in units of its scale.
+
+        Parameters
+        ----------
+        direction : dict of str to ndarray
+            The step.
+
+        limit : float, default=inf
+            A length below it need not be exact.
+
+        Returns
+        -------
+        length : float
+            The Euclidean norm.
+        """
+        flat = [direction[name].ravel() for name in self.penalized]
+        return sum(float(np.dot(one, one)) for one in flat) ** 0.5
+
+    def scaled(self, beta):
+        """The machine with all parameters times a factor, for tempering.
+
+        Parameters
+        ----------
+        beta : float
+            The inverse temperature.
+
+        Returns
+        -------
+        machine : Machine
+            With arrays of its own.
+        """
+        new = self.copy()
+        for array in new.params.values():
+            array *= beta
+        return new
 
     def project(self):
         """Re-impose constraints after a step, in place; nothing by default."""
 
     def copy(self):
-        """The same machine with arrays of its own."""
-        raise NotImplementedError
+        """The same machine with arrays of its own.
+
+        Returns
+        -------
+        machine : Machine
+            A deep copy by default.
+        """
+        return copy.deepcopy(self)
+
+
+def check_offers(machine, user, *members):
+    """Raise a TypeError unless a machine has what someone needs of it."""
+    for name in members:
+        if not hasattr(machine, name):
+            raise TypeError(
+                f"{user} needs {name} of a machine, and {type(machine).__name__} has "
+                "none: take another method, or define it as skdbn.machines.Machine says."
+            )
+
+
+def repeated(rows, n):
+    """n rows: these, as often as needed."""
+    return rows if len(rows) == n else rows[np.arange(n) % len(rows)]

@@ -36,15 +36,28 @@ class JointNet:
 
     @property
     def params(self):
-        """The arrays that training changes, in place."""
-        up = [array for m in self.up for array in (m.weights, m.hidden_bias)]
-        down = [array for m in self.down for array in (m.weights, m.visible_bias)]
-        return [*up, *down, *self.top.params]
+        """The arrays that learn, by name."""
+        parts = [
+            *(
+                (f"up_{i}", m, ("weights", "hidden_bias"))
+                for i, m in enumerate(self.up)
+            ),
+            *(
+                (f"down_{i}", m, ("weights", "visible_bias"))
+                for i, m in enumerate(self.down)
+            ),
+            ("top", self.top, self.top.params),
+        ]
+        return {
+            f"{part}_{name}": machine.params[name]
+            for part, machine, names in parts
+            for name in names
+        }
 
     @property
     def n_weights(self):
         """Number of elements of the largest matrix of weights."""
-        return max(array.size for array in self.params)
+        return max(array.size for array in self.params.values())
 
     def copy(self):
         """The same net with arrays of its own."""

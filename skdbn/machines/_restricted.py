@@ -5,9 +5,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.sparse import issparse
 
+from .._numerics import as_float, is_thin
 from .._threads import threads_for
 from ..units import Bernoulli, Units
 from ._base import Machine, State
+from ._centering import Centering
+from ._phases import Phases
 from ._pseudo_likelihood import LARGEST_NORM, log_conditional, pseudo_log_likelihood
 from ._tempered import Tempered
 
@@ -21,11 +24,42 @@ MEAN_FIELD_STEPS = 30
 
 @dataclass
 class RestrictedMachine(Machine):
-    """E(v, h) = base(v) + base(h) − v·b − h·c − v·W·h.
+    r"""The restricted Boltzmann machine: two layers, and weights between them.
 
-    `weights` W is (n_visible, n_hidden): scikit-learn's ``components_`` transposed,
-    because a sparse v times W and vᵀh then need no copy. Where weights are clipped, the
-    fields of rows about `center`, 0 if None, stay as they are.
+    .. math:: E(v, h) = \text{base}(v) + \text{base}(h) - v \cdot b - h \cdot c - v W h
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_visible, n_hidden)
+        W: scikit-learn's ``components_`` transposed, because a sparse v times W and vᵀh
+        then need no copy.
+
+    visible_bias, hidden_bias : ndarray of shape (n_visible,) and (n_hidden,)
+        b and c.
+
+    visible, hidden : Units
+        The types of the units.
+
+    center : ndarray of shape (n_visible,), default=None
+        Where weights are clipped, the fields of rows about it, 0 if None, stay as they
+        are.
+
+    See Also
+    --------
+    Machine : The contract.
+
+    References
+    ----------
+    .. [1] Smolensky, P. (1986). Information processing in dynamical systems:
+       foundations of harmony theory. In Parallel Distributed Processing 1, MIT Press.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdbn.machines import RestrictedMachine
+    >>> machine = RestrictedMachine(np.ones((3, 2)), np.zeros(3), np.zeros(2))
+    >>> machine.hidden_mean(np.zeros((1, 3)))
+    array([[0.5, 0.5]])
     """
 
     weights: np.ndarray
@@ -139,18 +173,120 @@ class RestrictedMachine(Machine):
 
     @property
     def params(self):
-        """The arrays that training changes, in place."""
-        own = [self.weights, self.visible_bias, self.hidden_bias]
-        return own + self.visible.params
+        """The arrays that learn, by name."""
+        return self.named(
+            self.weights, self.visible_bias, self.hidden_bias, self.visible.params
+        )
 
-    def statistics(self, v):
-        """The mean over the rows of −∂F/∂params: vᵀE[h|v], v, E[h|v], the units' own."""
-        h = self.hidden_mean(v)
+    @staticmethod
+    def named(weights, visible_bias, hidden_bias, own):
+        """Values by the names of the parameters, those of the visible units last."""
+        found = {
+            "weights": weights,
+            "visible_bias": visible_bias,
+            "hidden_bias": hidden_bias,
+        }
+        for i, array in enumerate(own):
+            found[f"visible_{i}"] = array
+        return found
+
+    @property
+    def n_weights(self):
+        """Number of weights."""
+        return self.weights.size
+
+    def infer(self, v):
+        """v with E[h | v]"""
+        return State(v, self.hidden_mean(v))
+
+    def moments(self, state):
+        """The means over the rows of vhᵀ, v, h, and of the units' own statistics."""
+        v, h = state
         own = self.visible.statistics(v)
-        return [v.T @ h / len(h), v.mean(axis=0), h.mean(axis=0), *own]
+        return self.named(v.T @ h / len(h), v.mean(axis=0), h.mean(axis=0), own)
 
-    def difference(self, phases, centering=None, rate=1.0):
-        """`rate` times the statistics of the data minus those of the model.
+    def workspace(self, n_model, n_data):
+        """Room for both phases, stacked so that one product serves both."""
+        return Phases(self, n_model, n_data)
+
+    def load(self, work, batch, rng=None):
+        """Put a batch into the workspace; a thin sparse one stays as it is."""
+        work.resize(batch.shape[0])
+        dtype = self.weights.dtype
+        work.sparse = None
+        if rng is None and is_thin(batch) and not self.visible.params:
+            work.sparse = batch.astype(dtype, copy=False)
+            return
+        as_float(batch, dtype, out=work.data.visible)
+        if rng is not None:
+            self.visible.draw(work.data.visible, rng)
+
+    def contrast(self, work, rng, n_steps):
+        """Negative phase of chains that begin at the data."""
+        data, model = work.data, work.model
+        batch = data.visible if work.sparse is None else work.sparse
+        field = self.hidden_field(batch, out=data.hidden)
+        mean = self.hidden.mean(field, out=data.hidden_mean)
+        self.hidden.sample(field, rng, out=model.hidden, mean=mean)
+        for _ in range(n_steps - 1):
+            self.transition(model, rng, out=model)
+        self.visible_sample(model.hidden, rng, out=model.visible)
+        self.hidden_mean(model.visible, out=model.hidden_mean)
+
+    def advance(self, work, rng, n_steps, by=None):
+        """Negative phase of chains that go on from where they are."""
+        model, mover = work.model, by or self
+        for _ in range(n_steps - 1):
+            mover.transition(model, rng, out=model)
+        if n_steps:
+            mover.visible_sample(model.hidden, rng, out=model.visible)
+        self._both_means(work)
+        if n_steps and by is None:
+            self.hidden.sample(
+                model.hidden, rng, out=model.hidden, mean=model.hidden_mean
+            )
+        elif n_steps:
+            by.hidden_sample(model.visible, rng, out=model.hidden)
+
+    def _both_means(self, work):
+        """Fill in fields and means of the hidden units in both phases."""
+        both, model = work.both, work.model
+        if work.sparse is None:
+            self.hidden_field(both.visible, out=both.hidden)
+        else:
+            self.hidden_field(model.visible, out=model.hidden)
+            self.hidden_field(work.sparse, out=work.data.hidden)
+        self.hidden.mean(both.hidden, out=both.hidden_mean)
+
+    def hidden_means(self, work):
+        """E[h | v] of the data."""
+        return work.data.hidden_mean
+
+    def new_centering(self, mean):
+        """Offsets: the mean of the data, and E[h | v] there."""
+        field = self.hidden_bias[None]
+        if self.visible.tail is not None:
+            field = self.hidden_field(mean[None])
+        return Centering(mean, self.hidden.mean(field)[0])
+
+    def step_scale(self, name):
+        """That of the visible units, for the weights."""
+        scale = self.visible.step_scale
+        return None if scale is None else scale.reshape(-1, 1)
+
+    def length(self, direction, limit=np.inf):
+        """Length of a step of the weights, in units of the visible deviations."""
+        weights, scale = direction["weights"], self.visible.step_scale
+        flat = weights.ravel()
+        total = np.dot(flat, flat)
+        if scale is not None:
+            if limit < np.inf and not total > limit**2 * scale.min():
+                return 0.0
+            total = (np.einsum("ij,ij->i", weights, weights) / scale).sum()
+        return float(np.sqrt(total))
+
+    def difference(self, work, centering=None, rate=1.0):
+        """`rate` times the moments of the data minus those of the model.
 
         With rₙ = 1/n for a data row and −1/m for a model row, and centered on the
         offsets (v₀, h₀) of [1]_:
@@ -160,7 +296,7 @@ class RestrictedMachine(Machine):
         What concerns a visible unit is multiplied by its step scale: ΔW and Δb, and ΔW
         where it enters Δc.
 
-        The hidden means of both phases are in ``phases.hidden_mean``, and used up.
+        The hidden means of both phases are used up.
         The rate is multiplied into h, the smallest factor.
 
         References
@@ -168,7 +304,7 @@ class RestrictedMachine(Machine):
         .. [1] Melchior, J., Fischer, A. and Wiskott, L. (2016). How to center deep
            Boltzmann machines. JMLR 17(99).
         """
-        h, r = phases.hidden_mean, phases.signs * rate
+        h, r = work.hidden_mean, work.signs * rate
         scale = self.visible.step_scale
         v0 = 0.0 if centering is None else centering.visible
         own = [
@@ -176,33 +312,33 @@ class RestrictedMachine(Machine):
             for step, of_data, of_model in zip(
                 self.visible.param_steps,
                 self.visible.data_statistics(),
-                self.visible.statistics(phases.model.visible),
+                self.visible.statistics(work.model.visible),
                 strict=True,
             )
         ]
         if centering is None:
             h *= r[:, None]
-            visible_bias = phases.visible_transposed_dot(r)
-            hidden_bias = phases.sums[0] @ h
+            visible_bias = work.visible_transposed_dot(r)
+            hidden_bias = work.sums[0] @ h
         else:
             h0 = centering.hidden
             h -= h0
             h *= r[:, None]
-            hidden_bias, of_data = phases.sums @ h
+            hidden_bias, of_data = work.sums @ h
             # The rₙ sum to zero, so v₀ is left in one term, −v₀ Σₙ rₙhₙᵀ, which rides
             # through the product as row 0; ΔW h₀ and v₀ΔW are taken row by row.
-            phases.visible[0] = v0
+            work.visible[0] = v0
             h[0] = -hidden_bias
-            visible_bias = phases.visible_transposed_dot(r - h @ h0)
-            hidden_bias -= phases.visible_dot(v0 if scale is None else scale * v0) @ h
+            visible_bias = work.visible_transposed_dot(r - h @ h0)
+            hidden_bias -= work.visible_dot(v0 if scale is None else scale * v0) @ h
             if rate:
                 centering.move(of_data, rate)
         if scale is None:
-            weights = phases.visible_transposed_dot(h, out=phases.weights)
+            weights = work.visible_transposed_dot(h, out=work.weights)
         else:
-            weights = _scaled_product(phases, h, scale)
+            weights = _scaled_product(work, h, scale)
             visible_bias *= scale
-        return [weights, visible_bias, hidden_bias, *own]
+        return self.named(weights, visible_bias, hidden_bias, own)
 
     def project(self):
         """Keep the units' parameters in bounds, and the normaliser finite."""
@@ -276,11 +412,11 @@ class RestrictedMachine(Machine):
         return type(self)(*copies, self.visible.copy(), self.hidden, self.center)
 
 
-def _scaled_product(phases, h, scale):
+def _scaled_product(work, h, scale):
     """The visible rows' transpose times `h`, with each of its rows times its scale."""
-    if phases.sparse is None and len(h) < h.shape[1]:
+    if work.sparse is None and len(h) < h.shape[1]:
         # There are fewer values in the rows than in the product.
-        return np.dot((phases.visible * scale).T, h, out=phases.weights)
-    weights = phases.visible_transposed_dot(h, out=phases.weights)
+        return np.dot((work.visible * scale).T, h, out=work.weights)
+    weights = work.visible_transposed_dot(h, out=work.weights)
     weights *= scale.reshape(-1, 1)
     return weights

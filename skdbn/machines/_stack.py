@@ -3,7 +3,6 @@
 import numpy as np
 
 from .._threads import threads_for
-from ._chains import Chains
 
 
 class Stack:
@@ -30,10 +29,6 @@ class Stack:
             else:
                 h = machine.visible_sample(h, rng)
         return h
-
-    def chains(self, n, rng, n_temperatures=1):
-        """Gibbs chains of the top."""
-        return Chains(self.top, n, rng, n_temperatures)
 
     def from_state(self, state, rng, means=False):
         """v at the end of a way down from a state of the top."""

@@ -31,7 +31,10 @@ class Centering:
 
         b = b' − W h₀ and c = c' − v₀ W.
         """
-        weights, visible_bias, hidden_bias, *_ = direction
-        visible_bias -= weights @ self.hidden
-        hidden_bias -= self.visible @ weights
+        return self.follow(direction, direction["weights"])
+
+    def follow(self, direction, change):
+        """Let the plain biases follow a change of the weights."""
+        direction["visible_bias"] -= change @ self.hidden
+        direction["hidden_bias"] -= self.visible @ change
         return direction
