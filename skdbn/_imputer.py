@@ -18,7 +18,7 @@ from ._encoding import Columns, is_frame, joined, naming_text
 from ._gaussian_rbm import GaussianRBM
 from ._incomplete import hidden_by
 from ._mixed_rbm import MixedRBM
-from ._model_search import default_models, fit_by_held_out_values
+from ._model_search import default_models, fit_by_held_out_values, initial_rate
 from ._numerics import check_counts, looks_like_probabilities
 from ._persistence import VersionMixin
 from ._random import row_keys
@@ -66,10 +66,10 @@ class BoltzmannImputer(
 
     A tenth of the known values of at most 500 rows are held out to decide how long it
     learns. A fit goes on, to three times its length, while it fills them in better and
-    better. If no fit fills them in better than the means of the columns, the columns
-    are taken as independent. Columns with fewer than 20 known values are shrunk towards
-    their means. An estimator of your own, tuned to the data, often fills in
-    better still.
+    better. If no fit fills them in better than the means of the columns, but by chance,
+    the columns are taken as independent. Columns with fewer than 20 known values are
+    shrunk towards their means, and those with five or fewer are filled in by them. An
+    estimator of your own, tuned to the data, often fills in better still.
 
     Parameters
     ----------
@@ -289,7 +289,12 @@ class BoltzmannImputer(
                     task.call_on_fit_task_begin(estimator=self, **data)
                     if self.estimator is None:
                         # No other fit may follow one that is interrupted.
-                        new._fit(rows, machine=machine, keeps_interrupted=False)
+                        new._fit(
+                            rows,
+                            machine=machine,
+                            keeps_interrupted=False,
+                            auto_rate=initial_rate(new),
+                        )
                     else:
                         new.fit(rows, None)
                     task.call_on_fit_task_end(

@@ -35,18 +35,30 @@ FACTOR_NOISE = 0.2
 FACTOR_RATE = Linear(0.03)
 VALUES_PER_STEP = 5
 
-# Updates of the parameters after which a fit is judged, as far as the products of all of
-# them stay below so many multiplications, and epochs, at most.
-N_UPDATES = 500, 1500, 4500
+# The rate of "auto" where the data allow it, for fits that are as short as these.
+AUTO_RATE = 0.3
+
+# Updates of the parameters after which a fit is judged, as far as the products of all
+# of them stay below so many multiplications, and epochs, at most. Fits whose rate is not
+# "auto", and lower, take so many times as many.
+N_UPDATES = 300, 900, 2700
+LONGER = 5 / 3
 MOST_MULTIPLICATIONS = 1e11
 MOST_EPOCHS = 300
-# To go on, a fit has to have made its error so much smaller, and to be within this factor
-# of the least.
+# To go on, a fit has to have made its error so much smaller; at first it may take a while
+# to be better than the column means.
 IMPROVEMENT = 0.03
-BEHIND = 2.0
+FIRST_ERROR = 1.1
+# A model that says nothing of n held-out values makes their error smaller by no more
+# than z² / n, if it is correlated with them by z standard errors: z².
+CHANCE = 4.0
+# The last fit sees these values. Where their error is so many times as large as before,
+# it went astray, as fits may whose draws for unknown values feed on themselves.
+ASTRAY = 1.2
 
-# Columns of which fewer values are known are shrunk towards their means.
-ENOUGH_VALUES = 20
+# Columns of which so few values are known are filled in by their means, and from so
+# many on as the model has it; those between are shrunk towards their means.
+FEW_VALUES, ENOUGH_VALUES = 5, 20
 
 # Known values that are hidden to judge a fit: this share, in so many rows at most.
 SHARE_HELD_OUT = 0.1
@@ -90,20 +102,28 @@ def default_models(kind, unknown):
     return models
 
 
+def initial_rate(model):
+    """Where "auto" starts if the data allow it; other steps are limited as always."""
+    return AUTO_RATE if model.learning_rate == "auto" else 0.1
+
+
 def fit_lengths(model, shape):
     """Numbers of epochs after which a fit is judged."""
     n_rows, n_columns = shape
     step = min(model.batch_size, n_rows)
     work = n_columns * model.n_components * step
-    updates = [n for n in N_UPDATES if n * work <= MOST_MULTIPLICATIONS]
-    epochs = (-(-n * step // n_rows) for n in updates or N_UPDATES[:1])
+    longer = 1 if model.learning_rate == "auto" else LONGER
+    all_updates = [round(longer * n) for n in N_UPDATES]
+    updates = [n for n in all_updates if n * work <= MOST_MULTIPLICATIONS]
+    epochs = (-(-n * step // n_rows) for n in updates or all_updates[:1])
     return sorted({min(n, MOST_EPOCHS) for n in epochs})
 
 
 def fit_by_held_out_values(models, X, unknown, fit, report, random_state):
     """The fit that is best at known values which it did not see.
 
-    A fit is judged after a few epochs, and goes on as long as that helps.
+    A fit is judged after a few epochs, and goes on as long as that helps and would make
+    it the best if it helped as much again.
 
     Parameters
     ----------
@@ -131,13 +151,12 @@ def fit_by_held_out_values(models, X, unknown, fit, report, random_state):
     -------
     model : RBM
         A fitted model; one that knows the column means and no more, where none does
-        better.
+        better than by chance.
     """
     rng = make_rng(random_state)
     held_out = choose_held_out(X, unknown, variables(models[0], X), rng)
     if not held_out.any():
-        n_iter = fit_lengths(models[0], X.shape)[0]
-        return fit(clone(models[0]).set_params(n_iter=n_iter), X, None)
+        return independent_columns(models[0], X, fit)
     seen = hidden_by(held_out, X)
     best, least = None, np.inf
     fits = [Course(model, X.shape) for model in models]
@@ -149,18 +168,26 @@ def fit_by_held_out_values(models, X, unknown, fit, report, random_state):
                 continue
             course.judge(relative_error(course.model, X, seen, held_out, rng))
             report(course.model, course.n_epochs, course.error)
-            if course.helped and course.error < least:
+            if course.error < least:
                 best, least = course.model, course.error
-        limit = min(BEHIND * least, 1 + IMPROVEMENT)
-        fits = [c for c in fits if c.helped and c.left and c.error < limit]
-    if least >= 1:
-        return fit(clone(models[0]).set_params(n_iter=0), X, None)
+        fits = [c for c in fits if c.helped and c.left and c.promise <= least]
+    if least >= 1 - CHANCE / held_out.sum():
+        return independent_columns(models[0], X, fit)
     if held_out.sum() >= FEW * (~unknown).sum():
         new = clone(best).set_params(n_iter=fit_lengths(best, X.shape)[0])
         with suppress(DivergenceError):
-            best = fit(new, X, best.machine_.copy())
+            fit(new, X, best.machine_.copy())
+            if relative_error(new, X, seen, held_out, rng) <= ASTRAY * least:
+                best = new
     shrink_little_known(best, X)
     return best
+
+
+def independent_columns(model, X, fit):
+    """A fitted model that knows the column means and no more."""
+    model = fit(clone(model).set_params(n_iter=0), X, None)
+    shrink(model, X, 0)
+    return model
 
 
 class Course:
@@ -179,7 +206,8 @@ class Course:
         self.model = model
         self.left = fit_lengths(model, shape)
         self.n_epochs = 0
-        self.error = np.inf
+        self.error = FIRST_ERROR
+        self.promise = np.inf
         self.helped = False
 
     def go_on(self, fit, X):
@@ -191,24 +219,32 @@ class Course:
         self.model, self.n_epochs = fit(model, X, machine), end
 
     def judge(self, error):
-        """Note the error, and whether it has become smaller."""
+        """Note the error, whether it has become smaller, and what it may come to."""
         self.helped = error < (1 - IMPROVEMENT) * self.error
+        self.promise = error * error / self.error
         self.error = error
 
 
 def shrink_little_known(model, X):
-    """Let columns of which few values are known stay nearer to their means.
-
-    Their fields become a mixture of those of the model and of independent columns.
-    """
+    """Let columns be the nearer to their means the fewer of their values are known."""
     rows, unknown = model._validate_incomplete(X)
     n_known = len(rows) if unknown is None else (~unknown).sum(axis=0)
-    share = np.minimum(1, n_known / ENOUGH_VALUES) * np.ones(rows.shape[1])
-    if (share == 1).all():
-        return
+    share = np.clip((n_known - FEW_VALUES) / (ENOUGH_VALUES - FEW_VALUES), 0, 1)
+    if np.any(share < 1):
+        shrink(model, X, share)
+
+
+def shrink(model, X, share):
+    """Let the fields of columns be those of the model by this share.
+
+    The rest is that of independent columns with the means of X.
+    """
+    rows, unknown = model._validate_incomplete(X)
+    share = share * np.ones(rows.shape[1])
     machine = model.machine_
     dtype, visible, center = machine.weights.dtype, machine.visible, machine.center
-    independent = visible.link(visible.shrink(center, 1 / (len(rows) + 1)))
+    means = column_mean(rows, unknown=unknown)
+    independent = visible.link(visible.shrink(means, 1 / (len(rows) + 1)))
     field = machine.hidden_field(center)
     machine.weights *= share.astype(dtype)[:, None]
     machine.visible_bias *= share.astype(dtype)

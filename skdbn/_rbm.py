@@ -334,7 +334,7 @@ class RBM(
         return self._fit(X, y)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def _fit(self, X, y=None, machine=None, keeps_interrupted=True):
+    def _fit(self, X, y=None, machine=None, keeps_interrupted=True, auto_rate=0.1):
         """Fit the model, from a given machine if there is one."""
         with restoring(self):
             given = X if hasattr(X, "shape") else np.asarray(X)
@@ -342,7 +342,7 @@ class RBM(
             rng = make_rng(self.random_state)
             probe_rng = rng.spawn(1)[0]
             rows, held_out = self._split(X.shape[0], rng)
-            training = start_training(self, X, rows, rng, machine, unknown)
+            training = start_training(self, X, rows, rng, machine, unknown, auto_rate)
             fills = self._new_fills(training, X, unknown, whole=True)
             probes = make_probes(
                 training.machine, X, rows, held_out, self.batch_size, probe_rng, unknown

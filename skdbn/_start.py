@@ -58,10 +58,11 @@ class Training:
         self.optimizer.finish()
 
 
-def start_training(rbm, X, rows, rng, machine=None, unknown=None):
+def start_training(rbm, X, rows, rng, machine=None, unknown=None, auto_rate=0.1):
     """A new training, of a new machine unless one is given.
 
-    `unknown` is where X has something in place of unknown values, None if nowhere.
+    `unknown` is where X has something in place of unknown values, None if nowhere, and
+    `auto_rate` the rate of "auto" where the data allow it.
     """
     visible_mean = column_mean(X, rows, unknown)
     if machine is None:
@@ -69,7 +70,7 @@ def start_training(rbm, X, rows, rng, machine=None, unknown=None):
     machine.center = visible_mean.astype(machine.weights.dtype)
     centering = machine.new_centering(machine.center) if rbm.centered else None
     gradient = gradients.resolve(rbm._gradient())
-    limit, auto_rate = None, 0.1
+    limit = None
     if machine.visible.tail is not None:
         gaps = _some_gaps(X, visible_mean, rows, unknown)
         if machine.visible.step_scale is not None:

@@ -8,8 +8,10 @@ from scipy.sparse import issparse
 from .._random import normal
 from ._base import STATE, Units
 
-# Variances stay above this share of those from which they start.
+# Variances stay above this share of those from which they start. So many times as large
+# they have diverged.
 SMALLEST = 1e-4
+LARGEST = 1e8
 
 # Quadrature: the nodes are a standard deviation apart, which for Gaussians errs by
 # 2 exp(-2π²), and reach this many beyond the outermost mean.
@@ -235,7 +237,11 @@ class Gaussian(Units):
 
     def project(self):
         if self._learns:
-            np.maximum(self.log_variance_, self._lowest, out=self.log_variance_)
+            log_variance = self.log_variance_
+            np.maximum(log_variance, self._lowest, out=log_variance)
+            # NaN tells those who watch the training.
+            too_large = log_variance > self._lowest + np.log(LARGEST / SMALLEST)
+            log_variance[too_large] = np.nan
 
     def copy(self):
         new = Gaussian(self.variance)
