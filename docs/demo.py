@@ -201,7 +201,7 @@ def main():
     filters = rbm.components_[strongest]
     title = "What the hidden units look for"
     write_pictures(filters, OUTPUT / "filters.png", title, columns=12)
-    # The last step ends in the means, which are grey levels.
+    # The last step ends in the means, which are gray levels.
     samples = rbm.reconstruct(rbm.sample(60, n_steps=2000, random_state=0))
     title = "Digits that the model makes up"
     write_pictures(samples, OUTPUT / "samples.png", title, columns=12)

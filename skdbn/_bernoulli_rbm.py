@@ -11,7 +11,7 @@ class BernoulliRBM(RBM):
     where all units are 0 or 1.
 
     It learns the distribution of binary data, or of values between 0 and 1 that are
-    taken as probabilities, such as grey levels. In place of
+    taken as probabilities, such as gray levels. In place of
     :class:`sklearn.neural_network.BernoulliRBM` it has the same parameters, methods
     and fitted attributes: change the import.
 

@@ -73,7 +73,7 @@ class DBNTransformer(
         The settings of the layers that are given as a number. Above the first layer its
         visible units are of the type of the hidden ones below. None stands for
         :class:`BernoulliRBM` or, at the bottom and for real-valued data,
-        :class:`GaussianRBM`: all that are neither bits nor grey levels, which lie between
+        :class:`GaussianRBM`: all that are neither bits nor gray levels, which lie between
         0 and 1 with at least a quarter at the two ends. Give an instance to search its
         parameters, as ``rbm__learning_rate``.
 

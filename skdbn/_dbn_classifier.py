@@ -48,7 +48,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
     rbm : RBM, default=None
         The settings of the layers that are given as a number, as in
         :class:`DBNTransformer`; None stands for :class:`BernoulliRBM` or, at the bottom
-        and for data that are neither bits nor grey levels, :class:`GaussianRBM`. Then
+        and for data that are neither bits nor gray levels, :class:`GaussianRBM`. Then
         the unit and the zero of a column do not matter. Give an instance to search its
         parameters, as ``rbm__learning_rate``.
 
@@ -651,10 +651,10 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         """
         if self.unlabeled is not None:
             y, missing = check_labels(self, X, y)
-            labelled = np.flatnonzero(~missing)
-            y = known_labels(y[labelled])
+            labeled = np.flatnonzero(~missing)
+            y = known_labels(y[labeled])
             X, sample_weight = (
-                values if values is None else safe_indexing(values, labelled)
+                values if values is None else safe_indexing(values, labeled)
                 for values in (X, sample_weight)
             )
         return super().score(X, y, sample_weight)
@@ -727,7 +727,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         net, rng = self.network_, make_rng(0)
         X = self._inputs(self.transformer_, self._validate(X))
         p = [
-            net.label_by_gibbs(net.recognise(block), rng, N_GIBBS_OF_RECOGNITION)
+            net.label_by_gibbs(net.recognize(block), rng, N_GIBBS_OF_RECOGNITION)
             for _, block in blocks(X, net.width, net.dtype)
         ]
         # A mean of zero is possible in float32.

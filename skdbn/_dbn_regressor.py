@@ -17,7 +17,7 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
 
     Its layers are learned without targets, as those of :class:`DBNTransformer`, from all
     rows; a linear head is put on top, and the whole net fine-tuned by back-propagation
-    of the squared error on the rows that have a target. Targets are standardised
+    of the squared error on the rows that have a target. Targets are standardized
     inside.
 
     Parameters
@@ -30,7 +30,7 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
     rbm : RBM, default=None
         The settings of the layers that are given as a number, as in
         :class:`DBNTransformer`; None stands for :class:`BernoulliRBM` or, at the bottom
-        and for data that are neither bits nor grey levels, :class:`GaussianRBM`. Then
+        and for data that are neither bits nor gray levels, :class:`GaussianRBM`. Then
         the unit and the zero of a column do not matter. Give an instance to search its
         parameters, as ``rbm__learning_rate``.
 
@@ -271,7 +271,7 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
             return self._partial_fit(X, y, targets)
 
     def _new_targets(self, X, y, scale=None):
-        """Standardised targets; rows that have none have zeros."""
+        """Standardized targets; rows that have none have zeros."""
         y = check_y(self, X, y, ensure_all_finite="allow-nan").astype(np.float64)
         values = y.reshape(len(y), -1)
         rows = np.flatnonzero(~np.isnan(values).any(axis=1))
@@ -287,10 +287,10 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
             raise ValueError(
                 f"y has {values.shape[1]} outputs, but {len(scale[0])} in the first call."
             )
-        standardised = np.zeros(values.shape)
-        standardised[rows] = (values[rows] - scale[0]) / scale[1]
+        standardized = np.zeros(values.shape)
+        standardized[rows] = (values[rows] - scale[0]) / scale[1]
         return Targets(
-            rows, standardised, Gaussian(1.0), _scale=scale, _one_output=y.ndim == 1
+            rows, standardized, Gaussian(1.0), _scale=scale, _one_output=y.ndim == 1
         )
 
     def predict(self, X):

@@ -95,7 +95,7 @@ class Encoding:
         return self.has_categories and self.template is not None
 
     def new_units(self):
-        """Fresh units for all variables; neighbours of one kind are one part."""
+        """Fresh units for all variables; neighbors of one kind are one part."""
         if self.parts is not None:
             return Concatenated(self.parts)
         parts = []

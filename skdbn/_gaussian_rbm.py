@@ -39,7 +39,7 @@ class GaussianRBM(RBM):
     variance : {"column", "shared"} or float, default="column"
         Variance of a visible unit given the hidden ones. "column" learns one for each
         column and "shared" one for all, starting from the data's; a number stays as
-        it is, and 1.0 is for standardised data.
+        it is, and 1.0 is for standardized data.
 
     gradient : str or Gradient, default="pcd"
         How the gradient of the likelihood is estimated: "cd", "pcd", "fpcd", "pt" or

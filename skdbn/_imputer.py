@@ -56,7 +56,7 @@ class BoltzmannImputer(
 
     The default model is chosen by the data:
 
-    * a :class:`BernoulliRBM` for bits and grey levels: numbers that reach from 0 to 1 and
+    * a :class:`BernoulliRBM` for bits and gray levels: numbers that reach from 0 to 1 and
       a quarter of which is at these ends, or columns of two values each;
     * for other numbers a :class:`GaussianRBM`, or an :class:`RBM` with Gaussian units on
       both sides if that is better at held-out values. It sees columns in units of their
@@ -563,7 +563,7 @@ class BoltzmannImputer(
         if len(known) == len(kept) and looks_like_probabilities(
             np.column_stack([table.values[i] for i in kept])
         ):
-            kind, what = BernoulliRBM, "bits or grey levels"
+            kind, what = BernoulliRBM, "bits or gray levels"
         else:
             for i, values in known.items():
                 low, high = ends[i]

@@ -32,7 +32,7 @@ class MixedRBM(RBM):
       units: the shortest ones from the left. A group has no column that is 1 in all
       rows; one that is 0 in all rows belongs to the group that ends after it.
     * All other columns of numbers become "gaussian" units, for which they are best
-      standardised.
+      standardized.
 
     A category that was not there in :meth:`fit`, or a group of which none or several
     columns are 1, is no error later on: a warning tells of it, and the frequencies of the
@@ -560,7 +560,7 @@ class MixedRBM(RBM):
         return self._encoding.new_units(), Bernoulli()
 
     def _check_scale(self, mean, variance, constant):
-        """Hint at real-valued columns that are constant or not standardised."""
+        """Hint at real-valued columns that are constant or not standardized."""
         kinds = [v.kind for v in self._encoding.variables for _ in range(v.width)]
         check_scale(
             self._encoding.unit_names,

@@ -380,7 +380,7 @@ def _mask(rng, shape, dtype, probability):
 
 
 def _flat(arrays):
-    """One vector of float64, which SciPy's optimisers work with."""
+    """One vector of float64, which SciPy's optimizers work with."""
     return np.concatenate([array.ravel() for array in arrays], dtype=np.float64)
 
 

@@ -18,7 +18,7 @@ PRODUCT_ELEMENTS = 2**19
 # Below this share of non-zeros a sparse product beats copying to dense and BLAS.
 SPARSE_DENSITY = 0.01
 
-# The share of grey levels that are black or white, at least.
+# The share of gray levels that are black or white, at least.
 SHARE_AT_ENDS = 0.25
 
 
@@ -160,7 +160,7 @@ def positive_variance(variance, mean):
 
 
 def looks_like_probabilities(X):
-    """Whether X has bits or grey levels: numbers for which binary units are meant.
+    """Whether X has bits or gray levels: numbers for which binary units are meant.
 
     They reach from 0 to 1, and a quarter of them at least is at one of the ends, not
     counting one at each end of a column, where a column scaled to [0, 1] has them. All

@@ -88,7 +88,7 @@ class RBM(
         Types of the units: "bernoulli", "spin", "gaussian", "rectified", "poisson" and
         "softmax", or an object of :mod:`skdbn.units`, such as
         ``Concatenated([("bernoulli", 40), ("gaussian", 6)])``. A pair of types without
-        a normaliser is refused.
+        a normalizer is refused.
 
     gradient : str or Gradient, default="fpcd"
         How the gradient of the likelihood is estimated: contrastive divergence "cd",
@@ -537,7 +537,7 @@ class RBM(
         return
 
     def _check_scale(self, mean, variance, constant):
-        """Hint at columns that are constant or not standardised."""
+        """Hint at columns that are constant or not standardized."""
         if isinstance(self._new_units()[0], units.Gaussian):
             names = self._unit_names(len(mean))
             check_scale(names, np.ones(len(mean), bool), mean, variance, constant)
@@ -956,7 +956,7 @@ class RBM(
     def free_energy(self, X):
         r"""The free energy of each row, F(v) = −log Σₕ exp(−E(v, h)).
 
-        It is −log p(v) but for the model's normaliser: small for rows that the model
+        It is −log p(v) but for the model's normalizer: small for rows that the model
         finds likely, and comparable between rows of one model only. It is infinite for
         a row with a value that the visible units cannot have.
 
@@ -985,7 +985,7 @@ class RBM(
 
         over all columns i: how well each value follows from the others. A value
         between 0 and 1 on binary units counts by the cross-entropy of it and
-        P(v_i = 1 | v_{-i}). Unlike the likelihood it needs no normaliser. It is −inf
+        P(v_i = 1 | v_{-i}). Unlike the likelihood it needs no normalizer. It is −inf
         for a row with a value that the visible units cannot have.
 
         Of a row with NaN the sum is over the known values i, each given the other known

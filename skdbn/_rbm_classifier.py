@@ -84,7 +84,7 @@ class RBMClassifier(
         What in y says that the label of a row is not known, such as -1; with NaN, None
         and pandas' NA say so as well. These rows add
         `unlabeled_weight` · log p(x) to the objective. If most rows are of that kind,
-        the labelled rows are repeated until they make up half of an epoch, which then
+        the labeled rows are repeated until they make up half of an epoch, which then
         has twice as many rows as there are without a label. None: every row has a
         label.
 
@@ -130,11 +130,11 @@ class RBMClassifier(
         Number of sweeps over the data. The rows are shuffled for each.
 
     early_stopping : bool, default=False
-        Whether to set labelled rows aside, stop when their accuracy no longer improves,
+        Whether to set labeled rows aside, stop when their accuracy no longer improves,
         nor with the same accuracy their log loss, and keep the best model.
 
     validation_fraction : float, default=0.1
-        Share of the labelled rows to set aside for early stopping.
+        Share of the labeled rows to set aside for early stopping.
 
     n_iter_no_change : int, default=10
         Number of sweeps without improvement after which early stopping stops.

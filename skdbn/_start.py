@@ -239,7 +239,7 @@ def _new_machine(rbm, visible_mean, X, rows, rng, unknown):
 
 
 def check_scale(names, real, mean, variance, constant, where_to_scale="before"):
-    """Hint at real-valued columns that are constant or not standardised."""
+    """Hint at real-valued columns that are constant or not standardized."""
     constant = constant & real
     if constant.any():
         warn(
@@ -253,7 +253,7 @@ def check_scale(names, real, mean, variance, constant, where_to_scale="before"):
     if far.any():
         first = np.flatnonzero(far)[0]
         warn(
-            f"{far.sum()} columns of X are not standardised: column {names[first]} has "
+            f"{far.sum()} columns of X are not standardized: column {names[first]} has "
             f"mean {mean[first]:.3g} and standard deviation {deviation[first]:.3g}. "
             "Real-valued units learn best from mean 0 and standard deviation 1: put "
             f"sklearn.preprocessing.StandardScaler {where_to_scale}."

@@ -1,4 +1,4 @@
-"""How good a fitted model is: the normaliser, the likelihood and their error."""
+"""How good a fitted model is: the normalizer, the likelihood and their error."""
 
 import warnings
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ WIDE = 5.0
 
 @dataclass(frozen=True)
 class LogPartition:
-    """The logarithm of a model's normaliser, log Z, with an interval.
+    """The logarithm of a model's normalizer, log Z, with an interval.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def log_partition(
     n_jobs: int | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> LogPartition:
-    r"""The logarithm of a model's normaliser, log Z = log Σᵥ exp(−F(v)).
+    r"""The logarithm of a model's normalizer, log Z = log Σᵥ exp(−F(v)).
 
     Annealed importance sampling [1]_ takes chains from independent units with visible
     bias b⁰ to the model, along
@@ -155,7 +155,7 @@ def log_partition(
     ------
     ValueError
         If a setting is out of range, the layers are too large for "exact", reverse
-        annealing has no X to start from, or the model has no normaliser.
+        annealing has no X to start from, or the model has no normalizer.
 
     Warns
     -----
@@ -212,7 +212,7 @@ def log_partition(
             "chains of reverse annealing begin."
         )
     rng = make_rng(random_state)
-    # Without a normaliser values grow without bounds.
+    # Without a normalizer values grow without bounds.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         annealing = _Annealing(machine, _base(machine, X, rng), n_betas, n_jobs)
         if method == "ais":
@@ -223,7 +223,7 @@ def log_partition(
                 result = _bracket(annealing.forward(n_chains, rng), result)
     if not np.isfinite(result.value):
         raise ValueError(
-            f"log Z is {result.value}: with these weights the model has no normaliser, "
+            f"log Z is {result.value}: with these weights the model has no normalizer, "
             "or a parameter is not finite. Take smaller weights."
         )
     if not result.settled:
@@ -262,7 +262,7 @@ def log_likelihood(
         likelihood is a density, which depends on the unit of a column.
 
     log_partition : LogPartition or float, default=None
-        The normaliser; None finds it by ``log_partition(rbm, X=X, random_state=0)``.
+        The normalizer; None finds it by ``log_partition(rbm, X=X, random_state=0)``.
 
     Returns
     -------
@@ -272,7 +272,7 @@ def log_likelihood(
     Raises
     ------
     ValueError
-        If values of X are means of states, such as grey levels of binary units.
+        If values of X are means of states, such as gray levels of binary units.
 
     Warns
     -----
@@ -317,7 +317,7 @@ def log_likelihood_bound(
               &- \big\langle F_L(h^{L-1}) \big\rangle - \log Z_L
 
     with :math:`h^0 = v`, the means over draws from the layers' distributions Q on the
-    way up, and the free energy and the normaliser of the RBM at the top [1]_. What is
+    way up, and the free energy and the normalizer of the RBM at the top [1]_. What is
     lost is the divergence of Q from the posterior of the hidden units. Of a net with a
     single layer it is the log-likelihood.
 
@@ -330,7 +330,7 @@ def log_likelihood_bound(
         Rows of data, for binary units of zeros and ones.
 
     log_partition : LogPartition or float, default=None
-        The normaliser of the top layer, ``log_partition(dbn.rbms_[-1])``; None finds it
+        The normalizer of the top layer, ``log_partition(dbn.rbms_[-1])``; None finds it
         so, from rows of X on their way up and with ``random_state=0``.
 
     n_samples : int, default=10
@@ -348,7 +348,7 @@ def log_likelihood_bound(
     Raises
     ------
     ValueError
-        If values of X are means of states, such as grey levels of binary units.
+        If values of X are means of states, such as gray levels of binary units.
 
     Warns
     -----
@@ -357,7 +357,7 @@ def log_likelihood_bound(
 
     See Also
     --------
-    log_partition : The normaliser, with an interval.
+    log_partition : The normalizer, with an interval.
 
     References
     ----------
@@ -414,7 +414,7 @@ def pseudo_log_likelihood(rbm: Any, X: Any) -> np.ndarray:
 
     See Also
     --------
-    log_likelihood : The likelihood, which needs the normaliser.
+    log_likelihood : The likelihood, which needs the normalizer.
 
     Examples
     --------
@@ -476,7 +476,7 @@ def reconstruction_error(rbm: Any, X: Any) -> np.ndarray:
 def free_energy_gap(rbm: Any, X_train: Any, X_valid: Any) -> float:
     """The mean free energy of held-out rows minus that of training rows.
 
-    The normaliser cancels, so the gap is that of the log-likelihoods. About zero at
+    The normalizer cancels, so the gap is that of the log-likelihoods. About zero at
     first; a model that overfits lets it grow. Rows with a value that the visible units
     cannot have, whose free energy is infinite, do not count.
 
@@ -535,7 +535,7 @@ def _check_states(visible, X):
     if (rows == MEAN).any():
         raise ValueError(
             f"X has values between those that {type(visible).__name__} units can take, "
-            "such as grey ones between 0 and 1: a likelihood is that of the units' "
+            "such as gray ones between 0 and 1: a likelihood is that of the units' "
             "states. Threshold the values, or draw states from them."
         )
 
@@ -603,7 +603,7 @@ def _gaussian_log_z(machine):
     )
     if s[0] >= 1:
         raise ValueError(
-            "The model has no normaliser: the weights between its Gaussian units have "
+            "The model has no normalizer: the weights between its Gaussian units have "
             f"the singular value {s[0]:.4g} in units of their standard deviations, and "
             "it has to be below 1. Take smaller weights."
         )

@@ -265,7 +265,7 @@ class Enumeration:
         """n visible rows, exactly from p(v)."""
         if all(block.shares is not None for block in self.visible + self.hidden):
             return self.v[rng.choice(len(self.v), size=n, p=self.p_v / self.p_v.sum())]
-        # From a node of an integral over h; its discretisation shows in no moment.
+        # From a node of an integral over h; its discretization shows in no moment.
         h = self.h[rng.choice(len(self.h), size=n, p=self.p_h / self.p_h.sum())]
         fields = h @ self.W.T + self.b
         return np.hstack(
@@ -278,10 +278,10 @@ class Enumeration:
         return [self.v[:, :, None] * h[:, None, :], self.v, h]
 
 
-def centred(change, visible_offset, hidden_offset):
+def centered(change, visible_offset, hidden_offset):
     """A direction about the offsets, in the parameters of the plain machine.
 
-    The centred machine has energy −v·b − h·c − (v − v₀)·W·(h − h₀): its weights move
+    The centered machine has energy −v·b − h·c − (v − v₀)·W·(h − h₀): its weights move
     along ΔW = Δ⟨(v − v₀)(h − h₀)ᵀ⟩ and its biases along Δ⟨v⟩ and Δ⟨h⟩, and the plain
     biases are b − W h₀ and c − v₀ W.
     """

@@ -108,7 +108,7 @@ def make_machine(rng):
     """A machine small enough to enumerate, with weights that matter.
 
     Of most types with finitely many values there are 4 visible and 3 hidden units.
-    Where values have no bounds weights are small enough for a normaliser.
+    Where values have no bounds weights are small enough for a normalizer.
     """
 
     def make(n_visible=None, n_hidden=None, names=("bernoulli",) * 2, dtype=np.float64):

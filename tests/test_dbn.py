@@ -114,11 +114,11 @@ def test_template_above_the_first_layer(template, kinds, rng, seed):
     assert type(hidden) is type(visible)
 
 
-def test_binary_units_for_bits_and_grey_levels(X, rng, seed):
-    grey = np.where(rng.random(X.shape) < 0.5, X, rng.random(X.shape))
+def test_binary_units_for_bits_and_gray_levels(X, rng, seed):
+    gray = np.where(rng.random(X.shape) < 0.5, X, rng.random(X.shape))
     for data, kind in (
         (X, BernoulliRBM),
-        (grey, BernoulliRBM),
+        (gray, BernoulliRBM),
         (X * 1.01, GaussianRBM),
         (0.5 + 0.005 * rng.normal(size=X.shape), GaussianRBM),
         (rng.random(X.shape), GaussianRBM),
@@ -132,7 +132,7 @@ def test_tables(seed):
     pandas = pytest.importorskip("pandas")
     table = pandas.DataFrame({"a": ["x", "y", "z"] * 20, "b": np.arange(60) % 70})
     dbn = make((MixedRBM(4), 3), seed)
-    with pytest.warns(DataRangeWarning, match="not standardised"):
+    with pytest.warns(DataRangeWarning, match="not standardized"):
         dbn.fit(table)
     assert dbn.transform(table).shape == (60, 3)
     assert dbn.n_features_in_ == 2

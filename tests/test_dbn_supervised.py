@@ -473,7 +473,7 @@ def test_rows_without_a_label_shape_the_layers(X, y, seed):
     whole = DBNTransformer((5, 4), n_iter=2, random_state=dbn.transformer_.random_state)
     whole.fit(X)
     np.testing.assert_array_equal(whole.transform(X), dbn.transformer_.transform(X))
-    # Fine-tuning sees the labelled rows alone.
+    # Fine-tuning sees the labeled rows alone.
     settings = dict(pretrained=FrozenEstimator(whole), max_iter=3, batch_size=8)
     one = make(seed, unlabeled=-1, **settings).fit(X, few)
     two = make(seed, **settings).fit(X[:40], y[:40])

@@ -1,4 +1,4 @@
-"""The normaliser and the likelihood, against enumeration."""
+"""The normalizer and the likelihood, against enumeration."""
 
 import warnings
 
@@ -218,17 +218,17 @@ def test_two_layers_of_gaussian_units(gaussians, rng, seed):
 
 
 @pytest.mark.parametrize("method", ["auto", "exact", "ais", "bracket"])
-def test_gaussian_units_without_a_normaliser(method, gaussians, rng):
+def test_gaussian_units_without_a_normalizer(method, gaussians, rng):
     gaussians.weights *= 1.5
     X = rng.normal(size=(30, 5))
-    with pytest.raises(ValueError, match=r"no normaliser: .* value 1\.05 in"):
+    with pytest.raises(ValueError, match=r"no normalizer: .* value 1\.05 in"):
         log_partition(fitted(gaussians), method=method, X=X)
 
 
-def test_other_units_without_a_normaliser(make_machine, seed):
+def test_other_units_without_a_normalizer(make_machine, seed):
     machine = make_machine(3, 2, ("gaussian", "rectified"))
     machine.weights[:] = 5
-    with pytest.raises(ValueError, match="no normaliser, or a parameter is not"):
+    with pytest.raises(ValueError, match="no normalizer, or a parameter is not"):
         log_partition(fitted(machine), n_betas=500, random_state=seed)
 
 
@@ -240,7 +240,7 @@ def test_groups_of_a_number_of_numpy(seed):
 
 
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
-def test_normaliser_of_a_classifier(container, rng, seed):
+def test_normalizer_of_a_classifier(container, rng, seed):
     """Its rows have no labels, and its machine does."""
     X = (rng.random((40, 5)) < 0.5).astype(float)
     y = X[:, 0].astype(int)

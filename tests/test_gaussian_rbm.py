@@ -50,7 +50,7 @@ def datasets(rng):
     # "score-matching" then lost to the Gaussian, by 0.01, 0.03 and 0.6 nats.
     heavy = rng.standard_t(3, (2000, 6))
     heavy[:, :3] += heavy[:, 3:]
-    yield "standardised", X
+    yield "standardized", X
     yield "small", 1e-3 * X
     yield "large", 1e3 * X
     yield "far from zero", X + 50.0
@@ -318,9 +318,9 @@ def test_the_limit_is_of_the_gradient_with_its_penalty(make_machine, rng):
         (Concatenated([("bernoulli", 2), ("poisson", 4)]), "rectified"),
     ],
 )
-def test_pairs_without_a_normaliser_are_refused(visible, hidden):
+def test_pairs_without_a_normalizer_are_refused(visible, hidden):
     rbm = RBM(2, visible=visible, hidden=hidden)
-    with pytest.raises(ValueError, match="no normaliser") as caught:
+    with pytest.raises(ValueError, match="no normalizer") as caught:
         rbm.fit(np.ones((4, 6)) * [1, 0, 1, 2, 3, 1])
     assert "hidden='bernoulli'" in str(caught.value)
     assert not hasattr(rbm, "machine_") and not hasattr(rbm, "n_features_in_")
@@ -351,7 +351,7 @@ def test_two_gaussian_layers_follow_strong_factors(gradient, rng, seed):
 @quiet
 @pytest.mark.parametrize("visible", ["gaussian", "rectified"])
 @pytest.mark.parametrize("hidden", ["gaussian", "rectified"])
-def test_two_unbounded_layers_keep_a_normaliser(visible, hidden, rng, seed):
+def test_two_unbounded_layers_keep_a_normalizer(visible, hidden, rng, seed):
     X = np.abs(factors(rng, 300))
     rbm = RBM(
         4,
@@ -447,7 +447,7 @@ def test_thin_counts_equal_dense_ones(gradient, n_components, rng, seed):
 @pytest.mark.parametrize("visible", ["gaussian", "poisson", "rectified", "softmax"])
 @quiet
 def test_annealing_of_other_units(visible, method, rng, seed):
-    """Annealed and exact normalisers agree: precisions are tempered as well."""
+    """Annealed and exact normalizers agree: precisions are tempered as well."""
     X = 2 * np.abs(factors(rng, 200))
     if visible == "poisson":
         X = np.rint(X)

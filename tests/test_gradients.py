@@ -6,7 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
-from _oracle import Enumeration, centred, flip, flip_params
+from _oracle import Enumeration, centered, flip, flip_params
 from scipy import sparse
 
 from skdbn._random import make_rng
@@ -88,7 +88,7 @@ def naive(machine, data, model, centering=None):
                 change[i] = change[i] + sign * term / len(rows)
     if centering is None:
         return change
-    return centred(change, centering.visible, centering.hidden)
+    return centered(change, centering.visible, centering.hidden)
 
 
 def assert_directions_equal(found, expected, rtol=1e-12):
@@ -109,19 +109,19 @@ def far_apart(one, other):
 
 
 @pytest.mark.parametrize("n_data, n_model", [(1, 1), (5, 5), (3, 8), (9, 2)])
-@pytest.mark.parametrize("is_centred", [False, True])
-def test_difference_is_the_formula(n_data, n_model, is_centred, machine, rng):
+@pytest.mark.parametrize("is_centered", [False, True])
+def test_difference_is_the_formula(n_data, n_model, is_centered, machine, rng):
     data, model = rng.random((n_data, 4)), rng.random((n_model, 4))
-    centering = offsets(rng) if is_centred else None
+    centering = offsets(rng) if is_centered else None
     found = direction(GivenRows(model), machine, data, centering=centering)
     assert_directions_equal(found, naive(machine, data, model, centering))
 
 
-@pytest.mark.parametrize("is_centred", [False, True])
-def test_rate_is_a_factor(is_centred, machine, rng):
+@pytest.mark.parametrize("is_centered", [False, True])
+def test_rate_is_a_factor(is_centered, machine, rng):
     data, model = rng.random((5, 4)), rng.random((3, 4))
     follow = Direction(
-        GivenRows(model), offsets(rng) if is_centred else None, WeightDecay(0.1, 0.5)
+        GivenRows(model), offsets(rng) if is_centered else None, WeightDecay(0.1, 0.5)
     )
     follow.start(machine, 5, rng)
     full = [array.copy() for array in follow(machine, data, rng).values()]
@@ -177,12 +177,12 @@ def test_repeated_rows_change_nothing(gradient, make_machine, rng):
 
 
 @every_variant
-@pytest.mark.parametrize("is_centred", [False, True])
-def test_expectation_is_the_exact_gradient(gradient, is_centred, machine, rng, seed):
+@pytest.mark.parametrize("is_centered", [False, True])
+def test_expectation_is_the_exact_gradient(gradient, is_centered, machine, rng, seed):
     """If the model phase is drawn exactly, up to 5 standard errors."""
     oracle = Enumeration.of(machine)
     batch = np.repeat(rng.random((3, 4)), 20, axis=0)
-    centering = offsets(rng) if is_centred else None
+    centering = offsets(rng) if is_centered else None
     started, n_calls = copy.deepcopy(gradient), 200
     if "fast_learning_rate" in gradient.get_params():
         # Fast weights are there to keep the chains away from p(v).
@@ -196,8 +196,8 @@ def test_expectation_is_the_exact_gradient(gradient, is_centred, machine, rng, s
     n_draws = n_calls * (started.n_chains_of(len(batch)) or len(batch))
 
     states = oracle.model_statistics()
-    if is_centred:
-        states = centred(states, centering.visible, centering.hidden)
+    if is_centered:
+        states = centered(states, centering.visible, centering.hidden)
     data_phase = naive(machine, batch, oracle.v[:1], centering)
     for found, data, state in zip(total, data_phase, states, strict=True):
         weights = oracle.p_v.reshape(-1, *[1] * (state.ndim - 1))
@@ -473,7 +473,7 @@ def test_tempered_chains_reach_both_modes(swap, machine, rng):
 
 @both_rules
 def test_swap_acceptance(swap, machine, rng):
-    """min(1, ratio) on average, over pairs of states of neighbouring temperatures."""
+    """min(1, ratio) on average, over pairs of states of neighboring temperatures."""
     n = 20_000
     gradient, tables = tempered_chains(swap, machine, n, 30, rng)
     gradient.diagnostics()
@@ -530,7 +530,7 @@ def test_hidden_offset_slides_to_the_batch(rate, machine, rng):
     follow = GivenRows(model)
     follow.start(machine, 5, rng)
     found = follow(machine, batch, rng, centering, rate)
-    expected = centred(naive(machine, batch, model), v0, h0)
+    expected = centered(naive(machine, batch, model), v0, h0)
     assert_directions_equal(found, [rate * array for array in expected])
     mean = Enumeration.of(machine).hidden_mean(batch).mean(axis=0)
     np.testing.assert_allclose(centering.hidden, 0.99 * h0 + 0.01 * mean, rtol=1e-12)
@@ -538,17 +538,17 @@ def test_hidden_offset_slides_to_the_batch(rate, machine, rng):
 
 
 @pytest.mark.parametrize("decay, l1_ratio", [(0.1, 0), (0.1, 1), (0.2, 0.3)])
-@pytest.mark.parametrize("is_centred", [False, True])
+@pytest.mark.parametrize("is_centered", [False, True])
 def test_decay_is_the_gradient_of_the_penalty(
-    decay, l1_ratio, is_centred, machine, rng
+    decay, l1_ratio, is_centered, machine, rng
 ):
     data, model = rng.random((5, 4)), rng.random((6, 4))
-    centering = offsets(rng) if is_centred else None
+    centering = offsets(rng) if is_centered else None
     W = machine.weights
     expected = naive(machine, data, model)
     expected[0] -= decay * (l1_ratio * np.sign(W) + (1 - l1_ratio) * W)
-    if is_centred:
-        expected = centred(expected, centering.visible, centering.hidden)
+    if is_centered:
+        expected = centered(expected, centering.visible, centering.hidden)
     found = Direction(GivenRows(model), centering, WeightDecay(decay, l1_ratio))
     found.start(machine, len(data), rng)
     assert_directions_equal(found(machine, data, rng), expected)

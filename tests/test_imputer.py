@@ -120,7 +120,7 @@ def test_default_model(columns, kind, rng, punch, seed, short):
     ids=str,
 )
 @pytest.mark.filterwarnings("ignore::skdbn.exceptions.DataRangeWarning")
-def test_what_is_standardised(estimator, standardize, scaled, rng, punch, seed):
+def test_what_is_standardized(estimator, standardize, scaled, rng, punch, seed):
     X = rng.poisson(3, size=(50, 3)).astype(float)
     hidden, holes = punch(X)
     imputer = BoltzmannImputer(
@@ -636,11 +636,11 @@ def test_several_imputations(rng, seed):
 def test_tables_with_words(library, n_chains, rng, monkeypatch, seed):
     monkeypatch.setattr("skdbn._model_search.N_UPDATES", (2000,))
     size = rng.normal(50, 10, 120)
-    colour = np.where(size > 50, "red", "blue").tolist()
+    color = np.where(size > 50, "red", "blue").tolist()
     whole = rng.integers(3, 9, 120)
     sizes = [None if i % 5 == 0 else x for i, x in enumerate(size.tolist())]
-    colours = [None if i % 7 == 0 else x for i, x in enumerate(colour)]
-    frame = library({"size": sizes, "colour": colours, "rooms": whole})
+    colors = [None if i % 7 == 0 else x for i, x in enumerate(color)]
+    frame = library({"size": sizes, "color": colors, "rooms": whole})
     imputer = BoltzmannImputer(
         random_state=seed, n_chains=n_chains, n_samples=20, n_steps=10
     )
@@ -648,7 +648,7 @@ def test_tables_with_words(library, n_chains, rng, monkeypatch, seed):
     assert type(imputer.estimator_) is MixedRBM and type(found) is library
     assert found["rooms"].dtype == frame["rooms"].dtype
     lost = np.arange(120) % 7 == 0
-    right = np.asarray(found["colour"]) == np.array(colour)
+    right = np.asarray(found["color"]) == np.array(color)
     assert right[~lost].all()
     assert (
         right[lost & (np.abs(size - 50) > 8) & (np.arange(120) % 5 > 0)].mean() >= 0.7
@@ -659,7 +659,7 @@ def test_tables_with_words(library, n_chains, rng, monkeypatch, seed):
     assert len(imputer.sample_imputations(frame, 2)) == 2
     if library is pd.DataFrame:
         columns = make_column_transformer(
-            (OneHotEncoder(), ["colour"]), remainder="passthrough"
+            (OneHotEncoder(), ["color"]), remainder="passthrough"
         )
         imputer.set_output(transform="pandas")
         model = make_pipeline(imputer, columns, LogisticRegression())

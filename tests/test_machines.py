@@ -27,7 +27,7 @@ LABELS = (("bernoulli", 2), ("softmax", 3), ("spin", 1))
 TABLE = (("gaussian", 1), ("bernoulli", 1), ("poisson", 1))
 
 
-def has_normaliser(names):
+def has_normalizer(names):
     tails = [name for name in names if name in ("gaussian", "rectified", "poisson")]
     return len(tails) < 2 or "poisson" not in tails
 
@@ -51,7 +51,7 @@ PAIRS = [
     *(
         names
         for names in itertools.product(units.REGISTRY, repeat=2)
-        if has_normaliser(names) and names not in FINITE_PAIRS
+        if has_normalizer(names) and names not in FINITE_PAIRS
     ),
     (TABLE, "bernoulli"),
     ("softmax", TABLE),
@@ -653,7 +653,7 @@ def test_gibbs_sampling_of_gaussians(two_gaussians, rng):
     "names", itertools.product(["gaussian", "rectified"], repeat=2), ids=label
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_projection_keeps_a_normaliser(names, dtype, make_machine, rng):
+def test_projection_keeps_a_normalizer(names, dtype, make_machine, rng):
     machine = make_machine(30, 20, names=names, dtype=dtype)
     deviation = np.broadcast_to(machine.visible.spread(30), 30)[:, None]
     for step in range(200):
@@ -749,10 +749,10 @@ def offsets(machine, rng):
 
 
 @every_pair
-@pytest.mark.parametrize("is_centred", [False, True])
+@pytest.mark.parametrize("is_centered", [False, True])
 @pytest.mark.parametrize("n_data, n_model", [(7, 4), (1, 1)])
 def test_direction_is_the_formula(
-    names, is_centred, n_data, n_model, make_machine, rng
+    names, is_centered, n_data, n_model, make_machine, rng
 ):
     # With more rows than hidden units, and with fewer.
     machine = make_machine(names=names)
@@ -763,7 +763,7 @@ def test_direction_is_the_formula(
     machine.visible.start(n_visible, moments)
     oracle = Enumeration.of(machine, names)
     centering, v0, h0 = None, np.zeros(n_visible), np.zeros(n_hidden)
-    if is_centred:
+    if is_centered:
         centering = offsets(machine, rng)
         v0, h0 = centering.visible, centering.hidden
     phases = filled(machine, data, model)

@@ -157,7 +157,7 @@ def test_means_are_those_of_the_conditional(names, make_case, rng):
 @every_pair
 @pytest.mark.parametrize("n_temperatures", [1, 3])
 @pytest.mark.parametrize("n_means", [None, 2])
-def test_rows_do_not_depend_on_their_neighbours(
+def test_rows_do_not_depend_on_their_neighbors(
     names, n_temperatures, n_means, make_case, rng, monkeypatch
 ):
     """One by one, in another order and in other chunks they are the same."""
@@ -204,7 +204,7 @@ def test_means_are_over_states_of_a_chain(machine, rng):
     gaps = np.abs(one[:, None] - possible).max(axis=2).min(axis=1)
     np.testing.assert_allclose(gaps, 0, atol=1e-12)
     assert (one.var(axis=0) < draws.var(axis=0)).all()
-    # Neighbours hang together.
+    # Neighbors hang together.
     assert (many.var(axis=0) < one.var(axis=0) / 8).all()
 
 
@@ -544,8 +544,8 @@ def test_moments_are_of_the_rows_that_are_learned_from(make_machine, rng):
     )
 
 
-def test_fills_follow_bits_drawn_from_grey_values(rng):
-    """The second unit says what the first is; what is kept of the data stays grey."""
+def test_fills_follow_bits_drawn_from_gray_values(rng):
+    """The second unit says what the first is; what is kept of the data stays gray."""
     machine = RestrictedMachine(
         np.array([[80.0], [40.0]]), np.array([-40.0, -20.0]), np.array([-60.0])
     )
@@ -853,7 +853,7 @@ def table(rng):
         {
             "value": value,
             "high": (value > 0).astype(int),
-            "colour": np.where(
+            "color": np.where(
                 value > 0, "red", np.where(value < -0.5, "blue", "green")
             ),
             "grade": pd.Categorical(
@@ -881,8 +881,8 @@ def test_tables(library, table, rng, seed):
     kinds = [variable.kind for variable in rbm.units_]
     assert kinds == ["gaussian", "bernoulli", "softmax", "softmax", "poisson"]
     for found, whole in (
-        (rbm.impute(hidden), ["colour", "grade"]),
-        (rbm.conditional_sample(hidden), ["colour", "grade", "high", "visits"]),
+        (rbm.impute(hidden), ["color", "grade"]),
+        (rbm.conditional_sample(hidden), ["color", "grade", "high", "visits"]),
     ):
         assert type(found) is type(hidden)
         assert list(found.columns) == list(table.columns)
@@ -894,9 +894,9 @@ def test_tables(library, table, rng, seed):
             assert (own[~holes[:, i]] == before[~holes[:, i]]).all()
             if name in whole:
                 assert set(own) <= set(before) | set(range(100))
-    # A colour follows from the value.
+    # A color follows from the value.
     some = holes[:, 2] & ~holes[:, 0] & (table["value"].abs() > 0.7).to_numpy()
-    right = np.asarray(rbm.impute(hidden)["colour"])[some] == table["colour"][some]
+    right = np.asarray(rbm.impute(hidden)["color"])[some] == table["color"][some]
     assert right.mean() > 0.75
 
 
@@ -930,11 +930,11 @@ def test_groups_are_found_where_their_values_miss_together(rng, seed):
 
 
 def test_frequencies_are_of_known_categories(seed):
-    colour = ["red"] * 30 + ["blue"] * 10 + [None] * 60
-    frame = pd.DataFrame({"colour": colour, "value": np.linspace(-1.7, 1.7, 100)})
+    color = ["red"] * 30 + ["blue"] * 10 + [None] * 60
+    frame = pd.DataFrame({"color": color, "value": np.linspace(-1.7, 1.7, 100)})
     rbm = MixedRBM(2, n_iter=1, random_state=seed).fit(frame)
     assert rbm.units_[0].categories == ("blue", "red")
-    strange = frame[:3].assign(colour=["green", "red", None])
+    strange = frame[:3].assign(color=["green", "red", None])
     with pytest.warns(DataRangeWarning, match="'green', in 1 rows"):
         rows, unknown = rbm._validate_incomplete(strange)
     np.testing.assert_allclose(rows[:2, :2], [[0.25, 0.75], [0, 1]])
@@ -945,11 +945,11 @@ def test_encoded_rows(table, seed):
     """An array of what the units see may have NaN as well, and becomes a table."""
     rbm = MixedRBM(4, units=COUNTS, n_iter=5, random_state=seed).fit(table)
     encoded = rbm._validate(table).astype(float)
-    group = [name.startswith("colour=") for name in rbm._encoding.unit_names]
+    group = [name.startswith("color=") for name in rbm._encoding.unit_names]
     encoded[:, group] = np.nan
     found = rbm.conditional_sample(encoded)
     assert list(found.columns) == list(table.columns)
-    assert set(found["colour"]) <= {"red", "green", "blue"}
+    assert set(found["color"]) <= {"red", "green", "blue"}
     np.testing.assert_array_equal(found["value"], table["value"])
 
 

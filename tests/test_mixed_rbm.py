@@ -23,19 +23,19 @@ from skdbn.evaluation import log_likelihood, log_partition, reconstruction_error
 from skdbn.exceptions import DataRangeWarning
 from skdbn.units import Concatenated, Gaussian
 
-COLOURS = {"red": -1.2, "green": 0.0, "blue": 1.2}
+COLORS = {"red": -1.2, "green": 0.0, "blue": 1.2}
 ADDED = ("_encoding", "units_", "machine_", "n_features_in_", "feature_names_in_")
 
 
 def make_table(rng, n=300):
-    """A table in which the colour tells of the number and of the flag."""
-    colour = rng.choice(list(COLOURS), n)
-    value = np.array([COLOURS[c] for c in colour]) + rng.normal(0, 0.3, n)
+    """A table in which the color tells of the number and of the flag."""
+    color = rng.choice(list(COLORS), n)
+    value = np.array([COLORS[c] for c in color]) + rng.normal(0, 0.3, n)
     return pd.DataFrame(
         {
-            "colour": colour,
+            "color": color,
             "value": value - value.mean(),
-            "flag": (colour == "red") ^ (rng.random(n) < 0.1),
+            "flag": (color == "red") ^ (rng.random(n) < 0.1),
             "size": pd.Categorical(rng.choice(["S", "M"], n), ["S", "M", "L"]),
             "visits": rng.poisson(2, n),
         }
@@ -71,13 +71,13 @@ def test_guessed_kinds(table, seed):
         whole=pd.Series(np.arange(300) % 3 - 1, dtype="Int64"),
     )
     # Apart, so that they are no group.
-    table = table[["bit", "colour", "value", "flag", "size", "small", "whole", "pick"]]
+    table = table[["bit", "color", "value", "flag", "size", "small", "whole", "pick"]]
     rbm = make_plain(seed).fit(table)
     assert [tuple(variable) for variable in rbm.units_] == [
         (("bit",), "bernoulli", None),
         (("flag",), "bernoulli", None),
         (("small",), "bernoulli", None),
-        (("colour",), "softmax", ("blue", "green", "red")),
+        (("color",), "softmax", ("blue", "green", "red")),
         (("size",), "softmax", ("S", "M", "L")),
         (("pick",), "softmax", ("x", "y")),
         (("value",), "gaussian", None),
@@ -131,7 +131,7 @@ def test_kinds_come_from_fit_only(table, seed):
     ],
 )
 @pytest.mark.parametrize("container", [np.array, sparse.csr_array, pd.DataFrame])
-@pytest.mark.filterwarnings("ignore:.*not standardised")
+@pytest.mark.filterwarnings("ignore:.*not standardized")
 def test_groups_of_one_hot_columns(columns, groups, container, seed):
     X = container(np.array(columns, float))
     rbm = make_plain(seed).fit(X)
@@ -182,9 +182,9 @@ def test_partial_fit_keeps_the_kinds(table, seed):
     rbm = make(seed).partial_fit(table[:100])
     units = rbm.units_
     part = table[100:200].assign(flag=False)
-    assert rbm.partial_fit(part[part["colour"] != "red"]).units_ is units
-    with pytest.warns(DataRangeWarning, match="colour.*'pink', in 2 rows"):
-        rbm.partial_fit(table[:2].assign(colour="pink"))
+    assert rbm.partial_fit(part[part["color"] != "red"]).units_ is units
+    with pytest.warns(DataRangeWarning, match="color.*'pink', in 2 rows"):
+        rbm.partial_fit(table[:2].assign(color="pink"))
     assert rbm.units_ is units
 
 
@@ -194,11 +194,11 @@ def test_partial_fit_keeps_the_kinds(table, seed):
 def test_encoding(table, seed):
     rbm = make(seed).fit(table)
     encoded = rbm._validate(table)
-    expected = [table["colour"] == c for c in ("blue", "green", "red")]
+    expected = [table["color"] == c for c in ("blue", "green", "red")]
     expected += [table["size"] == c for c in ("S", "M", "L")]
     expected += [table["value"], table["flag"]]
     np.testing.assert_array_equal(encoded, np.column_stack([*expected, table.visits]))
-    names = "colour=blue colour=green colour=red size=S size=M size=L value flag visits"
+    names = "color=blue color=green color=red size=S size=M size=L value flag visits"
     assert rbm._encoding.unit_names == names.split()
     pd.testing.assert_frame_equal(rbm._encoding.decode(encoded), table)
     # What the units see is taken as it is, as are rows that come from elsewhere.
@@ -285,8 +285,8 @@ def test_methods_return_what_was_put_in(table, seed):
     assert list(drawn.dtypes) == list(table.dtypes)
     means = rbm.reconstruct(some)
     assert list(means.columns) == list(table.columns)
-    assert list(means.dtypes[["colour", "size"]]) == list(
-        table.dtypes[["colour", "size"]]
+    assert list(means.dtypes[["color", "size"]]) == list(
+        table.dtypes[["color", "size"]]
     )
     assert means["flag"].between(0, 1, inclusive="neither").all()
     for frame in (drawn, means):
@@ -314,7 +314,7 @@ def test_arrays_come_back_as_arrays(container, rng, seed):
 
 def test_polars(table, seed):
     values = table.assign(size=table["size"].astype(str)).to_dict("list")
-    schema = {"size": pl.Enum(["S", "M", "L"]), "colour": pl.Categorical}
+    schema = {"size": pl.Enum(["S", "M", "L"]), "color": pl.Categorical}
     frame = pl.DataFrame(values, schema_overrides=schema)
     rbm, same = make(seed).fit(frame), make(seed).fit(table)
     assert rbm.units_ == same.units_
@@ -350,12 +350,12 @@ def test_a_single_category_has_no_units(table, seed):
 def test_unknown_categories(table, seed):
     rbm = make(seed).fit(table)
     strange = table[:5].copy()
-    strange.loc[[1, 3], "colour"] = ["violet", "teal"]
+    strange.loc[[1, 3], "color"] = ["violet", "teal"]
     with pytest.warns(DataRangeWarning) as caught:
         encoded = rbm._validate(strange)
     message = str(caught[0].message)
-    assert "Column colour" in message and "'violet', 'teal', in 2 rows" in message
-    frequencies = [(table["colour"] == c).mean() for c in ("blue", "green", "red")]
+    assert "Column color" in message and "'violet', 'teal', in 2 rows" in message
+    frequencies = [(table["color"] == c).mean() for c in ("blue", "green", "red")]
     np.testing.assert_allclose(encoded[[1, 3], :3], [frequencies] * 2, rtol=1e-6)
     np.testing.assert_array_equal(encoded[0], rbm._validate(table[:1])[0])
     for name in ("transform", "score_samples", "score", "free_energy", "gibbs"):
@@ -483,7 +483,7 @@ def test_selection_on_a_table(table, seed):
 @pytest.mark.parametrize("sparse_threshold", [0.0, 1.0])
 def test_column_transformer(sparse_threshold, table, seed):
     columns = make_column_transformer(
-        (OneHotEncoder(handle_unknown="ignore"), ["colour", "size"]),
+        (OneHotEncoder(handle_unknown="ignore"), ["color", "size"]),
         (StandardScaler(), ["value", "visits"]),
         ("passthrough", ["flag"]),
         sparse_threshold=sparse_threshold,
@@ -494,11 +494,11 @@ def test_column_transformer(sparse_threshold, table, seed):
     model = model.fit(table)
     assert kinds(model[-1]) == [*["softmax"] * 2, *["gaussian"] * 2, "bernoulli"]
     with pytest.warns(DataRangeWarning, match="Columns 0, 1, 2 .*in 1 rows"):
-        model.transform(table[:1].assign(colour="violet"))
+        model.transform(table[:1].assign(color="violet"))
     columns.set_params(sparse_threshold=0, onehotencoder__sparse_output=False)
     columns.set_output(transform="pandas")
     model.fit(table)
-    assert model[-1].units_[0].columns[0] == "onehotencoder__colour_blue"
+    assert model[-1].units_[0].columns[0] == "onehotencoder__color_blue"
     assert list(model[-1].sample(3, n_steps=1)) == list(
         model[0].get_feature_names_out()
     )
@@ -548,7 +548,7 @@ def independent(seed, table, **settings):
 def test_frequencies_of_samples(table, seed):
     n = 20_000
     rows = independent(seed, table).sample(n, n_steps=1, random_state=seed)
-    for name in ("colour", "size", "flag"):
+    for name in ("color", "size", "flag"):
         expected = table[name].value_counts(normalize=True)
         found = rows[name].value_counts(normalize=True).reindex(expected.index)
         # Biases start as if one row more came from units without a field.
@@ -563,17 +563,17 @@ def test_frequencies_of_samples(table, seed):
 
 def test_score_is_that_of_all_columns(rng, seed):
     """log P(category | number) + log p(number | category), from free energies."""
-    table = make_table(rng, 60)[["colour", "value"]]
+    table = make_table(rng, 60)[["color", "value"]]
     rbm = make_plain(seed).fit(table)
     rbm.machine_.weights[...] = rng.normal(0, 1, rbm.machine_.weights.shape)
     own = -rbm.free_energy(table)
-    other_colours = [-rbm.free_energy(table.assign(colour=c)) for c in COLOURS]
+    other_colors = [-rbm.free_energy(table.assign(color=c)) for c in COLORS]
     grid = np.linspace(-15, 15, 3001)
-    expected = 2 * own - logsumexp(other_colours, axis=0)
-    for colour in COLOURS:
-        rows = pd.DataFrame({"colour": colour, "value": grid})
+    expected = 2 * own - logsumexp(other_colors, axis=0)
+    for color in COLORS:
+        rows = pd.DataFrame({"color": color, "value": grid})
         log_integral = logsumexp(-rbm.free_energy(rows)) + np.log(grid[1] - grid[0])
-        expected[table["colour"] == colour] -= log_integral
+        expected[table["color"] == color] -= log_integral
     np.testing.assert_allclose(rbm.score_samples(table), expected, rtol=1e-6)
 
 
@@ -581,14 +581,14 @@ def test_learns_dependencies(rng, seed):
     """In held-out scores, and in the rows that the model draws."""
     train, test = make_table(rng, 1000), make_table(rng, 1000)
     rbm = make(seed, n_components=8, n_iter=20).fit(train)
-    # The colour alone tells 0.7 of 1.1 nats about the number, and is told as much.
+    # The color alone tells 0.7 of 1.1 nats about the number, and is told as much.
     assert rbm.score(test) > independent(seed, train).score(test) + 0.8
     rows = rbm.sample(2000, n_steps=100, random_state=seed)
-    means = rows.groupby("colour")["value"].mean()
+    means = rows.groupby("color")["value"].mean()
     assert means["red"] < -0.6 and means["blue"] > 0.6 and abs(means["green"]) < 0.5
-    flags = rows.groupby("colour")["flag"].mean()
+    flags = rows.groupby("color")["flag"].mean()
     assert flags["red"] > flags["blue"] + 0.4
-    hit = rbm.reconstruct(test)["colour"] == test["colour"]
+    hit = rbm.reconstruct(test)["color"] == test["color"]
     assert hit.mean() > 0.8
 
 
@@ -596,19 +596,19 @@ def test_learns_dependencies(rng, seed):
 
 
 ERRORS = [
-    ({"weight": "gaussian"}, {}, "'weight', which is no column.*colour, value"),
+    ({"weight": "gaussian"}, {}, "'weight', which is no column.*color, value"),
     ({"value": "gaussian "}, {}, "'value': 'gaussian '.*take one of bernoulli"),
     ({"visits": "poisson"}, {"visits": -3}, "column visits of X has -3"),
     ({"value": "rectified", "visits": "poisson"}, {}, "column value of X has"),
-    ({"colour": "gaussian"}, {}, "Column colour .*gaussian.*'softmax'"),
+    ({"color": "gaussian"}, {}, "Column color .*gaussian.*'softmax'"),
     ("auto", {"value": np.nan}, "No value of column value of X is known"),
-    ("auto", {"colour": None}, "No value of column colour of X is known"),
+    ("auto", {"color": None}, "No value of column color of X is known"),
     ("auto", {"value": np.inf}, "Column value of X has inf"),
     ("auto", {"day": pd.Timestamp("2020-02-02")}, "Column day .*datetime64"),
     ("auto", {"pair": pd.Series([[1, 2]] * 300)}, "Column pair .*no categories"),
     ("auto", {"pair": pd.Series(["a", 1] * 150)}, "Column pair .*no categories"),
     ([("gaussian", 4)], {}, "describes 4 columns, but X has 5"),
-    ([("gaussian", 5)], {}, "Column colour .*gaussian"),
+    ([("gaussian", 5)], {}, "Column color .*gaussian"),
     ([], {}, "Concatenated"),
 ]
 
@@ -658,7 +658,7 @@ def test_other_tables(table, seed):
         rbm.transform(table.drop(columns="flag"))
     with pytest.raises(ValueError, match="feature names"):
         rbm.transform(table[table.columns[::-1]])
-    with pytest.raises(ValueError, match=r"no DataFrame.*colour, value"):
+    with pytest.raises(ValueError, match=r"no DataFrame.*color, value"):
         rbm.transform(np.zeros((3, 5)))
     with pytest.raises(ValueError, match=r"Column value .*take numbers"):
         rbm.transform(table.assign(value="much"))

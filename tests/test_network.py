@@ -35,7 +35,7 @@ def slow_loss(arrays, kinds, head, X, targets, weights=None, decay=0.0):
             p = sigmoid(field)
             loss = -np.log(np.where(targets[n] == 1, p, 1 - p))
         else:
-            # The normaliser of a Gaussian is part of the log-probability.
+            # The normalizer of a Gaussian is part of the log-probability.
             loss = np.square(field - targets[n]) / 2 + np.log(2 * np.pi) / 2
         total += (loss * (1 if weights is None else weights[n])).sum()
     penalty = sum(np.square(array).sum() for array in arrays[::2])

@@ -1,4 +1,4 @@
-"""The steps of the optimiser, and the schedules that it follows."""
+"""The steps of the optimizer, and the schedules that it follows."""
 
 import pickle
 

@@ -104,7 +104,7 @@ def test_a_filter_of_zeros_stays_blank():
     assert_array_equal(picture(display, 1, (2, 2)), [[0.5, -1], [0, 0.5]])
 
 
-def test_pictures_in_colour(rng):
+def test_pictures_in_color(rng):
     filters = rng.normal(size=(2, 12))
     display = FiltersDisplay(filters, image_shape=(2, 2, 3)).plot()
     shown = picture(display, 1, (2, 2))

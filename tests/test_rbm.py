@@ -43,7 +43,7 @@ def X(rng):
 
 
 @pytest.fixture
-def grey(rng):
+def gray(rng):
     return rng.random((60, 12))
 
 
@@ -359,8 +359,8 @@ def test_schedule_goes_on_through_partial_fit(X, seed):
     np.testing.assert_array_equal(rbm.components_, before)
 
 
-def test_fit_starts_anew(X, grey, seed):
-    rbm = make(seed).fit(grey[:, :4]).partial_fit(grey[:, :4])
+def test_fit_starts_anew(X, gray, seed):
+    rbm = make(seed).fit(gray[:, :4]).partial_fit(gray[:, :4])
     assert_same_model(rbm.fit(X), make(seed).fit(X))
     assert rbm.n_features_in_ == 12
 
@@ -371,8 +371,8 @@ def test_fit_starts_anew(X, grey, seed):
 @pytest.mark.parametrize("container", CONTAINERS)
 @every_gradient
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_sparse_equals_dense(container, gradient, early_stopping, X, grey, seed):
-    X = X * grey
+def test_sparse_equals_dense(container, gradient, early_stopping, X, gray, seed):
+    X = X * gray
     settings = {"gradient": gradient, "early_stopping": early_stopping}
     one, other = (make(seed, **settings).fit(data) for data in (X, container(X)))
     assert_same_model(one, other, rtol=1e-9, atol=1e-12)
@@ -442,10 +442,10 @@ def test_float32_follows_float64(gradient, centered, X, seed):
 
 
 @every_gradient
-def test_values_learned_as_they_are(gradient, X, grey, seed):
+def test_values_learned_as_they_are(gradient, X, gray, seed):
     """Without `sample_data`; it changes nothing where all values are bits."""
     drawn, plain = (
-        [make(seed, gradient=gradient, sample_data=s).fit(Z) for Z in (X, grey)]
+        [make(seed, gradient=gradient, sample_data=s).fit(Z) for Z in (X, gray)]
         for s in (True, False)
     )
     assert_same_model(drawn[0], plain[0])
@@ -460,22 +460,22 @@ def test_fortran_order_and_lists(X, seed):
         np.testing.assert_allclose(rbm.transform(data), expected.transform(X))
 
 
-def test_data_are_not_changed(grey, seed):
-    before = grey.copy()
-    rbm = make(seed).fit(grey).partial_fit(grey)
+def test_data_are_not_changed(gray, seed):
+    before = gray.copy()
+    rbm = make(seed).fit(gray).partial_fit(gray)
     for name in ("transform", "score_samples", "free_energy", "gibbs", "reconstruct"):
-        getattr(rbm, name)(grey)
-    np.testing.assert_array_equal(grey, before)
-    H = rbm.transform(grey)
+        getattr(rbm, name)(gray)
+    np.testing.assert_array_equal(gray, before)
+    H = rbm.transform(gray)
     before = H.copy()
     rbm.inverse_transform(H)
     np.testing.assert_array_equal(H, before)
 
 
-def test_read_only_data(grey, seed):
-    grey.flags.writeable = False
-    rbm = make(seed).fit(grey).partial_fit(grey)
-    assert rbm.transform(grey).shape == (60, 5)
+def test_read_only_data(gray, seed):
+    gray.flags.writeable = False
+    rbm = make(seed).fit(gray).partial_fit(gray)
+    assert rbm.transform(gray).shape == (60, 5)
 
 
 def test_rounding_is_not_out_of_range(X, seed):
@@ -712,40 +712,40 @@ READING = ["transform", "score_samples", "score", "free_energy", "gibbs", "recon
 
 @fits
 @bad_data
-def test_bad_data_to_learn_from(method, spoil, word, grey, seed):
-    refused(make(seed), method, spoil(grey), word)
-    refused(make(seed).fit(grey), method, spoil(grey), word)
+def test_bad_data_to_learn_from(method, spoil, word, gray, seed):
+    refused(make(seed), method, spoil(gray), word)
+    refused(make(seed).fit(gray), method, spoil(gray), word)
 
 
 @bad_data
 @pytest.mark.parametrize("method", READING)
-def test_bad_data_to_read(method, spoil, word, grey, seed):
-    refused(make(seed).fit(grey), method, spoil(grey), word)
+def test_bad_data_to_read(method, spoil, word, gray, seed):
+    refused(make(seed).fit(gray), method, spoil(gray), word)
 
 
 @pytest.mark.parametrize("method", ["partial_fit", *READING])
-def test_wrong_number_of_columns(method, grey, seed):
+def test_wrong_number_of_columns(method, gray, seed):
     words = "7 features", "12 features"
-    refused(make(seed).fit(grey), method, grey[:, :7], *words)
+    refused(make(seed).fit(gray), method, gray[:, :7], *words)
 
 
 @pytest.mark.parametrize("method", [*READING, "inverse_transform", "sample"])
-def test_not_fitted(method, grey, seed):
-    argument = 2 if method == "sample" else grey
+def test_not_fitted(method, gray, seed):
+    argument = 2 if method == "sample" else gray
     with pytest.raises(NotFittedError, match="BernoulliRBM"):
         getattr(make(seed), method)(argument)
 
 
 @pytest.mark.parametrize("name", ["n_samples", "n_steps"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, "many", None])
-def test_bad_sample(name, value, grey, seed):
-    rbm = make(seed).fit(grey)
+def test_bad_sample(name, value, gray, seed):
+    rbm = make(seed).fit(gray)
     with pytest.raises(ValueError, match=f"{name}={value!r}"):
         rbm.sample(**{name: value})
 
 
-def test_bad_hidden_values(grey, seed):
-    rbm = make(seed).fit(grey)
+def test_bad_hidden_values(gray, seed):
+    rbm = make(seed).fit(gray)
     with pytest.raises(ValueError, match=r"H has 4 columns.* 5 hidden units"):
         rbm.inverse_transform(np.ones((2, 4)))
     with pytest.raises(ValueError, match="H contains NaN"):

@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from _oracle import Enumeration, centred, log_sum_exp
+from _oracle import Enumeration, centered, log_sum_exp
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -231,7 +231,7 @@ def test_centered_direction(factors, joint, rng, seed):
     centering = Centering(rng.random(N_FEATURES + N_LABELS), np.zeros(3))
     plain = direction(hybrid(*factors), joint, rows, make_rng(seed))
     found = direction(hybrid(*factors), joint, rows, make_rng(seed), 1.0, centering)
-    expected = centred(plain, centering.visible, centering.hidden)
+    expected = centered(plain, centering.visible, centering.hidden)
     assert_close(found, expected, 1e-14)
 
 
@@ -410,7 +410,7 @@ def test_half_of_the_rows_have_a_label(n_labeled, n_rows):
     assert (_balanced(np.arange(9), codes) < 9).all()
 
 
-def test_labelled_rows_are_repeated_in_every_fit(some, seed):
+def test_labeled_rows_are_repeated_in_every_fit(some, seed):
     X, y = (array[:60] for array in some)
     few = np.where(np.arange(60) % 10 == 0, y, "none")
     for model in (
@@ -543,7 +543,7 @@ def test_early_stopping_keeps_the_best(digits, seed):
     np.testing.assert_array_equal(model.components_, shorter.components_)
 
 
-def test_only_labelled_rows_are_held_out(some, seed):
+def test_only_labeled_rows_are_held_out(some, seed):
     X, y = some
     partly = np.where(np.arange(len(y)) % 10 == 0, y, "none")
     settings = {"unlabeled": "none", "early_stopping": True}

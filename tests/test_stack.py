@@ -197,7 +197,7 @@ def test_bound_with_unbounded_hidden_units(make_machine, rng, seed):
     assert (np.abs(found - log_p.mean(axis=1)) < 5 * error).all()
 
 
-def test_normaliser_can_be_given(dbn, seed):
+def test_normalizer_can_be_given(dbn, seed):
     v = states(4)
     top = log_partition(dbn.rbms_[-1])
     one = log_likelihood_bound(dbn, v, top, random_state=seed)

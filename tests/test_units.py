@@ -491,11 +491,11 @@ def test_contract_is_abstract(rng):
 
 @every_type
 @pytest.mark.parametrize("other", REGISTRY)
-def test_pairs_without_a_normaliser(name, other):
+def test_pairs_without_a_normalizer(name, other):
     tails = {TAILS.get(name), TAILS.get(other)}
     pair = REGISTRY[name](), REGISTRY[other]()
     if "poisson" in tails and None not in tails:
-        with pytest.raises(ValueError, match="no normaliser together"):
+        with pytest.raises(ValueError, match="no normalizer together"):
             check_pair(*pair)
     else:
         check_pair(*pair)
@@ -1323,7 +1323,7 @@ def test_uniform_has_no_bias_within_a_call(low, seed):
     integers = ((draws - 2**-24 - low) / (1 - low) * 2**16).astype(np.int64)
     assert cells(integers >> 8) > 1e-6
     assert cells(integers & 255) > 1e-6
-    # Draws that share a raw integer are neighbours.
+    # Draws that share a raw integer are neighbors.
     for distance in range(1, 5):
         correlation = np.corrcoef(draws[:-distance], draws[distance:])[0, 1]
         assert abs(correlation) < 5 / np.sqrt(n)
@@ -1394,7 +1394,7 @@ def tail_beyond_3(x):
 
 
 def test_normal_draws_are_independent(seed):
-    """The two of a pair, which are half the array apart, and neighbours."""
+    """The two of a pair, which are half the array apart, and neighbors."""
     n = 2**19
     draws = normal(make_rng(seed), (2 * n,), np.float64)
     first, second = draws[:n], draws[n:]

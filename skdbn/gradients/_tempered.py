@@ -13,7 +13,7 @@ class PT(PCD):
     r"""Persistent contrastive divergence with chains at several temperatures.
 
     Each chain of the model has companions at inverse temperatures β from 1 down to 0,
-    where units are independent. After each sweep neighbours change places with
+    where units are independent. After each sweep neighbors change places with
     probability
 
     .. math:: \min\Big(1, \frac{p_{\beta}(x')\, p_{\beta'}(x)}

@@ -95,9 +95,9 @@ class JointNet:
 
     def field(self, v):
         """log p(y | v) of each label, v brought up by means."""
-        return self.log_label(self.recognise(v))
+        return self.log_label(self.recognize(v))
 
-    def recognise(self, v, rng=None):
+    def recognize(self, v, rng=None):
         """The penultimate layer: means of means, or with `rng` a draw of draws."""
         for machine in self.up:
             v = machine.hidden_mean(v) if rng is None else machine.hidden_sample(v, rng)

@@ -4,7 +4,7 @@ from math import ceil, log
 
 import numpy as np
 
-# Two layers of Gaussian units have a normaliser while the largest singular value of
+# Two layers of Gaussian units have a normalizer while the largest singular value of
 # the weights, in units of their standard deviations, is below 1. Along a singular vector
 # of value s the variance is 1 / (1 - s²) times that given the hidden units: fifty at most.
 LARGEST_NORM = 0.99
@@ -49,7 +49,7 @@ def log_conditional(machine, v, field, i, before=None):
     `before` is the log-partition of the hidden units, if it is known.
 
     A coordinate is a visible unit, or several that vary together. Values that stand
-    for a distribution over its states, such as grey ones for binary units, give
+    for a distribution over its states, such as gray ones for binary units, give
     the cross-entropy: all states, weighted by it.
     """
     if np.ndim(i) and not machine.visible.one_kind:

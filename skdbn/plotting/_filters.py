@@ -23,7 +23,7 @@ class FiltersDisplay(Sheet):
         The filters, one a row.
 
     image_shape : tuple of int, default=None
-        Height and width of a picture, with a 3 behind for colours; None takes a square.
+        Height and width of a picture, with a 3 behind for colors; None takes a square.
 
     n_columns : int, default=None
         Number of pictures side by side; None looks for an even sheet.
@@ -96,7 +96,7 @@ class FiltersDisplay(Sheet):
             A fitted RBM, or a model with a list ``rbms_`` of them, first layer first.
 
         image_shape : tuple of int, default=None
-            Height and width of a picture, with a 3 behind for colours; None takes a
+            Height and width of a picture, with a 3 behind for colors; None takes a
             square.
 
         n_filters : int, default=100
@@ -109,7 +109,7 @@ class FiltersDisplay(Sheet):
             Number of pictures side by side; None looks for an even sheet.
 
         cmap : str or matplotlib Colormap, default="RdBu_r"
-            Colours from minus to plus.
+            Colors from minus to plus.
 
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
@@ -143,7 +143,7 @@ class FiltersDisplay(Sheet):
             Where to draw; None makes a figure.
 
         cmap : str or matplotlib Colormap, default="RdBu_r"
-            Colours from minus to plus.
+            Colors from minus to plus.
 
         Returns
         -------

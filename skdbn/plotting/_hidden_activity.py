@@ -81,7 +81,7 @@ class HiddenActivityDisplay:
             The largest number of rows to show.
 
         cmap : str or matplotlib Colormap, default="gray_r"
-            Colours.
+            Colors.
 
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
@@ -104,7 +104,7 @@ class HiddenActivityDisplay:
             Where to draw; None makes a figure.
 
         cmap : str or matplotlib Colormap, default="gray_r"
-            Colours.
+            Colors.
 
         Returns
         -------

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._numerics import as_float, check_count
 from ._base import demand, limits, table
-from ._sheet import Sheet, centres, checked_shape
+from ._sheet import Sheet, centers, checked_shape
 
 
 class ReconstructionsDisplay(Sheet):
@@ -24,7 +24,7 @@ class ReconstructionsDisplay(Sheet):
         The same rows, reconstructed.
 
     image_shape : tuple of int, default=None
-        Height and width of a picture, with a 3 behind for colours; None takes a square.
+        Height and width of a picture, with a 3 behind for colors; None takes a square.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class ReconstructionsDisplay(Sheet):
             The largest number of rows to show.
 
         image_shape : tuple of int, default=None
-            Height and width of a picture, with a 3 behind for colours; None takes a
+            Height and width of a picture, with a 3 behind for colors; None takes a
             square.
 
         cmap : str or matplotlib Colormap, default=None
@@ -149,6 +149,6 @@ class ReconstructionsDisplay(Sheet):
         """
         both = np.concatenate([self.data, self.reconstructions])
         self._draw(ax, both, limits(self.data), cmap)
-        self.axes_.set_yticks(centres(self.image_shape[0], 2))
+        self.axes_.set_yticks(centers(self.image_shape[0], 2))
         self.axes_.set_yticklabels(["data", "model"])
         return self

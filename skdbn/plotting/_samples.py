@@ -11,7 +11,7 @@ from .._random import make_rng
 from .._threads import threads_for
 from ..machines import Stack
 from ._base import layers_of, limits, table
-from ._sheet import Sheet, centres, checked_columns, checked_shape
+from ._sheet import Sheet, centers, checked_columns, checked_shape
 
 
 class SamplesDisplay(Sheet):
@@ -27,7 +27,7 @@ class SamplesDisplay(Sheet):
         For a film strip, the number of Gibbs steps before each column.
 
     image_shape : tuple of int, default=None
-        Height and width of a picture, with a 3 behind for colours; None takes a square.
+        Height and width of a picture, with a 3 behind for colors; None takes a square.
 
     n_columns : int, default=None
         Number of pictures side by side; None looks for an even sheet. A film strip has
@@ -124,10 +124,10 @@ class SamplesDisplay(Sheet):
 
         means : bool, default=True
             Whether to show the means of the visible units given the hidden ones, which
-            have grey levels, or values of the units.
+            have gray levels, or values of the units.
 
         image_shape : tuple of int, default=None
-            Height and width of a picture, with a 3 behind for colours; None takes a
+            Height and width of a picture, with a 3 behind for colors; None takes a
             square.
 
         n_columns : int, default=None
@@ -194,7 +194,7 @@ class SamplesDisplay(Sheet):
             samples = np.swapaxes(samples, 0, 1).reshape(-1, samples.shape[2])
         self._draw(ax, samples, limits(samples), cmap)
         if self.steps is not None:
-            self.axes_.set_xticks(centres(self.image_shape[1], self.n_columns))
+            self.axes_.set_xticks(centers(self.image_shape[1], self.n_columns))
             self.axes_.set_xticklabels([str(step) for step in self.steps])
             self.axes_.set_xlabel("Gibbs steps")
         return self

@@ -8,7 +8,7 @@ from .._numerics import check_count
 from ._base import single_axes
 
 # Between the pictures of a sheet.
-GREY = 0.8
+GRAY = 0.8
 INCHES = 0.65
 
 
@@ -16,23 +16,23 @@ class Sheet:
     """A display of pictures, with an `image_shape` and a number `n_columns`."""
 
     def _draw(self, ax, rows, limits, cmap):
-        """Draw rows as pictures, between these limits of colour."""
+        """Draw rows as pictures, between these limits of color."""
         low, high = limits
         if cmap is None:
             paper = np.mean(rows <= low + 0.1 * (high - low)) >= 0.3
             cmap = "gray_r" if paper else "gray"
         images = rows.reshape(-1, *self.image_shape)
-        colours = images.ndim == 4
-        if colours:
+        colors = images.ndim == 4
+        if colors:
             images = np.clip((images - low) / ((high - low) or 1), 0, 1)
-        sheet = _tiled(images, self.n_columns, fill=GREY if colours else np.nan)
+        sheet = _tiled(images, self.n_columns, fill=GRAY if colors else np.nan)
         n_rows = -(-len(images) // self.n_columns)
         size = self.n_columns * INCHES, n_rows * INCHES
         self.figure_, self.axes_ = single_axes(ax, np.maximum(size, 1.5))
         self.image_ = self.axes_.imshow(
             sheet, cmap=cmap, vmin=low, vmax=high, interpolation="nearest"
         )
-        self.axes_.set(xticks=[], yticks=[], facecolor=str(GREY))
+        self.axes_.set(xticks=[], yticks=[], facecolor=str(GRAY))
         self.axes_.tick_params(length=0)
         self.axes_.spines[:].set_visible(False)
         return self
@@ -40,9 +40,9 @@ class Sheet:
 
 def _tiled(images, n_columns, fill):
     """Pictures (n, height, width, ...) as one, with a margin of a pixel around each."""
-    n, height, width, *colours = images.shape
+    n, height, width, *colors = images.shape
     n_rows = -(-n // n_columns)
-    shape = (n_rows * (height + 1) + 1, n_columns * (width + 1) + 1, *colours)
+    shape = (n_rows * (height + 1) + 1, n_columns * (width + 1) + 1, *colors)
     sheet = np.full(shape, fill)
     for i, image in enumerate(images):
         top = i // n_columns * (height + 1) + 1
@@ -51,7 +51,7 @@ def _tiled(images, n_columns, fill):
     return sheet
 
 
-def centres(size, n):
+def centers(size, n):
     """Where the pictures of a sheet have their middle."""
     return 1 + size / 2 - 0.5 + (size + 1) * np.arange(n)
 
@@ -71,7 +71,7 @@ def checked_shape(image_shape, n_features):
     if not known or prod(shape) != n_features:
         raise ValueError(
             f"image_shape={shape}: a row has {n_features} values. Give height and "
-            "width, and a 3 behind for colours, whose product is that."
+            "width, and a 3 behind for colors, whose product is that."
         )
     return shape
 

@@ -39,11 +39,11 @@ def resolve(units):
 
 
 def check_pair(visible, hidden):
-    """Raise a ValueError if no weights give the two layers a normaliser."""
+    """Raise a ValueError if no weights give the two layers a normalizer."""
     tails = {visible.tail, hidden.tail}
     if "poisson" in tails and None not in tails:
         raise ValueError(
             f"visible={type(visible).__name__} and hidden={type(hidden).__name__} units "
-            "have no normaliser together: the sum over the counts is infinite. Take "
+            "have no normalizer together: the sum over the counts is infinite. Take "
             "units with bounded values on one side, such as hidden='bernoulli'."
         )

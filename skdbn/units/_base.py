@@ -29,7 +29,7 @@ class Units(BaseEstimator):
     :meth:`base_energy` where it is not zero; an instance can be given to
     :class:`~skdbn.RBM` as it is. Visible units also need :meth:`alternatives`, for the
     pseudo-likelihood, and where values have no bounds :meth:`coordinate_base`. The other
-    methods have defaults: :meth:`n_states` and :meth:`states` give an exact normaliser
+    methods have defaults: :meth:`n_states` and :meth:`states` give an exact normalizer
     to types with finitely many values. A type that learns arrays
     of its own, such as variances, makes them in :meth:`start` and returns them as
     :attr:`params`.
@@ -93,7 +93,7 @@ class Units(BaseEstimator):
         Returns
         -------
         log_partition : ndarray of shape (n_samples,)
-            The logarithm of the normaliser, in nats.
+            The logarithm of the normalizer, in nats.
         """
         raise NotImplementedError
 
@@ -352,7 +352,7 @@ class Units(BaseEstimator):
         -------
         spread : float or ndarray of shape (n_units,)
             Zero for units whose values are bounded. Between two layers with a spread,
-            weights must stay small for the model to have a normaliser.
+            weights must stay small for the model to have a normalizer.
         """
         return 0.0
 
@@ -619,7 +619,7 @@ class Units(BaseEstimator):
         Parameters
         ----------
         x : ndarray of shape (n_samples, n_units)
-            Means, such as grey values for binary units.
+            Means, such as gray values for binary units.
 
         rng : numpy.random.Generator
             Source of random numbers.

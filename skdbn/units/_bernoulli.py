@@ -15,7 +15,7 @@ class Bernoulli(Units):
     .. math:: P(x = 1 \mid \text{field}) = \sigma(\text{field})
               = \frac{1}{1 + e^{-\text{field}}}
 
-    Values between 0 and 1, such as grey levels, are taken as probabilities.
+    Values between 0 and 1, such as gray levels, are taken as probabilities.
 
     See Also
     --------

@@ -293,7 +293,7 @@ class Concatenated(Units):
         )
 
     def _merged(self):
-        """Units and their number, neighbours with the same states taken together."""
+        """Units and their number, neighbors with the same states taken together."""
         merged = []
         for units, width in self._resolved():
             if merged and units.has_states_of(merged[-1][0]):
@@ -352,7 +352,7 @@ class Concatenated(Units):
 
 
 def _in_one_pass(parts):
-    """Units and their number, with neighbouring groups of other sizes as one part."""
+    """Units and their number, with neighboring groups of other sizes as one part."""
     found = []
     for is_softmax, same in groupby(parts, lambda part: type(part[0]) is Softmax):
         same = list(same)

@@ -19,7 +19,7 @@ GROUPS = 8
 
 
 class Softmax(Units):
-    r"""Groups of neighbouring units of which exactly one is 1.
+    r"""Groups of neighboring units of which exactly one is 1.
 
     .. math:: P(x_k = 1 \mid \text{field}) = \frac{e^{\text{field}_k}}
               {\sum_l e^{\text{field}_l}}
