@@ -21,76 +21,70 @@ class BernoulliRBM(RBM):
         Number of hidden units.
 
     gradient : {"cd", "pcd", "fpcd", "pt"} or Gradient, default="fpcd"
-        How the gradient of the likelihood is estimated: contrastive divergence,
-        persistent contrastive divergence, the same with fast weights or with parallel
-        tempering, or an object such as ``CD(n_steps=3)`` or ``PCD(n_chains=500)``.
-        On six data sets "fpcd" gave the best held-out likelihood, by up to 13 nats to
-        "cd" and 34 to "pcd" with ten chains, in two to two and a half times the
-        seconds of "cd".
+        Estimator of the gradient of the likelihood: contrastive divergence, persistent
+        contrastive divergence, the same with fast weights or with parallel tempering,
+        or an object of :mod:`skdbn.gradients`, such as ``CD(n_steps=3)`` or
+        ``PCD(n_chains=500)``.
 
     learning_rate : float, Schedule or "auto", default="auto"
-        Length of the steps, for gradients that are means over a batch. "auto" falls
-        from 0.1 to zero over the epochs of :meth:`fit`, and from less where the variances
-        of binary columns sum to more than 160. In :meth:`partial_fit` it is
-        0.1 / (1 + epochs / 10), where an epoch is as many rows as ``fit`` or the first
-        call had, and at least 1,000. A number stays what it is,
-        which blurs the likelihood: on six data sets PCD lost up to 73 nats a row to the
-        best setting at a constant 0.1, and up to 22 at the falling one. Worth tuning, as
-        ``Linear(0.05)`` of :mod:`skdbn.schedules`, on a logarithmic scale between 1
-        and 0.001.
+        Step size, for gradients that are means over a batch. "auto" falls from 0.1 to
+        zero over the epochs of :meth:`fit`, and from less where the variances of binary
+        columns sum to more than 160. In :meth:`partial_fit` it is 0.1 / (1 + epochs /
+        10), where an epoch is as many rows as ``fit`` or the first call had, and at
+        least 1,000. A number is a constant rate, at which the chains lag behind the
+        model. To tune it, take ``Linear(0.05)`` of :mod:`skdbn.schedules`, on a
+        logarithmic scale between 0.001 and 1.
 
     momentum : float or Schedule, default=0.0
-        Share of the last step that the next one keeps, in [0, 1). Hinton's guide has
-        ``Step(0.5, 0.9, epochs=5)``.
+        Fraction of the previous step that is added to the current one, in [0, 1). The
+        schedule of Hinton's guide is ``Step(0.5, 0.9, epochs=5)``.
 
     weight_decay : float, default=0.0
-        Strength of the penalty on the weights; biases have none. Useful values are
-        between 0.01 and 0.00001.
+        Strength of the penalty on the weights; the biases have none. Useful values are
+        between 0.00001 and 0.01.
 
     l1_ratio : float, default=0.0
-        Share of the penalty that is the sum of the absolute weights (L1); the rest is
-        half of the sum of their squares (L2).
+        Fraction of the penalty that is the sum of the absolute weights (L1); the rest
+        is half of the sum of their squares (L2).
 
     centered : bool, default=True
-        Whether the gradient is taken about the means of the units [3]_, so that
-        inverted data are learned as well as the original. With 16 hidden units it gave
-        on each of seven binary data sets at least the test likelihood of the plain
-        gradient, from 0.1 nats more (DNA) to 6.3 (inverted digits of MNIST).
+        Whether the gradient is computed about the means of the units [3]_. Learning
+        then does not depend on the zero of a column, or on which of two values is
+        called 1.
 
     sample_data : bool, default=True
-        Whether values strictly between 0 and 1 are probabilities, from which bits are
-        drawn each time a row is learned from. False learns from the values as they
-        are, as scikit-learn does. Their variance is smaller than that of bits, so that
-        weights shrink: on scikit-learn's digits, logistic regression on the features
-        of 200 units read 97.1 % when bits were drawn and 95.9 % otherwise; on 10,000
-        digits of MNIST it made no difference (94.1 % and 94.3 %).
+        Whether values strictly between 0 and 1 of binary and softmax units are
+        probabilities, from which states are drawn each time a row is used. If False,
+        the model is trained on the values themselves, as in scikit-learn; their
+        variance is smaller than that of states, so that the weights shrink.
 
     batch_size : int, default=10
-        Number of rows in a minibatch. With many epochs or many rows take 100: steps are
-        fewer and an epoch is two to four times as fast.
+        Number of rows in a minibatch. With many epochs or many rows, batches of 100 are
+        faster and make fewer steps.
 
     n_iter : int, default=10
-        Number of sweeps over the data. The rows are shuffled for each.
+        Number of epochs, which are passes over the data. The rows are shuffled in each.
 
     early_stopping : bool, default=False
-        Whether to set rows aside, stop when their pseudo-likelihood no longer
-        improves, and keep the best model.
+        Whether to set rows aside, stop when their pseudo-likelihood no longer improves,
+        and keep the best model.
 
     validation_fraction : float, default=0.1
-        Share of the rows to set aside for early stopping.
+        Fraction of the rows to set aside for early stopping.
 
     n_iter_no_change : int, default=10
-        Number of sweeps without improvement after which early stopping stops.
+        Number of epochs without improvement after which early stopping ends the fit.
 
     tol : float, default=1e-4
-        What counts as an improvement of the held-out pseudo-likelihood, in nats.
+        Smallest increase of the held-out pseudo-likelihood that is an improvement, in
+        nats.
 
     verbose : int, default=0
-        Whether to print a line after each sweep. It changes nothing in the model.
+        Whether to print a line after each epoch. The model does not depend on it.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the initial weights, the order of the rows and the sampling. An int
-        makes fits repeatable.
+        Determines the initial weights, the order of the rows and the sampling. Pass an
+        int for repeatable results.
 
     Attributes
     ----------
@@ -108,13 +102,13 @@ class BernoulliRBM(RBM):
         rows of the data.
 
     machine_ : RestrictedMachine
-        The fitted machine, which holds the arrays.
+        The fitted machine, which has the parameters as arrays.
 
     gradient_ : Gradient
-        The gradient used, with the chains if they persist.
+        The gradient that was used, with the chains if they persist.
 
     history_ : list of dict
-        For each sweep ``pseudo_likelihood`` (nats a row), ``reconstruction_error``
+        For each epoch ``pseudo_likelihood`` (nats a row), ``reconstruction_error``
         (mean squared error of a value), ``learning_rate`` and ``seconds``; with early
         stopping also ``validation_pseudo_likelihood`` and ``free_energy_gap``, the mean
         free energy of held-out rows minus that of training rows, whose growth shows
@@ -123,7 +117,7 @@ class BernoulliRBM(RBM):
         fraction all; ``pseudo_likelihood_error`` and the like are standard errors.
 
     n_iter_ : int
-        Number of sweeps done.
+        Number of epochs that were run.
 
     n_features_in_ : int
         Number of features seen during ``fit``.

@@ -67,36 +67,37 @@ class DBNTransformer(
     ----------
     layers : sequence of int or RBM, default=(256, 128)
         The layers from the bottom up: the number of hidden units of a copy of `rbm`, or
-        an RBM with settings of its own.
+        an RBM with its own settings.
 
     rbm : RBM, default=None
         The settings of the layers that are given as a number. Above the first layer its
-        visible units are of the type of the hidden ones below. None stands for
+        visible units are of the type of the hidden ones below. None is
         :class:`BernoulliRBM` or, at the bottom and for real-valued data,
-        :class:`GaussianRBM`: all that are neither bits nor gray levels, which lie between
-        0 and 1 with at least a quarter at the two ends. Give an instance to search its
-        parameters, as ``rbm__learning_rate``.
+        :class:`GaussianRBM`. Real-valued are all data that are neither bits nor gray
+        levels, which lie between 0 and 1 with at least a quarter at the two ends. Give
+        an instance to search its parameters, as ``rbm__learning_rate``.
 
     layer : int, default=-1
         The layer whose means :meth:`transform` returns, counted from 0; -1 is the top.
 
     n_iter : int, default=None
-        Number of sweeps over the data for each layer. None leaves it to the RBMs, whose
-        default is 10; 0 leaves the random start.
+        Number of epochs for each layer, which are passes over the data. With None the
+        RBMs decide, whose default is 10; 0 keeps the random initial weights.
 
     transposed : bool, default=False
-        Whether a layer starts from the weights of the one below, transposed, so that
-        the net is as good a model as it was before that layer, and better with every
-        step uphill [1]_. The layer has to be at least as wide as the one two below, the
-        data for the second one, and of the same type; units beyond that start with
-        next to no weights. Gaussian units stand for the data divided by their standard
-        deviation.
+        Whether a layer starts from the weights of the one below, transposed. The bound
+        on the likelihood is then that of the net without the new layer, and a step
+        uphill improves it [1]_. The layer has to be at least as wide as the one two
+        below, or as the data for the second one, and of the same type; further units
+        start with weights close to zero. Gaussian units stand for the data divided by
+        their standard deviation.
 
     verbose : int, default=0
-        Whether to print a line for each layer and each sweep.
+        Whether to print a line for each layer and each epoch.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the seeds of the layers that have none of their own.
+        Determines the seeds of the layers that have none of their own. Pass an int for
+        repeatable results.
 
     Attributes
     ----------
@@ -242,7 +243,7 @@ class DBNTransformer(
             one below, if X is not such as the first layer takes, or if a fit diverges.
             The estimator is then left as it was.
         KeyboardInterrupt
-            At Ctrl-C; the estimator is left as it was.
+            On an interrupt; the estimator is then unchanged.
         """
         with restoring(self):
             X = self._validate(X, reset=True, allow_nan=True)
@@ -288,9 +289,9 @@ class DBNTransformer(
 
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y=None):
-        """Go on learning: in each layer one epoch over the rows of X.
+        """Continue training: one epoch over the rows of X in each layer.
 
-        The present parameters count, but for the number and the types of units.
+        The present parameters apply, except for the number and the types of units.
 
         Parameters
         ----------
@@ -570,22 +571,22 @@ class DBNTransformer(
             Number of rows.
 
         n_steps : int, default=1000
-            Number of Gibbs sweeps at the top.
+            Number of Gibbs steps at the top.
 
         tempering : int, default=1
             Number of temperatures at the top; with more than one its chains change
             places with companions at higher temperatures.
 
         trace : int, default=None
-            Return a row of each chain after so many sweeps, as for a film; None returns
-            the last one only.
+            Return a row of each chain after this number of steps, as for a film; None
+            returns only the last one.
 
         means : bool, default=False
             Whether to return the means of the visible units given the layer above, as
             for pictures, in place of draws.
 
         random_state : int, RandomState instance or None, default=None
-            None goes on in the estimator's own stream of random numbers, so that the
+            None continues the estimator's own stream of random numbers, so that the
             next call draws other rows.
 
         Returns
@@ -606,9 +607,9 @@ class DBNTransformer(
         chains = Chains(stack.top, n_samples, rng, tempering)
         as_data = self.rbms_[0]._as_data
         if trace is None:
-            return as_data(stack.from_state(chains.sweep(n_steps), rng, means), means)
+            return as_data(stack.from_state(chains.advance(n_steps), rng, means), means)
         found = [
-            as_data(stack.from_state(chains.sweep(trace), rng, means), means)
+            as_data(stack.from_state(chains.advance(trace), rng, means), means)
             for _ in range(n_steps // trace)
         ]
         return np.stack(found) if isinstance(found[0], np.ndarray) else found
@@ -616,7 +617,7 @@ class DBNTransformer(
     def conditional_sample(self, X, mask=None, *, n_steps=100, random_state=None):
         """Draw the unknown values of each row, given the known ones.
 
-        In turn the rows go up by the hidden units' distributions, one Gibbs sweep along
+        In turn the rows go up by the hidden units' distributions, one Gibbs step along
         the top and down again, and the known values are put back. With a single layer
         that is a Gibbs chain of the exact conditional distribution, and with more an
         approximation to it.
@@ -633,7 +634,7 @@ class DBNTransformer(
             Number of such rounds.
 
         random_state : int, RandomState instance or None, default=None
-            None goes on in the estimator's own stream of random numbers.
+            None continues the estimator's own stream of random numbers.
 
         Returns
         -------
@@ -669,7 +670,7 @@ class DBNTransformer(
             Number of rounds before the first of these.
 
         random_state : int, RandomState instance or None, default=None
-            None goes on in the estimator's own stream of random numbers.
+            None continues the estimator's own stream of random numbers.
 
         Returns
         -------

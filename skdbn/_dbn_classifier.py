@@ -42,63 +42,64 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
     ----------
     layers : sequence of int or RBM, default=(256,)
         The hidden layers from the bottom up: the number of units of a copy of `rbm`, or
-        an RBM with settings of its own. More than one pays with many rows; on tables of
-        a few hundred rows a single one read better.
+        an RBM with its own settings. Several layers need many rows; for tables of a few
+        hundred rows take one.
 
     rbm : RBM, default=None
         The settings of the layers that are given as a number, as in
-        :class:`DBNTransformer`; None stands for :class:`BernoulliRBM` or, at the bottom
-        and for data that are neither bits nor gray levels, :class:`GaussianRBM`. Then
-        the unit and the zero of a column do not matter. Give an instance to search its
-        parameters, as ``rbm__learning_rate``.
+        :class:`DBNTransformer`. None is :class:`BernoulliRBM` or, at the bottom and for
+        data that are neither bits nor gray levels, :class:`GaussianRBM`; the model then
+        does not depend on the unit and the zero of a column. Give an instance to search
+        its parameters, as ``rbm__learning_rate``.
 
     pretrained : DBNTransformer, DBNClassifier or FrozenEstimator, default=None
-        A fitted transformer whose layers are taken over, so that one pre-training
-        serves a whole grid search; `layers`, `rbm`, `n_iter` and `transposed` are then
-        ignored, but for the top layer of "up-down". Or a classifier that was fitted by
-        "up-down", whose whole net is taken over: "up-down" goes on with it, and
-        "backprop" starts from its way up and its top, with the label's weights there
-        as the head. Where estimators are cloned it has to be frozen:
+        A fitted transformer whose layers are used, so that one pre-training serves a
+        whole grid search; `layers`, `rbm`, `n_iter` and `transposed` are then ignored,
+        except for the top layer of "up-down". Or a classifier that was fitted by
+        "up-down": "up-down" continues with its net, and "backprop" starts from its
+        recognition weights and its top layer, with the label weights there as the head.
+        Where estimators are cloned it has to be frozen:
         ``pretrained=FrozenEstimator(dbn)``.
 
     n_iter : int, default=None
-        Number of sweeps of pre-training for each layer. None leaves it to the RBMs,
-        whose default is 10; 0 takes the random start, which is no pre-training.
+        Number of epochs of pre-training for each layer. With None the RBMs decide,
+        whose default is 10; 0 keeps the random initial weights, which is no
+        pre-training.
 
     transposed : bool, default=False
         Whether a layer starts from the weights of the one below, transposed.
 
     fine_tuning : {"backprop", "up-down"}, default="backprop"
         How the net learns from the labels: as a network with a head, or as a model of
-        rows and labels. "up-down" takes at least two layers, of binary hidden units, and
-        one label a row; of the following parameters it heeds `alpha`, `batch_size`,
-        `learning_rate_init`, `momentum` and `max_iter`.
+        rows and labels. "up-down" needs at least two layers, of binary hidden units,
+        and one label per row; of the following parameters it uses `alpha`,
+        `batch_size`, `learning_rate_init`, `momentum` and `max_iter`.
 
     n_gibbs : sequence of int, default=(3, 6, 10)
-        Gibbs steps at the top in "up-down", each for an equal share of the sweeps.
+        Numbers of Gibbs steps at the top in "up-down", each for an equal share of the
+        epochs.
 
     persistent : bool, default=False
-        Whether the chains at the top in "up-down" go on from step to step and do not
-        start from the rows. With many rows and a top layer that was learned so, which is
-        the default, labels are read better and samples stay true; take
-        ``n_gibbs=(1,)``, no momentum, and a rate of up to 0.05 that falls to zero.
+        Whether the chains at the top in "up-down" continue from step to step rather
+        than start from the rows. It needs many rows and a top layer that was learned
+        with persistent chains, which is the default; take ``n_gibbs=(1,)``, no
+        momentum, and a rate of up to 0.05 that falls to zero.
 
     recognition : {"exact", "gibbs"}, default="exact"
-        How "up-down" finds the label at the top: by its exact probability, or by ten
-        Gibbs steps, which is only there to be compared.
+        How "up-down" infers the label at the top: by its exact probability, or by ten
+        Gibbs steps, for comparison only.
 
     solver : {"adam", "sgd", "cg", "lbfgs"}, default="adam"
-        How the net learns from the targets: by Adam, by gradient descent with momentum,
-        or by a few line searches on large batches, of conjugate gradients as in [2]_
-        or of L-BFGS.
+        Optimizer of the fine-tuning: Adam, gradient descent with momentum, or a few
+        line searches on large batches, of conjugate gradients as in [2]_ or of L-BFGS.
 
     alpha : float, default=1e-4
-        Strength of the L2 penalty on the weights, divided by the rows of a batch; that
-        of "up-down" is not divided, as for an RBM's `weight_decay`.
+        Strength of the L2 penalty on the weights, divided by the number of rows in a
+        batch; for "up-down" it is not divided, as the `weight_decay` of an RBM.
 
     batch_size : int or "auto", default="auto"
-        Rows in a batch of fine-tuning; "auto" is a fiftieth of the rows, but from 10 to
-        100, and for "cg" and "lbfgs" 1,000.
+        Number of rows in a batch of fine-tuning. "auto" is a fiftieth of the rows, but
+        from 10 to 100, and 1,000 for "cg" and "lbfgs".
 
     learning_rate_init : float, Schedule or "auto", default="auto"
         Learning rate of "adam", "sgd" and "up-down". "auto" falls from 0.01, 0.1 or
@@ -110,44 +111,45 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         where Σx² exceeds 256, for "up-down" where the sum of variances exceeds 512.
 
     momentum : float or Schedule, default=0.9
-        Share of the last step that the next one of "sgd" and "up-down" keeps.
+        Fraction of the previous step that is added to the current one by "sgd" and
+        "up-down".
 
     beta_1, beta_2 : float, default=0.9 and 0.999
-        What the running means of the gradient and of its square keep in a step of
-        "adam".
+        Decay rates of the running means of the gradient and of its square in "adam".
 
     epsilon : float, default=1e-8
-        Added to the root of the mean square in "adam".
+        Added to the root of the mean square in "adam", for numerical stability.
 
     line_searches : int, default=3
-        Line searches of "cg" and "lbfgs" on each batch.
+        Number of line searches of "cg" and "lbfgs" on each batch.
 
     max_iter : int, default=100
-        Number of sweeps of fine-tuning. 0 leaves the head as it starts.
+        Number of epochs of fine-tuning. 0 keeps the initial head.
 
     head_iter : int, default=0
-        How many of these sweeps, the first ones, learn the head only.
+        Number of epochs at the beginning of fine-tuning in which only the head is
+        trained.
 
     dropout : float or "auto", default="auto"
-        Probability with which a hidden unit is left out of a step of "adam" or "sgd".
-        "auto" is 0.1 there, and 0 with the other solvers, which cannot have it. Large
-        nets take more, up to 0.5.
+        Probability with which a hidden unit is dropped in a step of "adam" or "sgd".
+        "auto" is 0.1 for these, and 0 for the other solvers, which do not support
+        dropout. Large nets need more, up to 0.5.
 
     input_dropout : float, default=0.0
-        Probability with which an input is left out of a step.
+        Probability with which an input is dropped in a step.
 
     max_norm : float, default=None
         The largest norm of the weights into a hidden unit; None sets no limit. Weights
-        of real-valued columns are for standardized ones, here and for `alpha`.
+        of real-valued columns are for standardized columns, here and for `alpha`.
 
     class_weight : dict, "balanced", list of dict or None, default=None
-        Weight of the classes in the loss, as in scikit-learn; with several labels a row
-        that of each label's 0 and 1, given by "balanced" or a list of dict.
-        "balanced" is not for :meth:`partial_fit`.
+        Weights of the classes in the loss, as in scikit-learn; with several labels per
+        row those of each label's 0 and 1, given by "balanced" or a list of dict.
+        "balanced" is not supported by :meth:`partial_fit`.
 
     unlabeled : int, float, str or None, default=None
-        The label of rows that take part in the pre-training only; with several labels a
-        row, one that has it in all columns. They are no part of the classes, of the
+        The label of rows that are used in pre-training only; with several labels per
+        row, one that has it in all columns. They are not part of the classes, of the
         validation split or of :meth:`score`. With NaN, None and pandas' NA stand for no
         label as well. None means that no label is special; scikit-learn's convention
         for semi-supervised learning is -1.
@@ -157,20 +159,20 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         improves, and keep the best net.
 
     validation_fraction : float, default=0.1
-        Share of the rows with a target to set aside for early stopping.
+        Fraction of the rows with a target to set aside for early stopping.
 
     n_iter_no_change : int, default=10
-        Number of sweeps without improvement after which early stopping stops.
+        Number of epochs without improvement after which early stopping ends the fit.
 
     tol : float, default=1e-4
-        What counts as an improvement of the score.
+        Smallest increase of the score that is an improvement.
 
     verbose : int, default=0
-        Whether to print a line after each sweep.
+        Whether to print a line after each epoch. The model does not depend on it.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the layers, the start of the head, the order of the rows and what is
-        dropped. An int makes fits repeatable.
+        Determines the layers, the start of the head, the order of the rows and the
+        units dropped by dropout. Pass an int for repeatable results.
 
     Attributes
     ----------
@@ -197,12 +199,12 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         Its biases.
 
     history_ : list of dict
-        For each sweep of :meth:`fit` ``loss`` (mean over the rows, with the penalty; in
+        For each epoch of :meth:`fit` ``loss`` (mean over the rows, with the penalty; in
         "up-down" ``reconstruction_error``), ``learning_rate`` and ``seconds``; with
         early stopping also ``validation_score``.
 
     n_iter_ : int
-        Number of sweeps of fine-tuning done.
+        Number of epochs of fine-tuning that were run.
 
     n_features_in_ : int
         Number of features seen during ``fit``.
@@ -580,7 +582,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
     def decision_function(self, X):
         """The log-odds of the second of two classes or of each label, or of each class.
 
-        Of more than two classes they are log-probabilities but for a constant a row.
+        Of more than two classes they are log-probabilities up to a constant for each row.
 
         Parameters
         ----------
@@ -631,7 +633,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         return log_expit(fields) if self._multilabel else log_softmax(fields, axis=1)
 
     def score(self, X, y, sample_weight=None):
-        """The share of rows that are read right, of those that have a label.
+        """The accuracy on the rows that have a label.
 
         Parameters
         ----------
@@ -676,14 +678,14 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
             The class of all rows, or of each; None lets the net choose.
 
         n_steps : int, default=1000
-            Number of Gibbs sweeps at the top.
+            Number of Gibbs steps at the top.
 
         means : bool, default=False
             Whether to return the means of the visible units given the layer above, as
             for pictures, in place of draws.
 
         random_state : int, RandomState instance or None, default=None
-            None goes on in the estimator's own stream of random numbers, so that the
+            None continues the estimator's own stream of random numbers, so that the
             next call draws other rows.
 
         Returns

@@ -24,40 +24,41 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
     ----------
     layers : sequence of int or RBM, default=(256,)
         The hidden layers from the bottom up: the number of units of a copy of `rbm`, or
-        an RBM with settings of its own. More than one pays with many rows; on tables of
-        a few hundred rows a single one read better.
+        an RBM with its own settings. Several layers need many rows; for tables of a few
+        hundred rows take one.
 
     rbm : RBM, default=None
         The settings of the layers that are given as a number, as in
-        :class:`DBNTransformer`; None stands for :class:`BernoulliRBM` or, at the bottom
-        and for data that are neither bits nor gray levels, :class:`GaussianRBM`. Then
-        the unit and the zero of a column do not matter. Give an instance to search its
-        parameters, as ``rbm__learning_rate``.
+        :class:`DBNTransformer`. None is :class:`BernoulliRBM` or, at the bottom and for
+        data that are neither bits nor gray levels, :class:`GaussianRBM`; the model then
+        does not depend on the unit and the zero of a column. Give an instance to search
+        its parameters, as ``rbm__learning_rate``.
 
     pretrained : DBNTransformer or FrozenEstimator, default=None
-        A fitted transformer whose layers are taken over, so that one pre-training
-        serves a whole grid search; `layers`, `rbm`, `n_iter` and `transposed` are then
-        ignored. Where estimators are cloned it has to be frozen:
+        A fitted transformer whose layers are used, so that one pre-training serves a
+        whole grid search; `layers`, `rbm`, `n_iter` and `transposed` are then ignored.
+        Where estimators are cloned it has to be frozen:
         ``pretrained=FrozenEstimator(dbn)``.
 
     n_iter : int, default=None
-        Number of sweeps of pre-training for each layer. None leaves it to the RBMs,
-        whose default is 10; 0 takes the random start, which is no pre-training.
+        Number of epochs of pre-training for each layer. With None the RBMs decide,
+        whose default is 10; 0 keeps the random initial weights, which is no
+        pre-training.
 
     transposed : bool, default=False
         Whether a layer starts from the weights of the one below, transposed.
 
     solver : {"adam", "sgd", "cg", "lbfgs"}, default="adam"
-        How the net learns from the targets: by Adam, by gradient descent with momentum,
-        or by a few line searches on large batches, of conjugate gradients as in [2]_
-        or of L-BFGS.
+        Optimizer of the fine-tuning: Adam, gradient descent with momentum, or a few
+        line searches on large batches, of conjugate gradients as in [2]_ or of L-BFGS.
 
     alpha : float, default=1e-4
-        Strength of the L2 penalty on the weights, divided by the rows of a batch.
+        Strength of the L2 penalty on the weights, divided by the number of rows in a
+        batch.
 
     batch_size : int or "auto", default="auto"
-        Rows in a batch of fine-tuning; "auto" is a fiftieth of the rows, but from 10 to
-        100, and for "cg" and "lbfgs" 1,000.
+        Number of rows in a batch of fine-tuning. "auto" is a fiftieth of the rows, but
+        from 10 to 100, and 1,000 for "cg" and "lbfgs".
 
     learning_rate_init : float, Schedule or "auto", default="auto"
         Learning rate of "adam" and "sgd". "auto" falls from 0.01 or 0.1 to zero over
@@ -68,55 +69,55 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
         where Σx² exceeds 256.
 
     momentum : float or Schedule, default=0.9
-        Share of the last step that the next one of "sgd" keeps.
+        Fraction of the previous step that is added to the current one by "sgd".
 
     beta_1, beta_2 : float, default=0.9 and 0.999
-        What the running means of the gradient and of its square keep in a step of
-        "adam".
+        Decay rates of the running means of the gradient and of its square in "adam".
 
     epsilon : float, default=1e-8
-        Added to the root of the mean square in "adam".
+        Added to the root of the mean square in "adam", for numerical stability.
 
     line_searches : int, default=3
-        Line searches of "cg" and "lbfgs" on each batch.
+        Number of line searches of "cg" and "lbfgs" on each batch.
 
     max_iter : int, default=100
-        Number of sweeps of fine-tuning. 0 leaves the head as it starts.
+        Number of epochs of fine-tuning. 0 keeps the initial head.
 
     head_iter : int, default=0
-        How many of these sweeps, the first ones, learn the head only.
+        Number of epochs at the beginning of fine-tuning in which only the head is
+        trained.
 
     dropout : float or "auto", default="auto"
-        Probability with which a hidden unit is left out of a step of "adam" or "sgd".
-        "auto" is 0.1 there, and 0 with the other solvers, which cannot have it. Large
-        nets take more, up to 0.5.
+        Probability with which a hidden unit is dropped in a step of "adam" or "sgd".
+        "auto" is 0.1 for these, and 0 for the other solvers, which do not support
+        dropout. Large nets need more, up to 0.5.
 
     input_dropout : float, default=0.0
-        Probability with which an input is left out of a step.
+        Probability with which an input is dropped in a step.
 
     max_norm : float, default=None
         The largest norm of the weights into a hidden unit; None sets no limit. Weights
-        of real-valued columns are for standardized ones, here and for `alpha`.
+        of real-valued columns are for standardized columns, here and for `alpha`.
 
     early_stopping : bool, default=False
         Whether to set rows aside from fine-tuning, stop when their score no longer
         improves, and keep the best net.
 
     validation_fraction : float, default=0.1
-        Share of the rows with a target to set aside for early stopping.
+        Fraction of the rows with a target to set aside for early stopping.
 
     n_iter_no_change : int, default=10
-        Number of sweeps without improvement after which early stopping stops.
+        Number of epochs without improvement after which early stopping ends the fit.
 
     tol : float, default=1e-4
-        What counts as an improvement of the score.
+        Smallest increase of the score that is an improvement.
 
     verbose : int, default=0
-        Whether to print a line after each sweep.
+        Whether to print a line after each epoch. The model does not depend on it.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the layers, the start of the head, the order of the rows and what is
-        dropped. An int makes fits repeatable.
+        Determines the layers, the start of the head, the order of the rows and the
+        units dropped by dropout. Pass an int for repeatable results.
 
     Attributes
     ----------
@@ -137,12 +138,12 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
         Its biases.
 
     history_ : list of dict
-        For each sweep of :meth:`fit` ``loss`` (mean over the rows, with the penalty),
+        For each epoch of :meth:`fit` ``loss`` (mean over the rows, with the penalty),
         ``learning_rate`` and ``seconds``; with early stopping also
         ``validation_score``.
 
     n_iter_ : int
-        Number of sweeps of fine-tuning done.
+        Number of epochs of fine-tuning that were run.
 
     n_features_in_ : int
         Number of features seen during ``fit``.

@@ -194,8 +194,8 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
     def fit(self, X, y):
         """Learn the layers from all rows, and then the net from the rows with a target.
 
-        Ctrl-C during fine-tuning warns and leaves the net of the last finished sweep;
-        before that it raises.
+        On a KeyboardInterrupt during fine-tuning a warning is issued and the net of the
+        last completed epoch is kept; before that the interrupt propagates.
 
         Parameters
         ----------
@@ -280,7 +280,7 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
         return self
 
     def _partial_fit(self, X, y, targets):
-        """One sweep of fine-tuning; the first call learns the layers before it."""
+        """One epoch of fine-tuning; the first call learns the layers before it."""
         first = not hasattr(self, "network_")
         rng = make_rng(self.random_state) if first else copy.deepcopy(self._rng)
         if first:

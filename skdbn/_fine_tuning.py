@@ -25,7 +25,7 @@ LARGEST_REACH = {"adam": 128, "sgd": 256, "up-down": 512}
 # The dropout of "auto".
 DROPOUT = 0.1
 
-# Rows in a batch of "auto": at least 50 steps a sweep, and no more rows than help.
+# Rows in a batch of "auto": at least 50 steps an epoch, and no more rows than help.
 BATCH = (10, 100)
 LARGE_BATCH = 1000
 
@@ -78,9 +78,9 @@ def make_optimizer(settings, network, decay=schedules.Linear):
 
 
 def fine_tune(network, examples, rows, settings, rng, monitor):
-    """Learn for `max_iter` sweeps.
+    """Train for `max_iter` epochs.
 
-    Returns the network to be kept: the best one, or that of the last finished sweep.
+    Returns the network to be kept: the best one, or that of the last completed epoch.
     """
     direction = monitor.direction
     try:
@@ -243,7 +243,7 @@ class FineTuningMonitor(Guard):
             if name not in ("learning_rate", "seconds")
         ]
         print(
-            f"[{type(self.estimator).__name__}] Iteration {epoch + 1}, "
+            f"[{type(self.estimator).__name__}] Epoch {epoch + 1}, "
             f"{', '.join(measured)}, time = {row['seconds']:.2f}s"
         )
 

@@ -42,14 +42,12 @@ class GaussianRBM(RBM):
         it is, and 1.0 is for standardized data.
 
     gradient : str or Gradient, default="pcd"
-        How the gradient of the likelihood is estimated: "cd", "pcd", "fpcd", "pt" or
-        an object such as ``CD(n_steps=3)``; or "score-matching", which needs no
-        samples. On eleven sets of real and synthetic data "pcd" gave the best held-out
-        likelihood or one within 1.3 nats of it, "cd" lost up to 73, and all were better
-        than an independent Gaussian.
+        Estimator of the gradient of the likelihood: "cd", "pcd", "fpcd", "pt" or an
+        object of :mod:`skdbn.gradients`, such as ``CD(n_steps=3)`` or
+        ``PCD(n_chains=500)``; or "score-matching", which needs no samples.
 
     learning_rate : float, Schedule or "auto", default="auto"
-        Length of the steps, for gradients that are means over a batch and columns in
+        Step size, for gradients that are means over a batch and columns in
         units of their standard deviations. "auto" falls over the epochs of :meth:`fit`
         from 0.1, or from 2 over the largest eigenvalue of the data's correlations where
         that is less, to zero, both times 1 − momentum. :meth:`partial_fit` divides by
@@ -57,47 +55,49 @@ class GaussianRBM(RBM):
         and at least 1,000.
 
     momentum : float or Schedule, default=0.0
-        Share of the last step that the next one keeps, in [0, 1). Hinton's guide has
-        ``Step(0.5, 0.9, epochs=5)``.
+        Fraction of the previous step that is added to the current one, in [0, 1). The
+        schedule of Hinton's guide is ``Step(0.5, 0.9, epochs=5)``.
 
     weight_decay : float, default=0.0
-        Strength of the penalty on the weights; biases have none. Useful values are
-        between 0.01 and 0.00001.
+        Strength of the penalty on the weights; the biases have none. Useful values are
+        between 0.00001 and 0.01.
 
     l1_ratio : float, default=0.0
-        Share of the penalty that is the sum of the absolute weights (L1); the rest is
-        half of the sum of their squares (L2).
+        Fraction of the penalty that is the sum of the absolute weights (L1); the rest
+        is half of the sum of their squares (L2).
 
     centered : bool, default=True
-        Whether the gradient is taken about the means of the units [3]_, so that it does
-        not matter where the zero of a column is.
+        Whether the gradient is computed about the means of the units [3]_. Learning
+        then does not depend on the zero of a column, or on which of two values is
+        called 1.
 
     batch_size : int, default=10
-        Number of rows in a minibatch. With many epochs or many rows take 100: steps are
-        fewer and an epoch is two to four times as fast.
+        Number of rows in a minibatch. With many epochs or many rows, batches of 100 are
+        faster and make fewer steps.
 
     n_iter : int, default=10
-        Number of sweeps over the data. The rows are shuffled for each.
+        Number of epochs, which are passes over the data. The rows are shuffled in each.
 
     early_stopping : bool, default=False
-        Whether to set rows aside, stop when their pseudo-likelihood no longer
-        improves, and keep the best model.
+        Whether to set rows aside, stop when their pseudo-likelihood no longer improves,
+        and keep the best model.
 
     validation_fraction : float, default=0.1
-        Share of the rows to set aside for early stopping.
+        Fraction of the rows to set aside for early stopping.
 
     n_iter_no_change : int, default=10
-        Number of sweeps without improvement after which early stopping stops.
+        Number of epochs without improvement after which early stopping ends the fit.
 
     tol : float, default=1e-4
-        What counts as an improvement of the held-out pseudo-likelihood, in nats.
+        Smallest increase of the held-out pseudo-likelihood that is an improvement, in
+        nats.
 
     verbose : int, default=0
-        Whether to print a line after each sweep. It changes nothing in the model.
+        Whether to print a line after each epoch. The model does not depend on it.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the initial weights, the order of the rows and the sampling. An int
-        makes fits repeatable.
+        Determines the initial weights, the order of the rows and the sampling. Pass an
+        int for repeatable results.
 
     Attributes
     ----------
@@ -118,10 +118,10 @@ class GaussianRBM(RBM):
         The variance of each column given the hidden units.
 
     machine_ : RestrictedMachine
-        The fitted machine, which holds the arrays.
+        The fitted machine, which has the parameters as arrays.
 
     gradient_ : Gradient
-        The gradient used, with the chains if they persist.
+        The gradient that was used, with the chains if they persist.
 
     history_ : list of dict
         For each epoch ``pseudo_likelihood`` (nats a row), ``reconstruction_error``
@@ -135,7 +135,7 @@ class GaussianRBM(RBM):
         ``pseudo_likelihood_error`` and the like are standard errors.
 
     n_iter_ : int
-        Number of sweeps done.
+        Number of epochs that were run.
 
     n_features_in_ : int
         Number of features seen during ``fit``.

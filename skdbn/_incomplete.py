@@ -127,14 +127,14 @@ def drawn(machine, X, unknown, rng, n_steps, n_temperatures=1, n_means=None):
         own = result[some]
         limited = machine.limited(~known)
         chains = Chains(limited, len(some), streams, n_temperatures, Clamp(own, known))
-        state = chains.sweep(n_steps)
+        state = chains.advance(n_steps)
         if n_means is None:
             result[some] = state.visible
             continue
         total = np.zeros(own.shape)
         with threads_for(len(some), machine.n_weights):
             for _ in range(n_means):
-                total += limited.visible_mean(chains.sweep().hidden)
+                total += limited.visible_mean(chains.advance().hidden)
         result[some] = np.where(known, own, total / n_means)
     return result
 
@@ -157,10 +157,10 @@ def known_pseudo_log_likelihood(machine, X, unknown):
         chains = Chains(
             machine.limited(holes), len(own), streams, 1, Clamp(own, ~holes)
         )
-        chains.sweep(SCORE_BURN_IN)
+        chains.advance(SCORE_BURN_IN)
         inverse = np.full((len(columns), len(own)), -np.inf)
         for _ in range(N_SCORE_STATES):
-            v = chains.sweep(SCORE_STEPS).visible
+            v = chains.advance(SCORE_STEPS).visible
             field = machine.hidden_field(v)
             for i in range(len(columns)):
                 log_p = machine.log_conditional(v, field, i)
@@ -198,7 +198,7 @@ def mean_field_blocks(machine, X, unknown, width):
 class Fills:
     """What stands for the unknown values of training data, and follows the model.
 
-    Before a row is learned from, its unknown values move by a Gibbs sweep with the
+    Before a row is learned from, its unknown values move by a Gibbs step with the
     known ones clamped: they are draws of p(unknown v | known v), at which the
     statistics of the data have the gradient of log p(known v) for a mean [1]_.
 
@@ -217,7 +217,7 @@ class Fills:
         Source of random numbers.
 
     n_steps : int
-        Number of Gibbs sweeps at the start.
+        Number of Gibbs steps at the start.
 
     sample_data : bool, default=False
         Whether values of the data are means, from which states are drawn.

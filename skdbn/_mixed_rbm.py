@@ -59,11 +59,12 @@ class MixedRBM(RBM):
         columns, from the first to the last; they are numbers then.
 
     gradient : str or Gradient, default="pcd"
-        How the gradient of the likelihood is estimated: "cd", "pcd", "fpcd", "pt" or
-        an object such as ``CD(n_steps=3)`` or ``PCD(n_chains=500)``.
+        Estimator of the gradient of the likelihood: "cd", "pcd", "fpcd", "pt" or an
+        object of :mod:`skdbn.gradients`, such as ``CD(n_steps=3)`` or
+        ``PCD(n_chains=500)``.
 
     learning_rate : float, Schedule or "auto", default="auto"
-        Length of the steps, for gradients that are means over a batch and real-valued
+        Step size, for gradients that are means over a batch and real-valued
         columns in units of their standard deviations. "auto" falls over the epochs of
         :meth:`fit` from 0.1, or from less where columns are strongly correlated, to
         zero; with real-valued columns or counts it is multiplied by 1 − momentum.
@@ -71,52 +72,55 @@ class MixedRBM(RBM):
         as ``fit`` or the first call had, and at least 1,000.
 
     momentum : float or Schedule, default=0.0
-        Share of the last step that the next one keeps, in [0, 1). Hinton's guide has
-        ``Step(0.5, 0.9, epochs=5)``.
+        Fraction of the previous step that is added to the current one, in [0, 1). The
+        schedule of Hinton's guide is ``Step(0.5, 0.9, epochs=5)``.
 
     weight_decay : float, default=0.0
-        Strength of the penalty on the weights; biases have none. Useful values are
-        between 0.01 and 0.00001.
+        Strength of the penalty on the weights; the biases have none. Useful values are
+        between 0.00001 and 0.01.
 
     l1_ratio : float, default=0.0
-        Share of the penalty that is the sum of the absolute weights (L1); the rest is
-        half of the sum of their squares (L2).
+        Fraction of the penalty that is the sum of the absolute weights (L1); the rest
+        is half of the sum of their squares (L2).
 
     centered : bool, default=True
-        Whether the gradient is taken about the means of the units [3]_, so that it does
-        not matter where the zero of a column is, or which of two values is called 1.
+        Whether the gradient is computed about the means of the units [3]_. Learning
+        then does not depend on the zero of a column, or on which of two values is
+        called 1.
 
     sample_data : bool, default=True
-        Whether values strictly between 0 and 1 of binary and of softmax units are
-        probabilities, from which states are drawn each time a row is learned from.
-        False learns from the values as they are.
+        Whether values strictly between 0 and 1 of binary and softmax units are
+        probabilities, from which states are drawn each time a row is used. If False,
+        the model is trained on the values themselves, as in scikit-learn; their
+        variance is smaller than that of states, so that the weights shrink.
 
     batch_size : int, default=10
-        Number of rows in a minibatch. With many epochs or many rows take 100: steps are
-        fewer and an epoch is two to four times as fast.
+        Number of rows in a minibatch. With many epochs or many rows, batches of 100 are
+        faster and make fewer steps.
 
     n_iter : int, default=10
-        Number of sweeps over the data. The rows are shuffled for each.
+        Number of epochs, which are passes over the data. The rows are shuffled in each.
 
     early_stopping : bool, default=False
-        Whether to set rows aside, stop when their pseudo-likelihood no longer
-        improves, and keep the best model.
+        Whether to set rows aside, stop when their pseudo-likelihood no longer improves,
+        and keep the best model.
 
     validation_fraction : float, default=0.1
-        Share of the rows to set aside for early stopping.
+        Fraction of the rows to set aside for early stopping.
 
     n_iter_no_change : int, default=10
-        Number of sweeps without improvement after which early stopping stops.
+        Number of epochs without improvement after which early stopping ends the fit.
 
     tol : float, default=1e-4
-        What counts as an improvement of the held-out pseudo-likelihood, in nats.
+        Smallest increase of the held-out pseudo-likelihood that is an improvement, in
+        nats.
 
     verbose : int, default=0
-        Whether to print a line after each sweep. It changes nothing in the model.
+        Whether to print a line after each epoch. The model does not depend on it.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the initial weights, the order of the rows and the sampling. An int
-        makes fits repeatable.
+        Determines the initial weights, the order of the rows and the sampling. Pass an
+        int for repeatable results.
 
     Attributes
     ----------
@@ -145,10 +149,10 @@ class MixedRBM(RBM):
         rows of the data.
 
     machine_ : RestrictedMachine
-        The fitted machine, which holds the arrays.
+        The fitted machine, which has the parameters as arrays.
 
     gradient_ : Gradient
-        The gradient used, with the chains if they persist.
+        The gradient that was used, with the chains if they persist.
 
     history_ : list of dict
         For each epoch ``pseudo_likelihood`` (nats a row), ``reconstruction_error``
@@ -162,7 +166,7 @@ class MixedRBM(RBM):
         ``pseudo_likelihood_error`` and the like are standard errors.
 
     n_iter_ : int
-        Number of sweeps done.
+        Number of epochs that were run.
 
     n_features_in_ : int
         Number of columns of X seen during ``fit``.
@@ -259,8 +263,8 @@ class MixedRBM(RBM):
     def fit(self, X, y=None):
         """Find the units of each column, and fit the model to X.
 
-        Ctrl-C warns and leaves the model of the last finished sweep; during the first
-        sweep it raises.
+        On a KeyboardInterrupt a warning is issued and the model of the last completed
+        epoch is kept; in the first epoch the interrupt propagates.
 
         Parameters
         ----------
@@ -285,7 +289,7 @@ class MixedRBM(RBM):
         return self._fit(X, y)
 
     def partial_fit(self, X, y=None):
-        """Go on learning: one sweep over the rows of X, in minibatches.
+        """Continue training: one epoch over the rows of X, in minibatches.
 
         The units of each column are those of the first call, or of `fit`; for
         categories that come later, give the column a dtype that knows them.
@@ -344,9 +348,9 @@ class MixedRBM(RBM):
         return with_index_of(X, super().reconstruct(X))
 
     def gibbs(self, v):
-        """One sweep of Gibbs sampling: h from v, then v from h.
+        """One Gibbs step: draw h given v, then v given h.
 
-        Each call goes on in the estimator's own stream of random numbers.
+        Each call continues the estimator's own stream of random numbers.
 
         Parameters
         ----------
@@ -356,7 +360,7 @@ class MixedRBM(RBM):
         Returns
         -------
         v_new : {DataFrame, ndarray} of shape (n_samples, n_features)
-            The rows after the sweep, with the index of `v`.
+            The rows after the step, with the index of `v`.
         """
         rows = super().gibbs(v)
         return with_index_of(v, self._encoding.decode(rows))
@@ -364,10 +368,9 @@ class MixedRBM(RBM):
     def sample(
         self, n_samples=1, *, n_steps=1000, tempering=1, trace=None, random_state=None
     ):
-        """Draw rows from the model, each at the end of a Gibbs chain of its own.
+        """Draw samples from the model, each by its own Gibbs chain.
 
-        The chains start from units that feel only their biases, and take time to
-        forget it.
+        The chains start from the visible biases alone; the first steps are burn-in.
 
         Parameters
         ----------
@@ -375,19 +378,18 @@ class MixedRBM(RBM):
             Number of rows.
 
         n_steps : int, default=1000
-            Number of Gibbs sweeps.
+            Number of Gibbs steps.
 
         tempering : int, default=1
             Number of temperatures. With more than one each chain changes places with
-            companions at higher temperatures, where it is free to move to another
-            mode: for models whose chains stay where they are. It takes so many times as
-            long.
+            companions at higher temperatures, where it moves freely to other modes: for
+            models whose chains mix slowly. The time grows in proportion.
 
         trace : int, default=None
-            Return each state after so many sweeps; None returns the last one only.
+            Return each state after this number of steps; None returns only the last one.
 
         random_state : int, RandomState instance or None, default=None
-            None goes on in the estimator's own stream of random numbers, so that the
+            None continues the estimator's own stream of random numbers, so that the
             next call draws other rows.
 
         Returns
@@ -430,15 +432,15 @@ class MixedRBM(RBM):
             True where a value is unknown; NaN and None are unknown, too.
 
         n_steps : int, default=100
-            Number of Gibbs sweeps.
+            Number of Gibbs steps.
 
         tempering : int, default=1
             Number of temperatures. With more than one each chain changes places with
-            companions at higher temperatures, where it is free to move to another
-            mode. It takes so many times as long.
+            companions at higher temperatures, where it moves freely to other modes: for
+            models whose chains mix slowly. The time grows in proportion.
 
         random_state : int, RandomState instance or None, default=None
-            None goes on in the estimator's own stream of random numbers, so that the
+            None continues the estimator's own stream of random numbers, so that the
             next call draws other values.
 
         Returns
@@ -478,16 +480,16 @@ class MixedRBM(RBM):
             returns a draw in place of a mean, as :meth:`conditional_sample` does.
 
         n_steps : int, default=100
-            Number of Gibbs sweeps before the first of these states; one is between two
+            Number of Gibbs steps before the first of these states; one is between two
             of them.
 
         tempering : int, default=1
             Number of temperatures. With more than one each chain changes places with
-            companions at higher temperatures, where it is free to move to another
-            mode. It takes so many times as long.
+            companions at higher temperatures, where it moves freely to other modes: for
+            models whose chains mix slowly. The time grows in proportion.
 
         random_state : int, RandomState instance or None, default=None
-            None goes on in the estimator's own stream of random numbers, so that the
+            None continues the estimator's own stream of random numbers, so that the
             next call draws other states.
 
         Returns

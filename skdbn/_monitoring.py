@@ -307,7 +307,7 @@ class Monitor(Guard):
         self._record(machine, self.optimizer.rates(epoch)[0], seconds)
         if self.verbose:
             print(
-                f"[{type(self.estimator).__name__}] Iteration {epoch + 1}, "
+                f"[{type(self.estimator).__name__}] Epoch {epoch + 1}, "
                 f"pseudo-likelihood = {self.history[-1]['pseudo_likelihood']:.2f}, "
                 f"time = {seconds:.2f}s"
             )

@@ -77,7 +77,7 @@ class Network:
         """The way up of a net with labels, and a head that reads the label off its top.
 
         A label's field is d_y + Σⱼ hⱼ U_yj, as in the RBM at the top. The hidden units
-        there feel the mean of the labels in place of the one that is sought.
+        there have the mean of the labels as input in place of the unknown one.
         """
         weights, of_labels = np.split(net.top.weights, [-net.n_labels])
         bias = net.top.visible_bias[-net.n_labels :]
@@ -251,7 +251,7 @@ class BackPropagation:
         """Go on from another one, of which nothing is needed."""
 
     def phases(self, network, settings):
-        """The sweeps of a training and what begins them: the head may learn first."""
+        """The epochs of a training and what begins them: the head may learn first."""
         n_head = min(settings.head_iter, settings.max_iter)
         top = len(network.weights) - 1
         yield range(n_head), lambda: setattr(network, "first", top)

@@ -54,7 +54,7 @@ from ._threads import threads_for
 from ._training import train
 from .machines import RestrictedMachine
 
-# Gibbs sweeps for unknown values of rows that a trained machine has not met.
+# Gibbs steps for unknown values of rows that a trained machine has not met.
 FIRST_FILLS = 20
 
 
@@ -91,78 +91,72 @@ class RBM(
         a normalizer is refused.
 
     gradient : str or Gradient, default="fpcd"
-        How the gradient of the likelihood is estimated: contrastive divergence "cd",
+        Estimator of the gradient of the likelihood: contrastive divergence "cd",
         persistent contrastive divergence "pcd", the same with fast weights "fpcd" or
         with parallel tempering "pt", or an object of :mod:`skdbn.gradients`, such as
         ``CD(n_steps=3)`` or ``PCD(n_chains=500)``; for Gaussian visible and binary
         hidden units also "score-matching".
-        On six data sets "fpcd" gave the best held-out likelihood, by up to 13 nats to
-        "cd" and 34 to "pcd" with ten chains, in two to two and a half times the
-        seconds of "cd".
 
     learning_rate : float, Schedule or "auto", default="auto"
-        Length of the steps, for gradients that are means over a batch. "auto" falls
-        from 0.1 to zero over the epochs of :meth:`fit`, and from less where the variances
-        of binary columns sum to more than 160; beside values without bounds it is
-        multiplied by 1 − momentum. In :meth:`partial_fit` it is 0.1 / (1 + epochs / 10),
-        where an epoch is as many rows as ``fit`` or the first call had, and at least
-        1,000. A number stays what it is, which blurs the likelihood: on six data sets PCD lost up to 73 nats a row to the
-        best setting at a constant 0.1, and up to 22 at the falling one. Worth tuning, as
-        ``Linear(0.05)`` of :mod:`skdbn.schedules`, on a logarithmic scale between 1
-        and 0.001.
+        Step size, for gradients that are means over a batch. "auto" falls from 0.1 to
+        zero over the epochs of :meth:`fit`, and from less where the variances of binary
+        columns sum to more than 160; with values without bounds it is multiplied by 1 −
+        momentum. In :meth:`partial_fit` it is 0.1 / (1 + epochs / 10), where an epoch
+        is as many rows as ``fit`` or the first call had, and at least 1,000. A number
+        is a constant rate, at which the chains lag behind the model. To tune it, take
+        ``Linear(0.05)`` of :mod:`skdbn.schedules`, on a logarithmic scale between 0.001
+        and 1.
 
     momentum : float or Schedule, default=0.0
-        Share of the last step that the next one keeps, in [0, 1). Hinton's guide has
-        ``Step(0.5, 0.9, epochs=5)``.
+        Fraction of the previous step that is added to the current one, in [0, 1). The
+        schedule of Hinton's guide is ``Step(0.5, 0.9, epochs=5)``.
 
     weight_decay : float, default=0.0
-        Strength of the penalty on the weights; biases have none. Useful values are
-        between 0.01 and 0.00001.
+        Strength of the penalty on the weights; the biases have none. Useful values are
+        between 0.00001 and 0.01.
 
     l1_ratio : float, default=0.0
-        Share of the penalty that is the sum of the absolute weights (L1); the rest is
-        half of the sum of their squares (L2).
+        Fraction of the penalty that is the sum of the absolute weights (L1); the rest
+        is half of the sum of their squares (L2).
 
     centered : bool, default=True
-        Whether the gradient is taken about the means of the units [3]_, so that
-        inverted data are learned as well as the original. With 16 hidden units it gave
-        on each of seven binary data sets at least the test likelihood of the plain
-        gradient, from 0.1 nats more (DNA) to 6.3 (inverted digits of MNIST).
+        Whether the gradient is computed about the means of the units [3]_. Learning
+        then does not depend on the zero of a column, or on which of two values is
+        called 1.
 
     sample_data : bool, default=True
-        Whether values strictly between 0 and 1 are probabilities, from which bits are
-        drawn each time a row is learned from. False learns from the values as they
-        are, as scikit-learn does. Their variance is smaller than that of bits, so that
-        weights shrink: on scikit-learn's digits, logistic regression on the features
-        of 200 units read 97.1 % when bits were drawn and 95.9 % otherwise; on 10,000
-        digits of MNIST it made no difference (94.1 % and 94.3 %).
+        Whether values strictly between 0 and 1 of binary and softmax units are
+        probabilities, from which states are drawn each time a row is used. If False,
+        the model is trained on the values themselves, as in scikit-learn; their
+        variance is smaller than that of states, so that the weights shrink.
 
     batch_size : int, default=10
-        Number of rows in a minibatch. With many epochs or many rows take 100: steps are
-        fewer and an epoch is two to four times as fast.
+        Number of rows in a minibatch. With many epochs or many rows, batches of 100 are
+        faster and make fewer steps.
 
     n_iter : int, default=10
-        Number of sweeps over the data. The rows are shuffled for each.
+        Number of epochs, which are passes over the data. The rows are shuffled in each.
 
     early_stopping : bool, default=False
-        Whether to set rows aside, stop when their pseudo-likelihood no longer
-        improves, and keep the best model.
+        Whether to set rows aside, stop when their pseudo-likelihood no longer improves,
+        and keep the best model.
 
     validation_fraction : float, default=0.1
-        Share of the rows to set aside for early stopping.
+        Fraction of the rows to set aside for early stopping.
 
     n_iter_no_change : int, default=10
-        Number of sweeps without improvement after which early stopping stops.
+        Number of epochs without improvement after which early stopping ends the fit.
 
     tol : float, default=1e-4
-        What counts as an improvement of the held-out pseudo-likelihood, in nats.
+        Smallest increase of the held-out pseudo-likelihood that is an improvement, in
+        nats.
 
     verbose : int, default=0
-        Whether to print a line after each sweep. It changes nothing in the model.
+        Whether to print a line after each epoch. The model does not depend on it.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the initial weights, the order of the rows and the sampling. An int
-        makes fits repeatable.
+        Determines the initial weights, the order of the rows and the sampling. Pass an
+        int for repeatable results.
 
     Attributes
     ----------
@@ -180,10 +174,10 @@ class RBM(
         rows of the data.
 
     machine_ : RestrictedMachine
-        The fitted machine, which holds the arrays.
+        The fitted machine, which has the parameters as arrays.
 
     gradient_ : Gradient
-        The gradient used, with the chains if they persist.
+        The gradient that was used, with the chains if they persist.
 
     history_ : list of dict
         For each epoch ``pseudo_likelihood`` (nats a row), ``reconstruction_error``
@@ -197,7 +191,7 @@ class RBM(
         ``pseudo_likelihood_error`` and the like are standard errors.
 
     n_iter_ : int
-        Number of sweeps done.
+        Number of epochs that were run.
 
     n_features_in_ : int
         Number of features seen during ``fit``.
@@ -301,8 +295,8 @@ class RBM(
     def fit(self, X, y=None):
         """Fit the model to X.
 
-        Ctrl-C warns and leaves the model of the last finished sweep; during the first
-        sweep it raises.
+        On a KeyboardInterrupt a warning is issued and the model of the last completed
+        epoch is kept; in the first epoch the interrupt propagates.
 
         Parameters
         ----------
@@ -377,12 +371,12 @@ class RBM(
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
-        """Go on learning: one epoch over the rows of X, in minibatches.
+        """Continue training: one epoch over the rows of X, in minibatches.
 
-        Chains and random numbers go on where the last call, or `fit`, left them.
+        Chains and random numbers continue from the last call or from `fit`.
         Momentum and fast weights go on from the last call; `fit` ends them. The present
-        parameters count, but for the number and the types of units, and a schedule takes
-        as many rows as `fit` or the first call had for an epoch. Early stopping takes no
+        parameters apply, except for the number and the types of units. For a schedule an
+        epoch is as many rows as `fit` or the first call had. Early stopping takes no
         part.
 
         Parameters
@@ -735,9 +729,9 @@ class RBM(
         return self.inverse_transform(self.transform(X))
 
     def gibbs(self, v):
-        """One sweep of Gibbs sampling: h from v, then v from h.
+        """One Gibbs step: draw h given v, then v given h.
 
-        Each call goes on in the estimator's own stream of random numbers.
+        Each call continues the estimator's own stream of random numbers.
 
         Parameters
         ----------
@@ -747,7 +741,7 @@ class RBM(
         Returns
         -------
         v_new : ndarray of shape (n_samples, n_features)
-            Their values after the sweep.
+            Their values after the step.
 
         Warns
         -----
@@ -766,10 +760,9 @@ class RBM(
     def sample(
         self, n_samples=1, *, n_steps=1000, tempering=1, trace=None, random_state=None
     ):
-        """Draw rows from the model, each at the end of a Gibbs chain of its own.
+        """Draw samples from the model, each by its own Gibbs chain.
 
-        The chains start from units that feel only their biases, and take time to
-        forget it.
+        The chains start from the visible biases alone; the first steps are burn-in.
 
         Parameters
         ----------
@@ -777,20 +770,19 @@ class RBM(
             Number of rows.
 
         n_steps : int, default=1000
-            Number of Gibbs sweeps.
+            Number of Gibbs steps.
 
         tempering : int, default=1
             Number of temperatures. With more than one each chain changes places with
-            companions at higher temperatures, where it is free to move to another
-            mode: for models whose chains stay where they are. It takes so many times as
-            long.
+            companions at higher temperatures, where it moves freely to other modes: for
+            models whose chains mix slowly. The time grows in proportion.
 
         trace : int, default=None
-            Return each state after so many sweeps, as for a film; None returns the last
-            one only.
+            Return each state after this number of steps, as for a film; None returns only
+            the last one.
 
         random_state : int, RandomState instance or None, default=None
-            None goes on in the estimator's own stream of random numbers, so that the
+            None continues the estimator's own stream of random numbers, so that the
             next call draws other rows.
 
         Returns
@@ -809,9 +801,9 @@ class RBM(
         rng = self._generator(random_state)
         chains = Chains(self.machine_, n_samples, rng, tempering)
         if trace is None:
-            return chains.sweep(n_steps).visible
+            return chains.advance(n_steps).visible
         return np.stack(
-            [chains.sweep(trace).visible.copy() for _ in range(n_steps // trace)]
+            [chains.advance(trace).visible.copy() for _ in range(n_steps // trace)]
         )
 
     def conditional_sample(
@@ -833,15 +825,15 @@ class RBM(
             True where a value is unknown; NaN is unknown, too.
 
         n_steps : int, default=100
-            Number of Gibbs sweeps.
+            Number of Gibbs steps.
 
         tempering : int, default=1
             Number of temperatures. With more than one each chain changes places with
-            companions at higher temperatures, where it is free to move to another
-            mode. It takes so many times as long.
+            companions at higher temperatures, where it moves freely to other modes: for
+            models whose chains mix slowly. The time grows in proportion.
 
         random_state : int, RandomState instance or None, default=None
-            None goes on in the estimator's own stream of random numbers, so that the
+            None continues the estimator's own stream of random numbers, so that the
             next call draws other values.
 
         Returns
@@ -883,16 +875,16 @@ class RBM(
             returns a draw in place of a mean, as :meth:`conditional_sample` does.
 
         n_steps : int, default=100
-            Number of Gibbs sweeps before the first of these states; one is between two
+            Number of Gibbs steps before the first of these states; one is between two
             of them.
 
         tempering : int, default=1
             Number of temperatures. With more than one each chain changes places with
-            companions at higher temperatures, where it is free to move to another
-            mode. It takes so many times as long.
+            companions at higher temperatures, where it moves freely to other modes: for
+            models whose chains mix slowly. The time grows in proportion.
 
         random_state : int, RandomState instance or None, default=None
-            None goes on in the estimator's own stream of random numbers, so that the
+            None continues the estimator's own stream of random numbers, so that the
             next call draws other states.
 
         Returns
@@ -956,8 +948,8 @@ class RBM(
     def free_energy(self, X):
         r"""The free energy of each row, F(v) = −log Σₕ exp(−E(v, h)).
 
-        It is −log p(v) but for the model's normalizer: small for rows that the model
-        finds likely, and comparable between rows of one model only. It is infinite for
+        It is −log p(v) up to the constant log Z: low for rows that are likely under the
+        model, and comparable between rows of one model only. It is infinite for
         a row with a value that the visible units cannot have.
 
         Parameters

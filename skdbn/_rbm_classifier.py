@@ -70,46 +70,42 @@ class RBMClassifier(
         Number of hidden units.
 
     objective : {"hybrid", "discriminative", "generative"}, default="hybrid"
-        What is made large, as a mean over the rows: log p(y | x), by its exact gradient,
-        or log p(x, y), by contrastive divergence, or
-        log p(y | x) + `generative_weight` · log p(x, y).
+        Objective to maximize, as a mean over the rows: log p(y | x), by its exact
+        gradient; log p(x, y), by contrastive divergence; or log p(y | x) +
+        `generative_weight` · log p(x, y).
 
     generative_weight : float, default=0.01
-        Weight of log p(x, y) in the hybrid objective; useful values are between 0.3
-        and 0.001. With 1500 hidden units and 30 sweeps over 50,000 digits of MNIST the
-        error on held-out digits was 1.73 % at 0.01 and 1.39 % at 0.1. The other
-        objectives ignore it.
+        Weight of log p(x, y) in the hybrid objective; useful values are between 0.001
+        and 0.3. The other objectives ignore it.
 
     unlabeled : int, float or str, default=None
-        What in y says that the label of a row is not known, such as -1; with NaN, None
-        and pandas' NA say so as well. These rows add
-        `unlabeled_weight` · log p(x) to the objective. If most rows are of that kind,
-        the labeled rows are repeated until they make up half of an epoch, which then
-        has twice as many rows as there are without a label. None: every row has a
-        label.
+        Value of y that marks a row without a label, such as -1; with NaN, None and
+        pandas' NA do so as well. These rows add `unlabeled_weight` · log p(x) to the
+        objective. If most rows have no label, the labeled rows are repeated until they
+        make up half of an epoch, which then has twice as many rows as there are without
+        a label. With None every row has a label.
 
     unlabeled_weight : float, default=0.01
         Weight of a row without a label.
 
     persistent : bool, default=False
-        Whether the Gibbs chains that stand for the model in the gradients of log p(x, y)
-        and log p(x) go on from step to step, as in :class:`~skdbn.gradients.PCD`, and do
-        not start from the rows, for a learning rate that falls to zero. As a generative
-        classifier of MNIST 2000 hidden units then read 2.8 % of the test digits wrong,
-        where 6000 without it were at 5.3 %.
+        Whether the Gibbs chains for the gradients of log p(x, y) and log p(x) continue
+        from step to step, as in :class:`~skdbn.gradients.PCD`, rather than start from
+        the rows. It needs a learning rate that falls to zero.
 
     visible : str or Units, default="bernoulli"
         Type of the units of x, as in :class:`RBM`: "bernoulli" for values between 0 and
         1, "gaussian" for real values, or an object of :mod:`skdbn.units`.
 
     learning_rate : float, Schedule or "auto", default="auto"
-        Length of the steps, for gradients that are means over a batch. "auto" falls from
-        0.5 (generative: 0.1) to zero over the epochs of :meth:`fit`.
-        :meth:`partial_fit` divides by 1 + epochs / 10, where an epoch is as many rows
-        as ``fit`` or the first call had, and at least 1,000.
+        Step size, for gradients that are means over a batch. "auto" falls from 0.5
+        (generative: 0.1) to zero over the epochs of :meth:`fit`. :meth:`partial_fit`
+        divides by 1 + epochs / 10, where an epoch is as many rows as ``fit`` or the
+        first call had, and at least 1,000.
 
     momentum : float or Schedule, default=0.0
-        Share of the last step that the next one keeps, in [0, 1).
+        Fraction of the previous step that is added to the current one, in [0, 1). The
+        schedule of Hinton's guide is ``Step(0.5, 0.9, epochs=5)``.
 
     weight_decay : float, default=0.0
         Strength of the penalty on the weights, half of the sum of their squares.
@@ -120,31 +116,33 @@ class RBMClassifier(
 
     class_weight : dict or "balanced", default=None
         Weights of the classes in the objective, as ``{label: weight}`` or inversely
-        proportional to their frequencies; scaled to a mean of 1 over the classes, so
-        that steps keep their length. None: all are 1.
+        proportional to their frequencies ("balanced"). They are scaled to a mean of 1
+        over the classes, so that the size of the steps stays the same. With None all
+        weights are 1.
 
     batch_size : int, default=10
-        Number of rows in a minibatch.
+        Number of rows in a minibatch. With many epochs or many rows, batches of 100 are
+        faster and make fewer steps.
 
     n_iter : int, default=50
-        Number of sweeps over the data. The rows are shuffled for each.
+        Number of epochs, which are passes over the data. The rows are shuffled in each.
 
     early_stopping : bool, default=False
         Whether to set labeled rows aside, stop when their accuracy no longer improves,
         nor with the same accuracy their log loss, and keep the best model.
 
     validation_fraction : float, default=0.1
-        Share of the labeled rows to set aside for early stopping.
+        Fraction of the labeled rows to set aside for early stopping.
 
     n_iter_no_change : int, default=10
-        Number of sweeps without improvement after which early stopping stops.
+        Number of epochs without improvement after which early stopping ends the fit.
 
     verbose : int, default=0
-        Whether to print a line after each sweep.
+        Whether to print a line after each epoch. The model does not depend on it.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the initial weights, the order of the rows and the sampling. An int
-        makes fits repeatable.
+        Determines the initial weights, the order of the rows and the sampling. Pass an
+        int for repeatable results.
 
     Attributes
     ----------
@@ -170,13 +168,13 @@ class RBMClassifier(
         The fitted machine, whose last visible units are the label's.
 
     history_ : list of dict
-        For each sweep ``log_loss``, the mean of −log p(y | x), and ``accuracy``, both of
+        For each epoch ``log_loss``, the mean of −log p(y | x), and ``accuracy``, both of
         a fixed thousand rows or fewer, ``learning_rate`` and ``seconds``; with early
         stopping also ``validation_log_loss`` and ``validation_accuracy``, of all rows
         held out.
 
     n_iter_ : int
-        Number of sweeps done.
+        Number of epochs that were run.
 
     n_features_in_ : int
         Number of features seen during ``fit``.
@@ -284,8 +282,8 @@ class RBMClassifier(
     def fit(self, X, y):
         """Fit the model to X and y.
 
-        Ctrl-C warns and leaves the model of the last finished sweep; during the first
-        sweep it raises.
+        On a KeyboardInterrupt a warning is issued and the model of the last completed
+        epoch is kept; in the first epoch the interrupt propagates.
 
         Parameters
         ----------
@@ -348,7 +346,7 @@ class RBMClassifier(
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None):
-        """Go on learning: one sweep over the rows of X, in minibatches.
+        """Continue training: one epoch over the rows of X, in minibatches.
 
         Random numbers go on where the last call, or `fit`, left them, and momentum
         from the last call; `fit` ends it. Early stopping takes no part.
@@ -627,7 +625,7 @@ class RBMClassifier(
     def sample(
         self, n_samples=1, y=None, *, n_steps=1000, means=False, random_state=None
     ):
-        """Draw rows and labels, each at the end of a Gibbs chain of its own.
+        """Draw rows with their labels, each by its own Gibbs chain.
 
         Parameters
         ----------
@@ -639,14 +637,14 @@ class RBMClassifier(
             as well.
 
         n_steps : int, default=1000
-            Number of Gibbs sweeps.
+            Number of Gibbs steps.
 
         means : bool, default=False
             Whether to return the means of the visible units given the hidden ones, as
             for pictures, in place of draws.
 
         random_state : int, RandomState instance or None, default=None
-            None goes on in the estimator's own stream of random numbers, so that the
+            None continues the estimator's own stream of random numbers, so that the
             next call draws other rows.
 
         Returns
@@ -751,7 +749,7 @@ class _LabelMonitor(Monitor):
         if self.prints:
             figures = ", ".join(f"{name} = {value:.4f}" for name, value in row.items())
             print(
-                f"[{type(self.estimator).__name__}] Iteration {len(self.history) + 1}, "
+                f"[{type(self.estimator).__name__}] Epoch {len(self.history) + 1}, "
                 f"{figures}, time = {seconds:.2f}s"
             )
         self.history.append(row | {"learning_rate": learning_rate, "seconds": seconds})

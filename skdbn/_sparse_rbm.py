@@ -50,58 +50,63 @@ class SparseRBM(RBM):
         alone, as in [1]_.
 
     gradient : str or Gradient, default=None
-        How the gradient of the likelihood is estimated, see :class:`RBM`. None takes
-        "fpcd" for binary data and "pcd" for real-valued ones.
+        Estimator of the gradient of the likelihood, see :class:`RBM`. None is "fpcd"
+        for binary data and "pcd" for real-valued data.
 
     learning_rate : float, Schedule or "auto", default="auto"
-        Length of the steps; "auto" falls to zero over the sweeps of :meth:`fit`, as in
+        Step size. "auto" falls to zero over the epochs of :meth:`fit`, as in
         :class:`BernoulliRBM` and :class:`GaussianRBM`.
 
     momentum : float or Schedule, default=0.0
-        Share of the last step that the next one keeps, in [0, 1). Hinton's guide has
-        ``Step(0.5, 0.9, epochs=5)``.
+        Fraction of the previous step that is added to the current one, in [0, 1). The
+        schedule of Hinton's guide is ``Step(0.5, 0.9, epochs=5)``.
 
     weight_decay : float, default=0.0
-        Strength of the penalty on the weights; biases have none. Useful values are
-        between 0.01 and 0.00001.
+        Strength of the penalty on the weights; the biases have none. Useful values are
+        between 0.00001 and 0.01.
 
     l1_ratio : float, default=0.0
-        Share of the penalty that is the sum of the absolute weights (L1); the rest is
-        half of the sum of their squares (L2).
+        Fraction of the penalty that is the sum of the absolute weights (L1); the rest
+        is half of the sum of their squares (L2).
 
     centered : bool, default=True
-        Whether the gradient is taken about the means of the units [2]_.
+        Whether the gradient is computed about the means of the units [2]_. Learning
+        then does not depend on the zero of a column, or on which of two values is
+        called 1.
 
     sample_data : bool, default=True
-        Whether values strictly between 0 and 1 are probabilities, from which bits are
-        drawn each time a row is learned from; for binary data.
+        Whether values strictly between 0 and 1 of binary and softmax units are
+        probabilities, from which states are drawn each time a row is used. If False,
+        the model is trained on the values themselves, as in scikit-learn; their
+        variance is smaller than that of states, so that the weights shrink.
 
     batch_size : int, default=10
-        Number of rows in a minibatch. With many epochs or many rows take 100: steps are
-        fewer and an epoch is two to four times as fast.
+        Number of rows in a minibatch. With many epochs or many rows, batches of 100 are
+        faster and make fewer steps.
 
     n_iter : int, default=10
-        Number of sweeps over the data. The rows are shuffled for each.
+        Number of epochs, which are passes over the data. The rows are shuffled in each.
 
     early_stopping : bool, default=False
-        Whether to set rows aside, stop when their pseudo-likelihood no longer
-        improves, and keep the best model.
+        Whether to set rows aside, stop when their pseudo-likelihood no longer improves,
+        and keep the best model.
 
     validation_fraction : float, default=0.1
-        Share of the rows to set aside for early stopping.
+        Fraction of the rows to set aside for early stopping.
 
     n_iter_no_change : int, default=10
-        Number of sweeps without improvement after which early stopping stops.
+        Number of epochs without improvement after which early stopping ends the fit.
 
     tol : float, default=1e-4
-        What counts as an improvement of the held-out pseudo-likelihood, in nats.
+        Smallest increase of the held-out pseudo-likelihood that is an improvement, in
+        nats.
 
     verbose : int, default=0
-        Whether to print a line after each sweep. It changes nothing in the model.
+        Whether to print a line after each epoch. The model does not depend on it.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the initial weights, the order of the rows and the sampling. An int
-        makes fits repeatable.
+        Determines the initial weights, the order of the rows and the sampling. Pass an
+        int for repeatable results.
 
     Attributes
     ----------
@@ -122,10 +127,10 @@ class SparseRBM(RBM):
         The mean of P(h = 1 | v) over the rows of the last fit, for each hidden unit.
 
     machine_ : RestrictedMachine
-        The fitted machine, which holds the arrays.
+        The fitted machine, which has the parameters as arrays.
 
     gradient_ : Gradient
-        The gradient used, with the chains if they persist.
+        The gradient that was used, with the chains if they persist.
 
     history_ : list of dict
         For each epoch ``pseudo_likelihood`` (nats a row), ``reconstruction_error``
@@ -139,7 +144,7 @@ class SparseRBM(RBM):
         ``pseudo_likelihood_error`` and the like are standard errors.
 
     n_iter_ : int
-        Number of sweeps done.
+        Number of epochs that were run.
 
     n_features_in_ : int
         Number of features seen during ``fit``.

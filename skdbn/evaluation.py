@@ -717,7 +717,7 @@ def _log_mean(log_weights):
 
 
 def _settled(energies):
-    """Whether the chains' free energies, a row a sweep, no longer drift.
+    """Whether the chains' free energies, a row a Gibbs step, no longer drift.
 
     The means of the third and the last quarter, each of independent chains, are
     compared by their paired difference.

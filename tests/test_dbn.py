@@ -219,7 +219,7 @@ class Fails(CD):
 
 
 class Interrupted(CD):
-    """CD that is interrupted in the second layer's second sweep."""
+    """CD that is interrupted in the second layer's second epoch."""
 
     def negative_phase(self, machine, work, rng):
         self.calls_ = getattr(self, "calls_", 0) + 1

@@ -428,7 +428,7 @@ def test_verbose(X, y, seed, capsys):
     loud = make(seed, verbose=1, early_stopping=False).fit(X, y)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("[DBNTransformer] Layer 1 of 2")
-    assert lines[-1].startswith("[DBNClassifier] Iteration 4, loss = ")
+    assert lines[-1].startswith("[DBNClassifier] Epoch 4, loss = ")
     np.testing.assert_array_equal(quiet.coefs_[0], loud.coefs_[0])
 
 
@@ -443,7 +443,7 @@ def interrupt_at(epoch, monkeypatch):
     monkeypatch.setattr(FineTuningMonitor, "epoch_begins", interrupted)
 
 
-def test_interrupt_keeps_the_last_finished_sweep(X, y, seed, monkeypatch):
+def test_interrupt_keeps_the_last_finished_epoch(X, y, seed, monkeypatch):
     rate = {"learning_rate_init": 0.01}
     expected = make(seed, max_iter=2, **rate).fit(X, y)
     interrupt_at(2, monkeypatch)

@@ -296,7 +296,7 @@ def test_wide_interval_warns(make_machine, rng):
 
 
 def test_unsettled_chains_warn(make_machine):
-    """Two modes, all chains in the rare one, which they leave in 1,000 sweeps or so."""
+    """Two modes, all chains in the rare one, which they leave in about 1,000 steps."""
     machine = make_machine(20, 20)
     machine.weights[:] = 0.32
     machine.visible_bias[:] = machine.hidden_bias[:] = -0.32 * 10 - 0.1

@@ -248,7 +248,7 @@ def test_fast_parameters_push_the_chains(machine, rng):
 
 @every_gradient
 @pytest.mark.parametrize("n_steps", [1, 2, 4])
-def test_model_phase_is_so_many_sweeps_from_its_start(name, n_steps, machine, rng):
+def test_model_phase_is_so_many_steps_from_its_start(name, n_steps, machine, rng):
     """From the data, or from the chains; by the matrix of the Gibbs sampler."""
     # Two opposite patterns, between which the chains go slowly to and fro.
     machine.weights[:] = 1.5 * np.outer([1, -1, 1, 1], [1, 1, -1])
@@ -263,19 +263,19 @@ def test_model_phase_is_so_many_sweeps_from_its_start(name, n_steps, machine, rn
     gradient.chains_ = machine.state(rows.copy(), rng)
     found = direction(gradient, machine, rows, seed=rng.integers(2**31))
 
-    def model_phase(n_sweeps):
-        p = np.linalg.matrix_power(kernel, n_sweeps)[start]
+    def model_phase(n_steps):
+        p = np.linalg.matrix_power(kernel, n_steps)[start]
         for state in oracle.model_statistics():
             weights = p.reshape(-1, *[1] * (state.ndim - 1))
             mean = (weights * state).sum(axis=0)
             variance = (weights * (state - mean) ** 2).sum(axis=0)
             yield state[start] - mean, 5 * np.sqrt(variance / n) + 1e-12
 
-    def agrees(n_sweeps):
+    def agrees(n_steps):
         return all(
             (np.abs(change - expected) < tolerance).all()
             for change, (expected, tolerance) in zip(
-                found, model_phase(n_sweeps), strict=True
+                found, model_phase(n_steps), strict=True
             )
         )
 
@@ -433,8 +433,8 @@ def tempered_tables(machine, base_bias, n_temperatures):
         yield Enumeration(beta * machine.weights, bias, beta * machine.hidden_bias)
 
 
-def tempered_chains(swap, machine, n, n_sweeps, rng, n_temperatures=6):
-    """A gradient after some sweeps of chains that all began in one mode.
+def tempered_chains(swap, machine, n, n_steps, rng, n_temperatures=6):
+    """A gradient after some Gibbs steps of chains that all began in one mode.
 
     It began with other visible biases, which stay those of its independent units.
     """
@@ -444,7 +444,7 @@ def tempered_chains(swap, machine, n, n_sweeps, rng, n_temperatures=6):
     gradient.chains_ = machine.state(np.tile([1.0, 0, 1, 1], (n, 1)), rng)
     gradient.start(machine, 1, rng)
     machine.visible_bias[:] = bias
-    for _ in range(n_sweeps):
+    for _ in range(n_steps):
         gradient(machine, np.ones((1, 4)), rng)
     return gradient, list(tempered_tables(machine, base, n_temperatures))
 
@@ -491,7 +491,7 @@ def test_swap_acceptance(swap, machine, rng):
         expected.append(np.minimum(np.outer(p, q), np.outer(q, p)).sum())
     error = 5 * 0.5 / np.sqrt(n)
     np.testing.assert_allclose(gradient.swap_acceptance_, expected, atol=error)
-    # Of three sweeps every other pair has taken part in two or in one.
+    # Of three Gibbs steps every other pair has taken part in two or in one.
     shares = [
         gradient.swap_acceptance_ @ n / sum(n)
         for n in ([2, 1, 2, 1, 2], [1, 2, 1, 2, 1])

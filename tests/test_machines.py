@@ -916,7 +916,7 @@ def test_slope_of_the_joint_weights(names, start_tempered, rng):
 
 @every_pair
 def test_tempered_sampling_keeps_each_distribution(names, start_tempered, rng):
-    """From exact draws at several temperatures, after a sweep."""
+    """From exact draws at several temperatures, after a Gibbs step."""
     machine, tempered, at = start_tempered(names)
     n, betas = 5000, np.array([0.0, 0.4, 1.0])
     oracles = [at(beta) for beta in betas]

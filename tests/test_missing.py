@@ -258,7 +258,7 @@ def test_tempered_chains_reach_both_modes(rng):
 def share_of_ones(machine, rng, n_temperatures, clamp=None):
     """The share of chains that end in the mode of ones."""
     chains = Chains(machine, N, rng, n_temperatures, clamp)
-    return (chains.sweep(300).visible[:, 1:].sum(axis=1) > 1.5).mean()
+    return (chains.advance(300).visible[:, 1:].sum(axis=1) > 1.5).mean()
 
 
 # Estimators

@@ -8,7 +8,6 @@ import pytest
 from conftest import needs_callbacks, sklearn_version
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
-from sklearn.neural_network import BernoulliRBM as Original
 from sklearn.pipeline import make_pipeline
 
 from skdbn import RBM, BernoulliRBM, GaussianRBM
@@ -189,20 +188,18 @@ def test_columns_of_several_kinds_are_measured_in_turn(make_machine, rng):
     assert found["pseudo_likelihood"] == pytest.approx(exact, abs=4 * error)
 
 
-LINE = r"\[BernoulliRBM\] Iteration (\d+), pseudo-likelihood = (-?\d+\.\d\d), time = \d+\.\d\ds\n"
+LINE = r"\[BernoulliRBM\] Epoch (\d+), pseudo-likelihood = (-?\d+\.\d\d), time = \d+\.\d\ds\n"
 
 
-@pytest.mark.parametrize("estimator", [BernoulliRBM(4), Original(4)], ids=["", "old"])
 @pytest.mark.parametrize("verbose", [True, 1, 2])
-def test_verbose_line_is_that_of_scikit_learn(estimator, verbose, X, seed, capsys):
-    estimator.set_params(n_iter=3, verbose=verbose, random_state=seed).fit(X)
+def test_verbose_prints_a_line_for_each_epoch(verbose, X, seed, capsys):
+    rbm = make(seed, n_iter=3, verbose=verbose).fit(X)
     printed = capsys.readouterr().out
     assert re.fullmatch(LINE * 3, printed)
     lines = re.findall(LINE, printed)
     assert [int(number) for number, _ in lines] == [1, 2, 3]
-    if isinstance(estimator, BernoulliRBM):
-        values = [f"{value:.2f}" for value in column(estimator, "pseudo_likelihood")]
-        assert [value for _, value in lines] == values
+    values = [f"{value:.2f}" for value in column(rbm, "pseudo_likelihood")]
+    assert [value for _, value in lines] == values
 
 
 def test_silent_by_default(X, seed, capsys):
@@ -248,7 +245,7 @@ def test_stops_and_keeps_the_best(X, seed):
 
 @pytest.mark.parametrize("patience", [1, 4])
 def test_patience_and_tolerance(patience, X, seed):
-    """With a huge tol the first sweep alone counts as an improvement."""
+    """With a huge tol the first epoch alone counts as an improvement."""
     rbm = early(seed, n_iter=50, n_iter_no_change=patience, tol=1e9).fit(X)
     assert rbm.n_iter_ == 1 + patience
 
@@ -276,7 +273,7 @@ def seen_and_held_out(seed, X, **settings):
 
 
 def test_held_out_rows_do_not_take_part(X, seed):
-    """Whatever they hold, the model of the first sweep is the same."""
+    """Whatever they hold, the model of the first epoch is the same."""
     seen, held_out = seen_and_held_out(seed, X)
     assert held_out.sum() == 6
     poisoned = X.copy()
@@ -513,12 +510,12 @@ class Interrupted(CD):
         super().negative_phase(machine, work, rng)
 
 
-# 60 rows in batches of 10: six calls a sweep.
-FIRST_SWEEP, THIRD_SWEEP = 3, 15
+# 60 rows in batches of 10: six calls an epoch.
+FIRST_EPOCH, THIRD_EPOCH = 3, 15
 
 
-@pytest.mark.parametrize("n", [1, FIRST_SWEEP])
-def test_interrupt_in_the_first_sweep_raises(n, X, seed):
+@pytest.mark.parametrize("n", [1, FIRST_EPOCH])
+def test_interrupt_in_the_first_epoch_raises(n, X, seed):
     rbm = make(seed, gradient=Interrupted(n))
     before = set(vars(rbm))
     with pytest.raises(KeyboardInterrupt):
@@ -527,9 +524,9 @@ def test_interrupt_in_the_first_sweep_raises(n, X, seed):
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_interrupt_keeps_the_last_finished_sweep(early_stopping, X, seed):
+def test_interrupt_keeps_the_last_finished_epoch(early_stopping, X, seed):
     settings = {"early_stopping": early_stopping, "validation_fraction": 1e-9}
-    rbm = make(seed, n_iter=9, gradient=Interrupted(THIRD_SWEEP), **settings)
+    rbm = make(seed, n_iter=9, gradient=Interrupted(THIRD_EPOCH), **settings)
     with pytest.warns(UserWarning, match="Interrupted in epoch 3.* epoch 2"):
         rbm.fit(X)
     assert rbm.n_iter_ == len(rbm.history_) == 2
@@ -540,10 +537,10 @@ def test_interrupt_keeps_the_last_finished_sweep(early_stopping, X, seed):
     assert copied.h_samples_.shape == expected.h_samples_.shape
 
 
-def test_schedule_goes_on_from_an_interrupted_sweep(X, seed):
+def test_schedule_goes_on_from_an_interrupted_epoch(X, seed):
     """From the third epoch, and not from the end, where the rate is zero."""
     rbm = make(
-        seed, n_iter=9, gradient=Interrupted(THIRD_SWEEP), learning_rate=Linear(0.1)
+        seed, n_iter=9, gradient=Interrupted(THIRD_EPOCH), learning_rate=Linear(0.1)
     )
     with pytest.warns(UserWarning, match="Interrupted in epoch 3"):
         rbm.fit(X)
@@ -567,7 +564,7 @@ def test_schedule_goes_on_from_an_early_stop(X, seed):
 
 
 def test_interrupt_of_partial_fit_leaves_the_model(X, seed):
-    rbm = make(seed, gradient=Interrupted(THIRD_SWEEP))
+    rbm = make(seed, gradient=Interrupted(THIRD_EPOCH))
     rbm.partial_fit(X).partial_fit(X)
     expected = clone(rbm).set_params(gradient="cd")
     expected.partial_fit(X).partial_fit(X)

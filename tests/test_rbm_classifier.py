@@ -113,7 +113,7 @@ def test_discriminative_gradient_is_exact(n_unknown, joint, rng):
 def moments_of_contrast(oracle, row):
     """Mean and variance of what a row adds to contrastive divergence, by enumeration.
 
-    An unknown label is drawn from p(y | x), and a sweep leads from the row to a state.
+    An unknown label is drawn from p(y | x), and a Gibbs step draws the state.
     """
     labels = np.eye(N_LABELS)
     starts = row[None] if row[N_FEATURES:].any() else None
@@ -559,8 +559,8 @@ def test_verbose_prints_and_changes_nothing(some, seed, capsys):
     loud = make(seed, n_iter=2, verbose=1).fit(*some)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(",")[0] for line in lines] == [
-        "[RBMClassifier] Iteration 1",
-        "[RBMClassifier] Iteration 2",
+        "[RBMClassifier] Epoch 1",
+        "[RBMClassifier] Epoch 2",
     ]
     assert "accuracy" in lines[0]
     np.testing.assert_array_equal(loud.components_, quiet.components_)
@@ -568,7 +568,7 @@ def test_verbose_prints_and_changes_nothing(some, seed, capsys):
 
 @pytest.mark.parametrize("persistent", [False, True])
 def test_partial_fit_goes_on(persistent, some, seed):
-    """A constant rate: sweeps one by one are those of a fit."""
+    """A constant rate: epochs one by one are those of a fit."""
     X, y = some
     settings = {"learning_rate": 0.1, "momentum": 0.5, "persistent": persistent}
     whole = make(seed, **settings, n_iter=3).fit(X, y)
@@ -607,7 +607,7 @@ def interrupt_after(monkeypatch, n_calls):
     monkeypatch.setattr(Hybrid, "__call__", counted)
 
 
-def test_interrupted_fit_keeps_the_last_sweep(some, seed, monkeypatch):
+def test_interrupted_fit_keeps_the_last_epoch(some, seed, monkeypatch):
     settings = {"learning_rate": 0.1}
     expected = make(seed, **settings, n_iter=2).fit(*some)
     with monkeypatch.context() as patch:
@@ -619,7 +619,7 @@ def test_interrupted_fit_keeps_the_last_sweep(some, seed, monkeypatch):
     np.testing.assert_array_equal(model.components_, expected.components_)
 
 
-def test_interrupted_first_sweep_raises(some, seed, monkeypatch):
+def test_interrupted_first_epoch_raises(some, seed, monkeypatch):
     interrupt_after(monkeypatch, 3)
     model = make(seed)
     with pytest.raises(KeyboardInterrupt):

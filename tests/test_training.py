@@ -93,7 +93,7 @@ def test_schedules_move_with_each_batch(seed):
 
 
 def test_automatic_learning_rate(seed):
-    """To zero where the last sweep is known, and slowly down where it is not."""
+    """To zero where the last epoch is known, and slowly down where it is not."""
     X = numbered_rows(100)
     rbm = BernoulliRBM(2, gradient=Watching(), n_iter=3, random_state=seed).fit(X)
     expected = 0.1 * (1 - np.arange(30) / 30)

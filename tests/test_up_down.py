@@ -219,7 +219,7 @@ def test_running_means(make_net, rng):
     np.testing.assert_allclose(found, y + 0.01 * (y3 - y), rtol=1e-12)
 
 
-def test_steps_are_spread_over_the_sweeps(make_net):
+def test_steps_are_spread_over_the_epochs(make_net):
     class Settings:
         max_iter = 9
 
@@ -360,7 +360,7 @@ def test_chains_that_persist(X, y, seed):
     labels = np.repeat(["a", "b", "c"], 60)
     rows, _ = dbn.sample(180, labels, n_steps=100, random_state=seed)
     assert (dbn.predict(rows) == labels).mean() > 0.6
-    # Two sweeps on chains of their own differ from two that start from the rows.
+    # Two epochs on chains of their own differ from two that start from the rows.
     fits = [
         make(seed, max_iter=2, persistent=p, n_gibbs=(1,)).fit(X, y)
         for p in (False, True)

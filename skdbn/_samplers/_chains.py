@@ -37,16 +37,16 @@ class Chains:
             self._tempered = tempered_chains(machine, self.state, n_temperatures)
             self.state = self._tempered.coldest()
 
-    def sweep(self, n=1):
-        """Move all chains n times; gives their state, overwritten later."""
+    def advance(self, n_steps=1):
+        """Run all chains for `n_steps` steps; their state, which is overwritten later."""
         machine, rng = self._machine, self._rng
         chains = self.state if self._tempered is None else self._tempered.state
         with threads_for(len(chains[0]), machine.n_weights):
-            for _ in range(n):
+            for _ in range(n_steps):
                 if self._tempered is None:
                     machine.transition(self.state, rng, out=self.state, **self._options)
                 else:
-                    self._tempered.sweep(machine, rng, **self._options)
+                    self._tempered.step(machine, rng, **self._options)
         if self._tempered is not None:
             self.state = self._tempered.coldest()
         return self.state

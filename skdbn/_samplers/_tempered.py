@@ -46,7 +46,7 @@ class ScaledChains:
         self.swaps = np.zeros((2, n_temperatures - 1))
         self._odd = False
 
-    def sweep(self, machine, rng, swap="free-energy"):
+    def step(self, machine, rng, swap="free-energy"):
         """Move all chains, and let every other pair of neighbors change places."""
         machines = [machine.scaled(beta) for beta in self.betas]
         for one, rows in zip(machines, self.places, strict=True):
@@ -114,7 +114,7 @@ class TemperedChains(ScaledChains):
         self._base = machine.visible_bias.copy(), machine.visible.copy()
         self._field = None
 
-    def sweep(self, machine, rng, swap="free-energy", clamp=None):
+    def step(self, machine, rng, swap="free-energy", clamp=None):
         """Move all chains, and let every other pair of neighbors change places.
 
         `swap` is "free-energy" or "energy", whether p_β is that of the visible units or

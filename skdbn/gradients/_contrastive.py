@@ -6,7 +6,7 @@ from ._base import Gradient
 class CD(Gradient):
     r"""Contrastive divergence: the model's states start from the data.
 
-    `n_steps` sweeps of Gibbs sampling lead from the batch v⁰ to vᵏ, and
+    `n_steps` Gibbs steps lead from the batch v⁰ to vᵏ, and
 
     .. math:: \Delta W = \langle v h^\top \rangle_{v^0} - \langle v h^\top \rangle_{v^k}
 
@@ -17,7 +17,7 @@ class CD(Gradient):
     Parameters
     ----------
     n_steps : int, default=1
-        Number k of sweeps, at least 1.
+        Number k of Gibbs steps, at least 1.
 
     See Also
     --------

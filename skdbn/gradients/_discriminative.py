@@ -10,7 +10,7 @@ from ._persistent import PCD, copied
 
 
 def input_field(machine, x, out=None):
-    """c + x·W: what the hidden units feel but for the label; x dense or sparse."""
+    """c + x·W: the fields of the hidden units without the label; x dense or sparse."""
     weights = machine.weights[: x.shape[1]]
     out = np.dot(x, weights, out=out) if isinstance(x, np.ndarray) else x @ weights
     out += machine.hidden_bias
@@ -18,7 +18,7 @@ def input_field(machine, x, out=None):
 
 
 def label_scores(machine, field, n_labels):
-    """log p(x, y) of each label y, but for what depends on x alone.
+    """log p(x, y) of each label y, up to a term that depends on x alone.
 
     d_y + Σⱼ log-partition of field j + U_yj, in which `field` is c + x·W.
     """
@@ -163,7 +163,7 @@ class Hybrid(Gradient):
         self._work.data.hidden_mean[rows] += pull
 
     def _contrast(self, machine, field, y, factor, of_labels, rng):
-        """Add E[h | x, y] of the data and take away that of a sweep of the chains."""
+        """Add E[h | x, y] of the data and subtract that of a Gibbs step of the chains."""
         model, pull = self._work.model, self._work.data.hidden_mean
         mean, of_model = self._room[: len(field)], model.hidden_mean
         hidden = machine.hidden

@@ -18,7 +18,7 @@ class PCD(Gradient):
     Parameters
     ----------
     n_steps : int, default=1
-        Number of sweeps between two updates, at least 1.
+        Number of Gibbs steps between two updates, at least 1.
 
     n_chains : int, default=None
         Number of chains; None takes as many as ``batch_size``, and 50 at least.

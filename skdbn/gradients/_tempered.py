@@ -13,7 +13,7 @@ class PT(PCD):
     r"""Persistent contrastive divergence with chains at several temperatures.
 
     Each chain of the model has companions at inverse temperatures β from 1 down to 0,
-    where units are independent. After each sweep neighbors change places with
+    where units are independent. After each step neighbors change places with
     probability
 
     .. math:: \min\Big(1, \frac{p_{\beta}(x')\, p_{\beta'}(x)}
@@ -29,7 +29,7 @@ class PT(PCD):
         Number of inverse temperatures, evenly spaced; 1 is :class:`PCD`.
 
     n_steps : int, default=1
-        Number of sweeps between two updates, at least 1.
+        Number of Gibbs steps between two updates, at least 1.
 
     n_chains : int, default=None
         Number of chains at each temperature; None takes as many as ``batch_size``.
@@ -107,7 +107,7 @@ class PT(PCD):
         if machine.conditional:
             chains.condition(machine, repeated(work.batch, self._n_chains))
         for _ in range(self.n_steps):
-            chains.sweep(machine, rng, self.swap)
+            chains.step(machine, rng, self.swap)
         work.state = chains.coldest()
         machine.advance(work, rng, 0)
 

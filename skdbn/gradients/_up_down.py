@@ -32,7 +32,7 @@ class UpDown:
     Parameters
     ----------
     n_steps : sequence of int, default=(3, 6, 10)
-        Number of Gibbs steps at the top, each for an equal share of the sweeps.
+        Number of Gibbs steps at the top, each for an equal share of the epochs.
 
     decay : float, default=0.0
         Weight decay.
@@ -62,7 +62,7 @@ class UpDown:
             self.gradient.chains_ = chains
 
     def phases(self, net, settings):
-        """The sweeps of a training and what begins them: the number of Gibbs steps."""
+        """The epochs of a training and what begins them: the number of Gibbs steps."""
         ends = np.linspace(0, settings.max_iter, len(self.n_steps) + 1).round()
         for (start, stop), n in zip(pairwise(ends), self.n_steps, strict=True):
             begin = partial(self.gradient.set_params, n_steps=n)

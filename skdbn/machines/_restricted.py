@@ -120,7 +120,7 @@ class RestrictedMachine(Machine):
         return State(v, self.hidden_sample(v, rng))
 
     def initial_state(self, n, rng, clamp=None):
-        """Where n chains start: visible units that feel only their biases."""
+        """Initial states of n chains: drawn from the visible biases alone."""
         fields = np.repeat(self.visible_bias[None], n, axis=0)
         v = self.visible.sample(fields, rng, out=fields)
         if clamp is not None:
@@ -128,7 +128,7 @@ class RestrictedMachine(Machine):
         return self.state(v, rng)
 
     def transition(self, state, rng, out=None, clamp=None):
-        """One Gibbs sweep, v and then h; it keeps p(v, h). `out` may be `state`.
+        """One Gibbs step, v and then h; it keeps p(v, h). `out` may be `state`.
 
         With `clamp` it keeps p(unknown v, h | known v).
         """
@@ -157,7 +157,7 @@ class RestrictedMachine(Machine):
         return v
 
     def tempered(self, base_bias, base_units=None):
-        """The way to these distributions from units that feel only `base_bias`."""
+        """The way to these distributions from units that have only `base_bias`."""
         return Tempered(self, base_bias, base_units)
 
     def log_conditional(self, v, hidden_field, i):

@@ -41,7 +41,7 @@ class Tempered:
         return self.base_units.sample(fields, rng, out=fields)
 
     def log_weight_change(self, v, hidden_field, before, after):
-        """log p_β(v) at one β minus that at another, but for the normalizers."""
+        """log p_β(v) at one β minus that at another, up to the constants log Z."""
         before, after = (
             np.asarray(beta, hidden_field.dtype).reshape(-1, 1)
             for beta in (before, after)
@@ -50,7 +50,7 @@ class Tempered:
         return (after - before)[:, 0] * self._visible_slope(v) + hidden
 
     def slope(self, v, h, hidden_field):
-        """∂ log p_β(v, h) / ∂β but for the normalizer, the same at all β."""
+        """∂ log p_β(v, h) / ∂β up to a constant, the same at all β."""
         return self._visible_slope(v) + np.einsum("ij,ij->i", h, hidden_field)
 
     def _visible_slope(self, v):

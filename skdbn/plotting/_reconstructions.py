@@ -39,7 +39,7 @@ class ReconstructionsDisplay(Sheet):
 
     See Also
     --------
-    SamplesDisplay : Rows that the model makes up.
+    SamplesDisplay : Samples from the model.
 
     Examples
     --------

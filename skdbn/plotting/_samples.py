@@ -1,4 +1,4 @@
-"""Rows that a model makes up."""
+"""Samples from a model."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -15,7 +15,7 @@ from ._sheet import Sheet, centers, checked_columns, checked_shape
 
 
 class SamplesDisplay(Sheet):
-    """Rows that a model makes up, as pictures; or how its chains move, as a film strip.
+    """Samples from a model, as pictures; or the course of its chains, as a film strip.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ class Units(BaseEstimator):
 
     .. math:: p(x \mid \text{field}) \propto \exp(x \cdot \text{field} - \text{base}(x))
 
-    The *field* of a unit is all that it feels: its bias plus what arrives through the
+    The *field* of a unit is its natural parameter: its bias plus its input through the
     weights. A unit type never sees the other layer, so that every type works on either
     side of every machine. The mean is the derivative of the log-partition, and the
     link is the inverse of the mean.

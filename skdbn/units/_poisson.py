@@ -26,7 +26,7 @@ class Poisson(Units):
     .. math:: P(x \mid \text{field}) = \frac{e^{x \cdot \text{field}}}{x!}
               \exp(-e^{\text{field}})
 
-    Fields above 15 count as 15, a mean of 3.3 million, so that no number overflows. The
+    Fields are clipped at 15, a mean of 3.3 million, so that no number overflows. The
     steps of weights and biases are divided by the variance of a column, where that is
     above 1. The other side has to have bounded values, or the sum over the counts is
     infinite.
@@ -137,7 +137,7 @@ class Poisson(Units):
             _value, lambda low, high: np.subtract(*_places(low, high)[::-1])
         )
         first, last = _places(low, high)
-        # Where fields count as less than they are, the row's own count is a node.
+        # Where fields are clipped, the row's own count is a node.
         far = (high > LARGEST_FIELD) & (own[:, 0] > _count(last))
         last[far] = _place(own[far, 0])
         n_nodes = 1 + int((last - first).max())
