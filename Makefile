@@ -62,7 +62,7 @@ docs: ## build the documentation into docs/_build/html
 
 bench: ## measure the speed of training
 	@$(venv) .venv plot,progress
-	$(bin)/python benchmarks/speed.py $(ARGS)
+	$(bin)/python -m benchmarks.speed $(ARGS)
 
 clean: ## remove everything that can be made again
 	rm -rf .venv .venv-oldest build dist *.egg-info demo_output .coverage htmlcov

@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Put the tables of the result pages into README.md and the documentation.
 
-    python benchmarks/tables.py
+    python -m benchmarks.tables
 
 A table goes between two comments, in Markdown and in reStructuredText:
 
@@ -16,7 +15,7 @@ import math
 import re
 from pathlib import Path
 
-from _common import RESULTS, table
+from ._harness import RESULTS, table
 
 ROOT = Path(__file__).parent.parent
 PLACES = {

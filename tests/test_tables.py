@@ -81,8 +81,8 @@ torch        not in 61            −110.0
 
 @pytest.fixture
 def tables(monkeypatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    return importlib.import_module("tables")
+    monkeypatch.syspath_prepend(BENCHMARKS.parent)
+    return importlib.import_module("benchmarks.tables")
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_files_have_the_tables_of_the_pages(tables):
     for path in tables.files():
         text = path.read_text()
         assert text == tables.filled(text, path.suffix), (
-            f"{path.name}: run python benchmarks/tables.py"
+            f"{path.name}: run python -m benchmarks.tables"
         )
 
 

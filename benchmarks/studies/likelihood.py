@@ -1,8 +1,7 @@
-#!/usr/bin/env python
 """Test log-likelihood of published runs, here and in the literature.
 
-    python benchmarks/likelihood.py DATA [--parts exact ...] [--seeds 2] [--jobs 2]
-    python benchmarks/likelihood.py DATA --parts budget --budget 10
+    python -m benchmarks.studies.likelihood DATA [--parts exact ...] [--seeds 2] [--jobs 2]
+    python -m benchmarks.studies.likelihood DATA --parts budget --budget 10
 
 DATA is a folder with ``mnist.npz`` (X_train, X_test, pixels as bytes),
 ``caltech101_silhouettes.npz`` (X_train, X_val, X_test, bits) and ``uci_binary.npz``
@@ -29,7 +28,6 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from _common import RESULTS, announce, mean_and_spread, report, table
 from joblib import Parallel, delayed
 from scipy import special
 from scipy.stats import spearmanr
@@ -41,6 +39,8 @@ from skdbn.evaluation import log_likelihood, log_partition
 from skdbn.exceptions import EstimateWarning
 from skdbn.gradients import CD, PCD, PT
 from skdbn.schedules import Linear, Step
+
+from .._harness import RESULTS, announce, mean_and_spread, report, table
 
 
 def thresholded(folder):
@@ -697,7 +697,7 @@ def main():
             page,
             title,
             f"{text}\n\n{figures}",
-            f"python benchmarks/likelihood.py DATA {command}",
+            f"python -m benchmarks.studies.likelihood DATA {command}",
         )
 
 

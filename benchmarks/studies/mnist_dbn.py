@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Deep belief nets on MNIST and on spoken digits: test errors, also with few labels.
 
-    python benchmarks/mnist_dbn.py DATA --work DIR [--parts plain ...] [--seeds 3]
+    python -m benchmarks.studies.mnist_dbn DATA --work DIR [--parts plain ...] [--seeds 3]
 
 DATA is a folder with ``mnist.npz`` (X_train, y_train, X_test, y_test, pixels as bytes)
 and, for the last part, ``spoken_digits.npz`` (logmel, lengths, digit, speaker, is_test).
@@ -29,13 +28,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "2")
 
 import joblib
 import numpy as np
-from _common import Kept, digits, mean_and_spread, report, table
-from _nets import LAYER, UP_DOWN, net_with_labels, seconds_of, timed
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from skdbn import BernoulliRBM, DBNClassifier, DBNTransformer, GaussianRBM
 from skdbn.schedules import Linear, Step
+
+from .._harness import Kept, digits, mean_and_spread, report, table
+from ._nets import LAYER, UP_DOWN, net_with_labels, seconds_of, timed
 
 LAYERS = (500, 500, 2000)
 # Of the net of digits and labels: at the top, and of up-down.
@@ -166,7 +166,7 @@ def errors(kept, folder, seeds, parts):
         "way up and the label's weights at the top. Layers without labels: "
         f"`{describe(RBM)}`. Fine-tuning without dropout: `{FINE_TUNING['plain']}`; "
         f"with it: `{FINE_TUNING['dropout']}`. {TRIED}",
-        f"python benchmarks/mnist_dbn.py DATA --work DIR --seeds {seeds} "
+        f"python -m benchmarks.studies.mnist_dbn DATA --work DIR --seeds {seeds} "
         f"--parts {' '.join(parts)}",
     )
 
@@ -225,7 +225,7 @@ def time_of_a_net(folder):
         "sweeps of each step were timed, in both processes. Two nets take "
         f"{total / 60:.0f} minutes, so one takes {total / 120:.0f} minutes of two "
         "cores.\n\n" + table(["", "sweeps", "seconds a sweep", "seconds"], rows),
-        "python benchmarks/mnist_dbn.py DATA --work DIR --parts time",
+        "python -m benchmarks.studies.mnist_dbn DATA --work DIR --parts time",
     )
 
 
@@ -293,7 +293,7 @@ def labels(kept, folder, seeds):
         "ones are of a net with a single hidden layer.\n\n"
         f"{table(header, rows)}\n\nFine-tuning: `DBNClassifier(unlabeled=-1, "
         f"**{FEW})`.",
-        f"python benchmarks/mnist_dbn.py DATA --work DIR --seeds {seeds} --parts labels",
+        f"python -m benchmarks.studies.mnist_dbn DATA --work DIR --seeds {seeds} --parts labels",
     )
 
 
@@ -370,7 +370,7 @@ def speech(kept, folder, seeds):
         "frames, and of single frames; a frame is seen with seven neighbours on each "
         "side. Mean and standard deviation over seeds, or over the speakers.\n\n"
         + table(["held out", "layers", "utterances, %", "frames, %"], rows),
-        f"python benchmarks/mnist_dbn.py DATA --work DIR --seeds {seeds} --parts speech",
+        f"python -m benchmarks.studies.mnist_dbn DATA --work DIR --seeds {seeds} --parts speech",
     )
 
 

@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """RBMClassifier on the digits of MNIST: the four objectives of the published table.
 
-    python benchmarks/classification_rbm.py DATA --work DIR [--objectives hybrid ...]
+    python -m benchmarks.studies.classification_rbm DATA --work DIR [--objectives hybrid ...]
 
 DATA is a folder with ``mnist.npz`` (X_train, y_train, X_test, y_test, pixels as bytes).
 Of the 60,000 training digits 10,000, drawn by the seed, say when a fit was best and which
@@ -16,10 +15,11 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-from _common import announce, mean_and_spread, report, table
 
 from skdbn import RBMClassifier
 from skdbn.schedules import Linear
+
+from .._harness import announce, mean_and_spread, report, table
 
 N_HELD_OUT = 10_000
 
@@ -211,7 +211,7 @@ def main():
     )
     names = " ".join(f"'{name}'" if " " in name else name for name in args.objectives)
     command = (
-        "python benchmarks/classification_rbm.py DATA --work DIR "
+        "python -m benchmarks.studies.classification_rbm DATA --work DIR "
         f"--objectives {names} --seeds {' '.join(map(str, args.seeds))}"
     )
     report("classification-rbm", "Classification of digits", text, command)

@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """What the defaults are worth on held-out data, and what did not become one.
 
-    python benchmarks/defaults.py DATA [--seeds 3] [--jobs 2] [--parts centered ...]
+    python -m benchmarks.studies.defaults DATA [--seeds 3] [--jobs 2] [--parts centered ...]
 
 DATA is a folder with ``mnist.npz`` (X_train, y_train, X_test, y_test, pixels as bytes),
 ``uci_binary.npz`` (<set>_train, <set>_valid, <set>_test of bits) and
@@ -30,7 +29,6 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
-from _common import announce, mean_and_spread, report, table
 from joblib import Parallel, delayed
 from scipy.special import logsumexp
 from sklearn.datasets import (
@@ -52,6 +50,8 @@ from skdbn.exceptions import EstimateWarning
 from skdbn.gradients import CD, FPCD, PCD
 from skdbn.machines._centering import Centering
 from skdbn.schedules import Linear
+
+from .._harness import announce, mean_and_spread, report, table
 
 N_HIDDEN = 16
 RATES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
@@ -570,7 +570,7 @@ def main():
             f"defaults-{part.replace('_', '-')}",
             title,
             f"{text}\n\n{table(header, rows)}",
-            f"python benchmarks/defaults.py DATA --seeds {args.seeds} --parts {part}",
+            f"python -m benchmarks.studies.defaults DATA --seeds {args.seeds} --parts {part}",
         )
 
 

@@ -1,8 +1,7 @@
-#!/usr/bin/env python
 """Filters and likelihood of Gaussian RBMs on patches of natural images.
 
-    python benchmarks/natural_images.py DATA [--jobs 2]
-    python benchmarks/natural_images.py DATA --quick
+    python -m benchmarks.studies.natural_images DATA [--jobs 2]
+    python -m benchmarks.studies.natural_images DATA --quick
 
 DATA is a folder with ``natural_images_bsds.npz`` (images_train, images_test, grey
 pictures as bytes). Contrastive divergence and score matching are compared with Gaussians
@@ -19,10 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from _common import RESULTS, report, table
-from features import described, rates, tiles
 from joblib import Parallel, delayed
-from likelihood import BRACKET, announce, ends
 from matplotlib import colormaps
 from matplotlib.image import imsave
 from scipy.optimize import least_squares, minimize
@@ -32,6 +28,10 @@ from sklearn.model_selection import ParameterGrid
 
 from skdbn import RBM, GaussianRBM, SparseRBM
 from skdbn.gradients import CD, ScoreMatching
+
+from .._harness import RESULTS, report, table
+from .features import described, rates, tiles
+from .likelihood import BRACKET, announce, ends
 
 SIZE = 14
 N_HIDDEN = SIZE**2
@@ -405,7 +405,7 @@ def main():
         "natural-images",
         "Patches of natural images",
         text,
-        "python benchmarks/natural_images.py DATA",
+        "python -m benchmarks.studies.natural_images DATA",
     )
 
 

@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Speed of training and of the fitted methods, against matrix products and peers.
 
-    python benchmarks/speed.py [--rows 10000] [--repeats 5] [--parts epochs sparse ...]
+    python -m benchmarks.speed [--rows 10000] [--repeats 5] [--parts epochs sparse ...]
 
 An epoch is timed as (3 epochs − 1 epoch) / 2 and given as its ratio to the floor: the
 five matrix products of a CD-1 step, timed just before and after in the same process.
@@ -23,16 +22,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from _common import (
-    announce,
-    epoch_seconds,
-    floor_seconds,
-    paired_ratios,
-    report,
-    seconds,
-    spread,
-    table,
-)
 from joblib import Parallel, delayed, parallel_backend
 from scipy.sparse import random_array
 from sklearn.exceptions import ConvergenceWarning
@@ -55,6 +44,17 @@ from skdbn._threads import LARGE_PRODUCT
 from skdbn.evaluation import log_partition
 from skdbn.gradients import CD, PCD, ScoreMatching
 from skdbn.units import Concatenated
+
+from .._harness import (
+    announce,
+    epoch_seconds,
+    floor_seconds,
+    paired_ratios,
+    report,
+    seconds,
+    spread,
+    table,
+)
 
 N_VISIBLE = 784
 NETWORK = (500, 500, 2000)
@@ -81,12 +81,12 @@ def settings(batch, hidden):
 
 def peer_seconds(peer, n_rows, batch, hidden, threads=None):
     """Seconds of an epoch of a peer in a process of its own."""
-    code = f"import speed; print(speed.{peer}({n_rows}, {batch}, {hidden}))"
+    code = f"from benchmarks.speed import training; print(training.{peer}({n_rows}, {batch}, {hidden}))"
     if threads is not None:
         code = f"import torch; torch.set_num_threads({threads}); {code}"
     out = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=Path(__file__).parent,
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         check=True,
@@ -144,7 +144,7 @@ def learnergy_fit(n_rows, batch, hidden):
 
 def rbms_fit(n_rows, batch, hidden):
     """Seconds of an epoch of PCD-1 of the package rbms."""
-    from peers import rbms
+    from ..studies.peers import rbms
 
     X = random_bits(n_rows, np.float32)
     epoch, _ = rbms(X, 0.05, 2, 0, hidden, batch)
@@ -782,7 +782,7 @@ def main():
     for name in args.parts:
         title, text = PARTS[name](args.rows, args.repeats)
         command = (
-            f"python benchmarks/speed.py --rows {args.rows} --repeats {args.repeats} "
+            f"python -m benchmarks.speed --rows {args.rows} --repeats {args.repeats} "
             f"--parts {name}"
         )
         report(f"speed-{name.replace('_', '-')}", title, text, command)

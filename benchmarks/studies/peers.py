@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """skdbn beside other RBMs: likelihood against seconds, few labels, memory.
 
-    python benchmarks/peers.py DATA --work DIR [--parts likelihood labels memory]
+    python -m benchmarks.studies.peers DATA --work DIR [--parts likelihood labels memory]
 
 DATA is a folder with ``mnist.npz`` (see likelihood.py). scikit-learn takes part, and where
 they are installed learnergy, rbms and PyTorch by hand; what is missing is named in the
@@ -31,8 +30,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from _common import RESULTS, Kept, announce, mean_and_spread, report, spread, table
-from likelihood import ends, thresholded
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import BernoulliRBM as ScikitLearnRBM
@@ -40,6 +37,9 @@ from sklearn.neural_network import BernoulliRBM as ScikitLearnRBM
 from skdbn import BernoulliRBM, SparseRBM
 from skdbn.gradients import PCD
 from skdbn.schedules import Linear
+
+from .._harness import RESULTS, Kept, announce, mean_and_spread, report, spread, table
+from .likelihood import ends, thresholded
 
 HIDDEN, BATCH = 500, 100
 N_VALID = 10_000
@@ -520,7 +520,7 @@ def main():
             f"peers-{name}",
             title,
             f"{text}\n\n{figures}",
-            f"python benchmarks/peers.py DATA --work DIR {command}",
+            f"python -m benchmarks.studies.peers DATA --work DIR {command}",
         )
 
 

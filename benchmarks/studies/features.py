@@ -1,8 +1,7 @@
-#!/usr/bin/env python
 """What hidden units learn: pen strokes, faces, variances and topics.
 
-    python benchmarks/features.py DATA [--parts strokes ...] [--seeds 3] [--jobs 2]
-    python benchmarks/features.py DATA --parts faces --pictures DIR
+    python -m benchmarks.studies.features DATA [--parts strokes ...] [--seeds 3] [--jobs 2]
+    python -m benchmarks.studies.features DATA --parts faces --pictures DIR
 
 DATA is a folder with ``mnist.npz`` (X_train, y_train, X_test, y_test, pixels as bytes),
 ``frey_faces.npz`` (X, 28 × 20 bytes), ``olivetti_faces.npz`` (X, 64 × 64 bytes, y, the
@@ -23,7 +22,6 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from _common import RESULTS, announce, mean_and_spread, report, table
 from joblib import Parallel, delayed
 from matplotlib import colormaps
 from matplotlib.figure import Figure
@@ -36,6 +34,8 @@ from sklearn.preprocessing import StandardScaler
 from skdbn import BernoulliRBM, GaussianRBM, SparseRBM
 from skdbn.evaluation import log_likelihood, log_partition
 from skdbn.schedules import Linear
+
+from .._harness import RESULTS, announce, mean_and_spread, report, table
 
 
 def rates(*values):
@@ -582,7 +582,7 @@ def main():
             f"features-{name}",
             title,
             f"{text}\n\n{figures}",
-            f"python benchmarks/features.py DATA --parts {name} --seeds {args.seeds}",
+            f"python -m benchmarks.studies.features DATA --parts {name} --seeds {args.seeds}",
         )
 
 

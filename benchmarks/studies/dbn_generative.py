@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Deep belief nets as models of rows: up-down, samples of a class, and the bound.
 
-    python benchmarks/dbn_generative.py DATA --work DIR [--parts up_down bound]
+    python -m benchmarks.studies.dbn_generative DATA --work DIR [--parts up_down bound]
 
 DATA is a folder with ``mnist.npz`` (X_train, y_train, X_test, y_test, pixels as bytes).
 DIR keeps what is finished, so that a run that was stopped goes on from there, and gets the
@@ -21,14 +20,15 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "2")
 
 import numpy as np
-from _common import Kept, announce, digits, report, table
-from _nets import layers_below_top, net_with_labels, seconds_of, timed
 from sklearn.neural_network import MLPClassifier
 
 from skdbn import BernoulliRBM, DBNTransformer
 from skdbn.evaluation import log_likelihood_bound, log_partition
 from skdbn.gradients import PCD
 from skdbn.schedules import Linear
+
+from .._harness import Kept, announce, digits, report, table
+from ._nets import layers_below_top, net_with_labels, seconds_of, timed
 
 TRIED = (
     "Tried before: layers learned by one step of contrastive divergence and 200 sweeps "
@@ -94,7 +94,7 @@ def up_down(kept, folder, top_sweeps, n_iter, alpha):
         "clamped, are read by a network that was trained on real digits; a network of "
         f"the same kind that is trained on 10,000 samples only reads the test digits. "
         f"{TRIED}\n\n" + table(header, rows),
-        f"python benchmarks/dbn_generative.py DATA --work DIR --parts up_down "
+        f"python -m benchmarks.studies.dbn_generative DATA --work DIR --parts up_down "
         f"--top-sweeps {top_sweeps} --sweeps {n_iter} --alpha {alpha:g}",
     )
 
@@ -160,7 +160,7 @@ def bound(kept, folder, n_iter):
         "500-2000, with log Z from forward annealing: −85.97. Seed 0, "
         f"{whole.seconds_:.0f} seconds of learning.\n\n"
         + table(["net", "forward annealing", "lower end"], rows),
-        f"python benchmarks/dbn_generative.py DATA --work DIR --parts bound "
+        f"python -m benchmarks.studies.dbn_generative DATA --work DIR --parts bound "
         f"--upper-sweeps {n_iter}",
     )
 

@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Missing values filled in by BoltzmannImputer, and by what scikit-learn has.
 
-    python benchmarks/imputation.py DATA [--parts olivetti words]
+    python -m benchmarks.studies.imputation DATA [--parts olivetti words]
 
 DATA is a folder with ``olivetti_faces.npz``, ``frey_faces.npz``,
 ``caltech101_silhouettes.npz``, ``newsgroups_w100.npz`` and ``uci_binary.npz``. Pictures are
@@ -19,7 +18,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from _common import announce, mean_and_spread, report, table
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
@@ -29,6 +27,8 @@ from skdbn import RBM, BernoulliRBM, BoltzmannImputer
 from skdbn.gradients import PCD
 from skdbn.schedules import Linear
 from skdbn.units import Concatenated, Gaussian
+
+from .._harness import announce, mean_and_spread, report, table
 
 # The distances of KNNImputer and the regressions of IterativeImputer take long, and
 # rows of pictures have five kinds of holes.
@@ -509,7 +509,7 @@ def main():
         report(
             f"imputation-{name}",
             *part(name, args),
-            f"python benchmarks/imputation.py DATA --parts {name} --seeds {args.seeds}",
+            f"python -m benchmarks.studies.imputation DATA --parts {name} --seeds {args.seeds}",
         )
 
 
