@@ -241,7 +241,7 @@ class DBNTransformer(
         ValueError
             If `layers` is no sequence of ints and RBMs, if a layer does not fit on the
             one below, if X is not such as the first layer takes, or if a fit diverges.
-            The estimator is then left as it was.
+            The estimator is then unchanged.
         KeyboardInterrupt
             On an interrupt; the estimator is then unchanged.
         """
@@ -309,7 +309,7 @@ class DBNTransformer(
         Raises
         ------
         ValueError
-            As in :meth:`fit`. The model is then left as it was.
+            As in :meth:`fit`. The model is then unchanged.
         """
         first = not hasattr(self, "rbms_")
         with restoring(self):

@@ -742,7 +742,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
         Returns
         -------
         mlp : sklearn.neural_network.MLPClassifier
-            With arrays of its own.
+            It has its own arrays.
 
         Raises
         ------

@@ -263,7 +263,7 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
         Raises
         ------
         ValueError
-            As in :meth:`fit`. The model is then left as it was.
+            As in :meth:`fit`. The model is then unchanged.
         """
         first = not hasattr(self, "network_")
         with restoring(self):
@@ -348,7 +348,7 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
         Returns
         -------
         mlp : sklearn.neural_network.MLPRegressor
-            With arrays of its own.
+            It has its own arrays.
 
         Raises
         ------

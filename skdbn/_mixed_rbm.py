@@ -284,7 +284,7 @@ class MixedRBM(RBM):
         ------
         ValueError
             If values do not fit the units, or if the fit diverges. The
-            estimator is then left as it was.
+            estimator is then unchanged.
         """
         return self._fit(X, y)
 
@@ -311,7 +311,7 @@ class MixedRBM(RBM):
         ------
         ValueError
             If values do not fit the units, if X has not the columns of
-            the first call, or if the fit diverges. The model is then left as it was.
+            the first call, or if the fit diverges. The model is then unchanged.
         """
         return super().partial_fit(X, y)
 

@@ -153,7 +153,7 @@ class Network:
         return len(self.biases[-1])
 
     def copy(self):
-        """The same network with arrays of its own, all of which learn."""
+        """A copy of the network with its own arrays, all of which learn."""
         arrays = [[a.copy() for a in group] for group in (self.weights, self.biases)]
         weights, biases = arrays
         return replace(self, weights=weights, biases=biases, first=0)
@@ -234,7 +234,7 @@ class BackPropagation:
         self._gradient = {k: np.empty_like(a) for k, a in network.params.items()}
 
     def stop(self):
-        """Let go of the working arrays."""
+        """Release the working arrays."""
         del self._fields, self._errors, self._gradient
 
     def rows_at_once(self, n_rows):

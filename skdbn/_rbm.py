@@ -1,4 +1,4 @@
-"""The estimators: restricted Boltzmann machines with scikit-learn's manners."""
+"""Restricted Boltzmann machines as scikit-learn estimators."""
 
 import copy
 import warnings
@@ -318,7 +318,7 @@ class RBM(
         ------
         ValueError
             If X is not a table of numbers, if it has infinity or a column without a
-            known value, or if the fit diverges. The estimator is then left as it was.
+            known value, or if the fit diverges. The estimator is then unchanged.
 
         References
         ----------
@@ -374,10 +374,10 @@ class RBM(
         """Continue training: one epoch over the rows of X, in minibatches.
 
         Chains and random numbers continue from the last call or from `fit`.
-        Momentum and fast weights go on from the last call; `fit` ends them. The present
-        parameters apply, except for the number and the types of units. For a schedule an
-        epoch is as many rows as `fit` or the first call had. Early stopping takes no
-        part.
+        Momentum and fast weights continue from the last call; `fit` resets them. The
+        present parameters apply, except for the number and the types of units. For a
+        schedule an epoch is as many rows as `fit` or the first call had. Early stopping
+        is not applied.
 
         Parameters
         ----------
@@ -397,7 +397,7 @@ class RBM(
         ValueError
             If X is not a table of numbers with the columns of the first call, if it
             has infinity or a column without a known value, if parameters ask for other
-            units, or if the fit diverges. The model is then left as it was.
+            units, or if the fit diverges. The model is then unchanged.
 
         Warns
         -----
@@ -454,7 +454,7 @@ class RBM(
         return X, unknown
 
     def _check_data(self, X):
-        """Complain of values that the visible units cannot have."""
+        """Check that the visible units can have the values of X."""
         visible = self._new_units()[0].start(X.shape[1])
         visible.check_data(X, self._unit_names(X.shape[1]))
 
@@ -861,8 +861,8 @@ class RBM(
         .. math:: E[v_{\text{unknown}} \mid v_{\text{known}}] \approx
                   \big\langle E[v_{\text{unknown}} \mid h] \big\rangle
 
-        where the mean is over states of a Gibbs chain with the known values clamped.
-        Means of binary units are probabilities.
+        where the mean is over states of a Gibbs chain in which the known values are
+        clamped. Means of binary units are probabilities.
 
         Parameters
         ----------

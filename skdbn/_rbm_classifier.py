@@ -304,7 +304,7 @@ class RBMClassifier(
         ------
         ValueError
             If X is not a table of finite numbers, if y has fewer than two classes, or
-            if the fit diverges. The estimator is then left as it was.
+            if the fit diverges. The estimator is then unchanged.
         """
         with restoring(self):
             X, y, labels, rows = self._validate_training_data(X, y, reset=True)
@@ -348,8 +348,8 @@ class RBMClassifier(
     def partial_fit(self, X, y, classes=None):
         """Continue training: one epoch over the rows of X, in minibatches.
 
-        Random numbers go on where the last call, or `fit`, left them, and momentum
-        from the last call; `fit` ends it. Early stopping takes no part.
+        Random numbers continue from the last call or from `fit`, and momentum
+        from the last call; `fit` resets it. Early stopping is not applied.
 
         Parameters
         ----------
@@ -372,8 +372,7 @@ class RBMClassifier(
         ------
         ValueError
             If X is not a table of finite numbers with the columns of the first call, if
-            y has other labels, or if the fit diverges. The model is then left as it
-            was.
+            y has other labels, or if the fit diverges. The model is then unchanged.
         """
         first = not hasattr(self, "machine_")
         classes = self._known_classes(classes)
@@ -412,7 +411,7 @@ class RBMClassifier(
         return X, y, labels, np.flatnonzero(~missing)
 
     def _check_data(self, X):
-        """Complain of values that the visible units cannot have."""
+        """Check that the visible units can have the values of X."""
         visible = units.resolve(self.visible).start(X.shape[1])
         visible.check_data(X, self._feature_names())
 

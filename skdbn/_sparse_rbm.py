@@ -1,4 +1,4 @@
-"""The RBM whose hidden units are rarely on."""
+"""The RBM with sparse hidden units."""
 
 from numbers import Real
 
@@ -14,9 +14,9 @@ MEMORY_ROWS = 200
 
 
 class SparseRBM(RBM):
-    r"""Restricted Boltzmann machine whose hidden units are rarely on.
+    r"""Restricted Boltzmann machine with sparse hidden units.
 
-    Beside the likelihood it follows a penalty on the mean activity of each hidden unit,
+    A penalty on the mean activity of each hidden unit is subtracted from the likelihood,
 
     .. math:: \log p(v) - \lambda \sum_j \mathrm{KL}(p \,\|\, q_j),
               \quad q_j = \langle P(h_j = 1 \mid v) \rangle

@@ -1,4 +1,4 @@
-"""How good a fitted model is: the normalizer, the likelihood and their error."""
+"""Evaluation of a fitted model: partition function and likelihood, with errors."""
 
 import warnings
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ WIDE = 5.0
 
 @dataclass(frozen=True)
 class LogPartition:
-    """The logarithm of a model's normalizer, log Z, with an interval.
+    """Logarithm of the partition function, log Z, with an interval.
 
     Parameters
     ----------
@@ -65,11 +65,11 @@ class LogPartition:
         for a bracket it goes from the forward to the reverse estimate.
 
     method : str
-        How it was found.
+        Method of the estimate.
 
     effective_chains : float, default=None
-        For annealing, how many chains of equal weight would say as much, (Σw)²/Σw²;
-        the smaller of the two for a bracket.
+        For annealing, the effective number of chains, (Σw)²/Σw²; the smaller of the
+        two for a bracket.
 
     settled : bool, default=True
         Whether the Gibbs chains from which reverse annealing starts had settled. If
@@ -77,7 +77,7 @@ class LogPartition:
 
     See Also
     --------
-    log_partition : Makes it.
+    log_partition : Computes it.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def log_partition(
     n_jobs: int | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> LogPartition:
-    r"""The logarithm of a model's normalizer, log Z = log Σᵥ exp(−F(v)).
+    r"""Logarithm of the partition function, log Z = log Σᵥ exp(−F(v)).
 
     Annealed importance sampling [1]_ takes chains from independent units with visible
     bias b⁰ to the model, along
@@ -141,7 +141,7 @@ def log_partition(
         rows. For an :class:`~skdbn.RBMClassifier` they are rows without labels.
 
     n_jobs : int, default=None
-        Number of processes that share the chains. It changes nothing in the result.
+        Number of processes that share the chains. The result does not depend on it.
 
     random_state : int, RandomState instance or None, default=None
         Determines the chains.

@@ -1,4 +1,4 @@
-"""Learning rates and momenta that change while a model learns.
+"""Schedules for learning rates and momenta.
 
 A schedule is called with the number of epochs done so far, fractions of an epoch
 included, and with the number of epochs planned. A plain number is constant.

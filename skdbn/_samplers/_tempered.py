@@ -73,7 +73,7 @@ class ScaledChains:
         return self._take(self.places[0])
 
     def rest(self):
-        """Let go of working arrays."""
+        """Release the working arrays."""
 
     def _take(self, rows):
         return type(self.state)(*(layer[rows] for layer in self.state))
@@ -145,7 +145,7 @@ class TemperedChains(ScaledChains):
             tempered.hidden_sample(field, betas, rng, out=h)
 
     def rest(self):
-        """Let go of the working array."""
+        """Release the working arrays."""
         self._field = None
 
     def _row_betas(self, betas):

@@ -4,14 +4,14 @@ from ._base import Gradient
 
 
 class CD(Gradient):
-    r"""Contrastive divergence: the model's states start from the data.
+    r"""Contrastive divergence: the chains start from the data.
 
     `n_steps` Gibbs steps lead from the batch v⁰ to vᵏ, and
 
     .. math:: \Delta W = \langle v h^\top \rangle_{v^0} - \langle v h^\top \rangle_{v^k}
 
-    Quick, with little noise, and biased: the model is only asked to be right near
-    the data. Good for features and for pre-training; for samples and likelihoods use
+    Fast, with low variance, and biased: only the region near the data is learned.
+    Good for features and for pre-training; for samples and likelihoods use
     many steps or :class:`PCD`.
 
     Parameters
@@ -21,7 +21,7 @@ class CD(Gradient):
 
     See Also
     --------
-    PCD : The model's states persist between the updates.
+    PCD : The chains persist between the updates.
 
     References
     ----------

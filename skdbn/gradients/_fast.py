@@ -8,15 +8,15 @@ from ._persistent import PCD
 
 
 class FPCD(PCD):
-    r"""Persistent contrastive divergence with fast weights, which push the chains on.
+    r"""Persistent contrastive divergence with fast weights, for faster mixing.
 
-    The chains walk on the parameters plus a second set that learns fast and decays:
+    The chains follow the parameters plus a second set that learns fast and decays:
 
     .. math:: \theta_f \leftarrow \lambda\, \theta_f + \epsilon_f\, g
 
-    where g is the gradient that the model follows. It takes probability from wherever
-    the chains are, so that they move, at learning rates at which :class:`PCD` needs
-    them to mix by themselves.
+    where g is the gradient of the parameters. It lowers the probability of the states
+    of the chains, so that they mix also at learning rates at which those of
+    :class:`PCD` do not.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class FPCD(PCD):
         Learning rate of the fast parameters, above 0.
 
     fast_decay : float, default=0.95
-        What is left of the fast parameters after an update, in [0, 1).
+        Factor by which the fast parameters decay in each update, in [0, 1).
 
     Attributes
     ----------

@@ -6,14 +6,14 @@ from ._base import Gradient
 class PCD(Gradient):
     r"""Persistent contrastive divergence, also called stochastic maximum likelihood.
 
-    Chains of Gibbs sampling go on from one update to the next and so follow the
-    model's own distribution:
+    Gibbs chains continue from one update to the next and so follow the distribution of
+    the model:
 
     .. math:: \Delta W = \langle v h^\top \rangle_{\text{data}}
               - \langle v h^\top \rangle_{\text{chains}}
 
-    The chains must mix faster than the model moves: keep the learning rate small,
-    best falling to zero (:class:`~skdbn.schedules.Linear`).
+    The chains have to mix faster than the model changes: take a small learning rate
+    that falls to zero (:class:`~skdbn.schedules.Linear`).
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class PCD(Gradient):
 
     See Also
     --------
-    CD : The model's states start from the data at each update.
+    CD : The chains start from the data at each update.
 
     References
     ----------
@@ -81,5 +81,5 @@ class PCD(Gradient):
 
 
 def copied(state):
-    """A state with arrays of its own."""
+    """A copy of a state."""
     return type(state)(*(layer.copy() for layer in state))

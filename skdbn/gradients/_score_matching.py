@@ -1,4 +1,4 @@
-"""Score matching: no sampling at all."""
+"""Score matching, which needs no samples."""
 
 from numbers import Real
 
@@ -22,7 +22,7 @@ class ScoreMatching(Gradient):
               \psi_i &= b_i - (v_i - \mu_i) / \sigma_i^2
               + \sum_j W_{ij} P(h_j = 1 \mid v)
 
-    The factors σᵢ², which are not derived by, make the scale of a column not matter.
+    The factors σᵢ², which are held fixed, make it invariant to the scale of a column.
     With noise it is the denoising form: rows v + τ ε are to point back to v,
 
     .. math:: J &= \tfrac12 \Big\langle \sum_i \sigma_i^2 \Big(\psi_i(v + \tau \epsilon)
@@ -35,8 +35,8 @@ class ScoreMatching(Gradient):
     Parameters
     ----------
     noise : float, default=0.0
-        Standard deviation of the noise, as a share of that of the column; 0 is score
-        matching proper. The model's variances become larger by those of the noise.
+        Standard deviation of the noise, as a fraction of that of the column; 0 is plain
+        score matching. The model's variances become larger by those of the noise.
 
     See Also
     --------

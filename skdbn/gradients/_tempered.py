@@ -19,9 +19,9 @@ class PT(PCD):
     .. math:: \min\Big(1, \frac{p_{\beta}(x')\, p_{\beta'}(x)}
               {p_{\beta}(x)\, p_{\beta'}(x')}\Big)
 
-    so that states wander up, where they are free to move, and come back as another
-    mode. Takes `n_temperatures` times the sampling of :class:`PCD`: for models whose
-    chains stay where they are.
+    so that states move to high temperatures, where chains mix fast, and return in
+    another mode. Sampling takes `n_temperatures` times as long as in :class:`PCD`; for
+    models whose chains mix slowly.
 
     Parameters
     ----------
@@ -44,14 +44,14 @@ class PT(PCD):
         Values of the visible and the hidden units of the chains at β = 1, after a fit.
 
     swap_acceptance_ : ndarray of shape (n_temperatures - 1,)
-        Share of swaps accepted in the last epoch, from the pair at β = 1 on; their
-        mean is ``swap_acceptance`` in ``history_``. Where it is near zero, nothing
-        passes: take more temperatures.
+        Fraction of swaps accepted in the last epoch, from the pair at β = 1 on; their
+        mean is ``swap_acceptance`` in ``history_``. Where it is near zero, chains do not
+        pass: take more temperatures.
 
     See Also
     --------
     PCD : One temperature.
-    FPCD : Another way to keep chains moving, for less.
+    FPCD : Another way to improve mixing, at lower cost.
 
     References
     ----------

@@ -77,7 +77,7 @@ class UpDown:
         self._is_started = False
 
     def stop(self):
-        """Let go of the working arrays."""
+        """Release the working arrays."""
         if self._is_started:
             self.gradient.stop()
         del self._direction, self._sizes

@@ -117,7 +117,7 @@ class Machine:
         raise NotImplementedError
 
     def initial_state(self, n, rng):
-        """Where n chains start.
+        """Initial states of n chains.
 
         Parameters
         ----------
@@ -140,7 +140,7 @@ class Machine:
         Parameters
         ----------
         state : named tuple of ndarray
-            Where chains are; a layer that the step makes anew is not read.
+            States of the chains; a layer that is drawn first is not read.
 
         rng : numpy.random.Generator
             Source of random numbers.
@@ -151,7 +151,7 @@ class Machine:
         Returns
         -------
         state : named tuple of ndarray
-            Where they are then.
+            Their states after the step.
         """
         raise NotImplementedError
 
@@ -176,7 +176,7 @@ class Machine:
         return max(array.size for array in self.params.values())
 
     def workspace(self, n_model, n_data):
-        """Room for a step.
+        """Working arrays of a step.
 
         Parameters
         ----------
@@ -219,7 +219,7 @@ class Machine:
         Parameters
         ----------
         state : named tuple of ndarray
-            Where chains are.
+            States of the chains.
 
         v : ndarray of shape (n_chains, n_visible)
             A row for each chain.
@@ -369,7 +369,7 @@ class Machine:
         Returns
         -------
         machine : Machine
-            With arrays of its own.
+            It has its own arrays.
         """
         new = self.copy()
         for array in new.params.values():
@@ -380,7 +380,7 @@ class Machine:
         """Re-impose constraints after a step, in place; nothing by default."""
 
     def copy(self):
-        """The same machine with arrays of its own.
+        """A copy of the machine with its own arrays.
 
         Returns
         -------

@@ -60,7 +60,7 @@ class JointNet:
         return max(array.size for array in self.params.values())
 
     def copy(self):
-        """The same net with arrays of its own."""
+        """A copy of the net with its own arrays."""
         up, down = ([m.copy() for m in group] for group in (self.up, self.down))
         return JointNet(up, down, self.top.copy(), self.n_labels, self.reach)
 

@@ -1,4 +1,4 @@
-"""Room for the stacked phases of a restricted machine."""
+"""Working arrays of the stacked phases of a restricted machine."""
 
 from typing import NamedTuple
 

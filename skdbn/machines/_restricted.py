@@ -206,7 +206,7 @@ class RestrictedMachine(Machine):
         return self.named(v.T @ h / len(h), v.mean(axis=0), h.mean(axis=0), own)
 
     def workspace(self, n_model, n_data):
-        """Room for both phases, stacked so that one product serves both."""
+        """Working arrays of both phases, stacked so that one product serves both."""
         return Phases(self, n_model, n_data)
 
     def load(self, work, batch, rng=None):
@@ -406,7 +406,7 @@ class RestrictedMachine(Machine):
         )
 
     def copy(self):
-        """The same machine with arrays of its own."""
+        """A copy of the machine with its own arrays."""
         arrays = (self.weights, self.visible_bias, self.hidden_bias)
         copies = (array.copy() for array in arrays)
         return type(self)(*copies, self.visible.copy(), self.hidden, self.center)

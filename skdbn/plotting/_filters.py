@@ -1,4 +1,4 @@
-"""What the hidden units look for."""
+"""Filters of the hidden units."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -12,10 +12,10 @@ from ._sheet import Sheet, checked_columns, checked_shape
 
 
 class FiltersDisplay(Sheet):
-    """What the hidden units look for: their weights, as pictures.
+    """Filters of the hidden units: their weights, as pictures.
 
-    Each filter is drawn on a scale of its own, from minus to plus its largest weight;
-    red pixels speak for the unit, blue ones against it.
+    Each filter has its own scale, from minus to plus its largest weight. Red pixels
+    activate the unit, blue pixels inhibit it.
 
     Parameters
     ----------
@@ -23,10 +23,10 @@ class FiltersDisplay(Sheet):
         The filters, one a row.
 
     image_shape : tuple of int, default=None
-        Height and width of a picture, with a 3 behind for colors; None takes a square.
+        Height and width of a picture, followed by 3 for colors; None takes a square.
 
     n_columns : int, default=None
-        Number of pictures side by side; None looks for an even sheet.
+        Number of pictures side by side; None chooses an even layout.
 
     Attributes
     ----------
@@ -87,8 +87,8 @@ class FiltersDisplay(Sheet):
 
         The filters of Gaussian units are variance times weight, the change of the
         pixels' means when a hidden unit is on. In a stack of RBMs the filters of a
-        higher layer are its weights times those of the layers below: what a unit
-        speaks for by way of linear units.
+        higher layer are its weights times those of the layers below, as if the units
+        between were linear.
 
         Parameters
         ----------
@@ -96,7 +96,7 @@ class FiltersDisplay(Sheet):
             A fitted RBM, or a model with a list ``rbms_`` of them, first layer first.
 
         image_shape : tuple of int, default=None
-            Height and width of a picture, with a 3 behind for colors; None takes a
+            Height and width of a picture, followed by 3 for colors; None takes a
             square.
 
         n_filters : int, default=100
@@ -106,7 +106,7 @@ class FiltersDisplay(Sheet):
             Which of ``rbms_``, from 0; None takes the last.
 
         n_columns : int, default=None
-            Number of pictures side by side; None looks for an even sheet.
+            Number of pictures side by side; None chooses an even layout.
 
         cmap : str or matplotlib Colormap, default="RdBu_r"
             Colors from minus to plus.

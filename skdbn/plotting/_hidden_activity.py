@@ -34,7 +34,7 @@ class HiddenActivityDisplay:
 
     See Also
     --------
-    FiltersDisplay : What the units look for.
+    FiltersDisplay : The weights of the units.
 
     References
     ----------

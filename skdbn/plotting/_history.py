@@ -1,4 +1,4 @@
-"""How a training went."""
+"""Training histories."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -19,7 +19,7 @@ LABELS = {
 
 
 class HistoryDisplay:
-    """How a training went: what was recorded after each epoch.
+    """Training history: the quantities recorded after each epoch.
 
     With early stopping the pseudo-likelihood of held-out rows is drawn beside that of
     training rows, and so is the free-energy gap, the mean free energy of held-out rows

@@ -1,4 +1,4 @@
-"""Rows of data beside what the hidden units make of them."""
+"""Rows of data beside their reconstructions."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -13,7 +13,7 @@ from ._sheet import Sheet, centers, checked_shape
 
 
 class ReconstructionsDisplay(Sheet):
-    """Rows of data above what the hidden units make of them.
+    """Rows of data above their reconstructions.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class ReconstructionsDisplay(Sheet):
         The same rows, reconstructed.
 
     image_shape : tuple of int, default=None
-        Height and width of a picture, with a 3 behind for colors; None takes a square.
+        Height and width of a picture, followed by 3 for colors; None takes a square.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class ReconstructionsDisplay(Sheet):
             The largest number of rows to show.
 
         image_shape : tuple of int, default=None
-            Height and width of a picture, with a 3 behind for colors; None takes a
+            Height and width of a picture, followed by 3 for colors; None takes a
             square.
 
         cmap : str or matplotlib Colormap, default=None

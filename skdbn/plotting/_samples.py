@@ -27,10 +27,10 @@ class SamplesDisplay(Sheet):
         For a film strip, the number of Gibbs steps before each column.
 
     image_shape : tuple of int, default=None
-        Height and width of a picture, with a 3 behind for colors; None takes a square.
+        Height and width of a picture, followed by 3 for colors; None takes a square.
 
     n_columns : int, default=None
-        Number of pictures side by side; None looks for an even sheet. A film strip has
+        Number of pictures side by side; None chooses an even layout. A film strip has
         as many as steps.
 
     Attributes
@@ -46,7 +46,7 @@ class SamplesDisplay(Sheet):
 
     See Also
     --------
-    ReconstructionsDisplay : How rows of data come back from the hidden units.
+    ReconstructionsDisplay : Reconstructions of rows of data.
 
     Examples
     --------
@@ -99,7 +99,7 @@ class SamplesDisplay(Sheet):
         cmap: Any = None,
         ax: Any = None,
     ) -> Self:
-        """Run Gibbs chains, and draw where they are.
+        """Run Gibbs chains, and draw their states.
 
         Parameters
         ----------
@@ -127,11 +127,11 @@ class SamplesDisplay(Sheet):
             have gray levels, or values of the units.
 
         image_shape : tuple of int, default=None
-            Height and width of a picture, with a 3 behind for colors; None takes a
+            Height and width of a picture, followed by 3 for colors; None takes a
             square.
 
         n_columns : int, default=None
-            Number of pictures side by side; None looks for an even sheet.
+            Number of pictures side by side; None chooses an even layout.
 
         random_state : int, RandomState instance or None, default=None
             Determines the chains.

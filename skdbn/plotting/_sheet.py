@@ -71,7 +71,7 @@ def checked_shape(image_shape, n_features):
     if not known or prod(shape) != n_features:
         raise ValueError(
             f"image_shape={shape}: a row has {n_features} values. Give height and "
-            "width, and a 3 behind for colors, whose product is that."
+            "width, followed by 3 for colors, whose product is that."
         )
     return shape
 

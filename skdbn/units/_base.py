@@ -10,7 +10,7 @@ from ..exceptions import warn
 # What a value is to a unit: none of its values, a mean of them, or one of them.
 OUTSIDE, MEAN, STATE = 0, 1, 2
 
-# How far rounding may take a value beyond a bound, as a share of the range.
+# How far rounding may take a value beyond a bound, as a fraction of the range.
 SLACK = 1e-6
 
 
@@ -219,7 +219,7 @@ class Units(BaseEstimator):
     # A layer of some width
 
     def start(self, n_units, moments=None, dtype=np.float64):
-        """Become a layer of this many units.
+        """Set up a layer of `n_units` units.
 
         Parameters
         ----------
@@ -252,7 +252,7 @@ class Units(BaseEstimator):
 
     @property
     def param_steps(self):
-        """How long steps of each of :attr:`params` are, as a share of the weights'."""
+        """How long steps of each of :attr:`params` are, as a fraction of the weights'."""
         return [1.0] * len(self.params)
 
     @property
@@ -328,10 +328,10 @@ class Units(BaseEstimator):
         """Keep :attr:`params` as they are, from before the first step on."""
 
     def project(self):
-        """Take :attr:`params` back into their bounds, in place."""
+        """Project :attr:`params` onto their bounds, in place."""
 
     def copy(self):
-        """The same units with arrays of their own.
+        """A copy of the units with its own arrays.
 
         Returns
         -------
@@ -402,7 +402,7 @@ class Units(BaseEstimator):
         Parameters
         ----------
         other : Units
-            Units of the same type, with arrays of their own.
+            Units of the same type, with their own arrays.
 
         beta : ndarray of shape (n_samples, 1) or (1, 1)
             Between 0 and 1.
@@ -534,7 +534,7 @@ class Units(BaseEstimator):
         return bool(rows.min(initial=STATE) == STATE)
 
     def surely_supports(self, X):
-        """Whether a glance at X shows that the units can have all of its values.
+        """Whether a quick check shows that the units can have all values of X.
 
         It spares fitted models :meth:`lowest_support`, which goes by its result.
 
@@ -546,7 +546,7 @@ class Units(BaseEstimator):
         Returns
         -------
         surely : bool
-            By default False: nothing is sure.
+            By default False.
         """
         return False
 
@@ -559,7 +559,7 @@ class Units(BaseEstimator):
             Rows of data without NaN.
 
         names : sequence of str
-            What to call the columns.
+            Names of the columns.
 
         Returns
         -------
@@ -614,7 +614,7 @@ class Units(BaseEstimator):
         return rows, columns
 
     def draw(self, x, rng):
-        """Draw the states for which values between them stand, in place.
+        """Replace means by draws of states with these means, in place.
 
         Parameters
         ----------
@@ -626,7 +626,7 @@ class Units(BaseEstimator):
         """
 
     def check_data(self, X, names):
-        """Complain of values that the units cannot have.
+        """Check that the units can have the values of X.
 
         Parameters
         ----------
@@ -634,7 +634,7 @@ class Units(BaseEstimator):
             Rows of data.
 
         names : sequence of str
-            What to call the columns.
+            Names of the columns.
 
         Raises
         ------
@@ -675,7 +675,7 @@ class Units(BaseEstimator):
             Where values are unknown.
 
         names : sequence of str
-            What to call the columns.
+            Names of the columns.
 
         Raises
         ------
