@@ -169,10 +169,10 @@ class MixedRBM(RBM):
         Number of epochs that were run.
 
     n_features_in_ : int
-        Number of columns of X seen during ``fit``.
+        Number of features seen during ``fit``.
 
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the columns of X seen during ``fit``, if all are strings.
+        Names of the features seen during ``fit``, if all are strings.
 
     See Also
     --------

@@ -156,13 +156,13 @@ class RBMClassifier(
         The weights U, transposed.
 
     intercept_hidden_ : ndarray of shape (n_components,)
-        Biases c of the hidden units.
+        Biases of the hidden units.
 
     intercept_visible_ : ndarray of shape (n_features,)
-        Biases b of the units of x.
+        Biases of the visible units.
 
     intercept_label_ : ndarray of shape (n_classes,)
-        Biases d of the labels.
+        Biases of the labels.
 
     machine_ : RestrictedMachine
         The fitted machine, whose last visible units are the label's.

@@ -3,8 +3,10 @@
 import importlib
 import inspect
 import pkgutil
+import re
 
 import pytest
+from numpydoc.docscrape import NumpyDocString
 from numpydoc.validate import validate
 
 import skdbn
@@ -21,6 +23,44 @@ NOT_CHECKED_ON_METHODS = {
 NOT_CHECKED_ON_EXCEPTIONS = {
     "EX01": "users meet an exception, they do not call it",
     "SA01": "its text says where it comes from",
+}
+# Classes in which a parameter or attribute means something of its own, alone or together.
+NETS = {"DBNClassifier", "DBNRegressor"}
+EACH = "every class"
+OWN_MEANING = {
+    "alpha": EACH,
+    "batch_size": [NETS],
+    "class_weight": EACH,
+    "classes_": EACH,
+    "components_": [{"MixedRBM"}, {"RBMClassifier"}],
+    "early_stopping": [NETS, {"RBMClassifier"}],
+    "gradient": EACH,
+    "history_": [
+        {"BernoulliRBM"},
+        {"DBNClassifier"},
+        {"DBNRegressor"},
+        {"RBMClassifier"},
+    ],
+    "intercept_visible_": [{"MixedRBM"}],
+    "layers": [NETS],
+    "learning_rate": EACH,
+    "learning_rate_init": EACH,
+    "machine_": [{"RBMClassifier"}],
+    "momentum": [{"DBNClassifier"}, {"DBNRegressor"}],
+    "n_iter": [NETS, {"DBNTransformer"}],
+    "n_iter_": [NETS],
+    "persistent": EACH,
+    "pretrained": EACH,
+    "random_state": [NETS, {"DBNTransformer"}, {"BoltzmannImputer"}],
+    "rbm": [NETS],
+    "rbms_": [NETS],
+    "tol": [NETS],
+    "transposed": [NETS],
+    "unlabeled": EACH,
+    "validation_fraction": [NETS, {"RBMClassifier"}],
+    "verbose": [{"DBNTransformer"}, {"BoltzmannImputer"}],
+    "visible": EACH,
+    "weight_decay": [{"RBMClassifier"}],
 }
 
 
@@ -90,3 +130,35 @@ def test_docstring(name):
 @pytest.mark.parametrize("module", public_modules(), ids=lambda m: m.__name__)
 def test_module_docstring(module):
     assert module.__doc__
+
+
+def descriptions():
+    """Map parameters and attributes to their descriptions in each estimator."""
+    found = {}
+    for name in skdbn.__all__:
+        cls = getattr(skdbn, name)
+        if not inspect.isclass(cls):
+            continue
+        doc = NumpyDocString(inspect.getdoc(cls))
+        for entry in doc["Parameters"] + doc["Attributes"]:
+            # Numbers of references differ.
+            text = re.sub(r" \[\d+\]_", "", " ".join(" ".join(entry.desc).split()))
+            for own in entry.name.split(", "):
+                found.setdefault(own, {})[name] = text
+    return found
+
+
+DESCRIPTIONS = descriptions()
+
+
+@pytest.mark.parametrize("name", sorted(DESCRIPTIONS))
+def test_what_means_the_same_reads_the_same(name):
+    groups = {}
+    for cls, text in DESCRIPTIONS[name].items():
+        groups.setdefault(text, set()).add(cls)
+    expected = OWN_MEANING.get(name, [])
+    if expected == EACH:
+        expected = [{cls} for cls in DESCRIPTIONS[name]]
+    others = set(DESCRIPTIONS[name]).difference(*expected)
+    expected = [*expected, others] if others else expected
+    assert sorted(map(sorted, groups.values())) == sorted(map(sorted, expected))
