@@ -1,4 +1,4 @@
-"""Fine-tuning of a network by back-propagation: solvers, and what is watched."""
+"""Fine-tuning of a network by back-propagation: solvers and monitoring."""
 
 import time
 import warnings

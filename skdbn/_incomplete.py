@@ -83,10 +83,10 @@ def with_neutral_values(X, unknown, visible, names):
     `unknown` changes where units vary together and values follow from each other.
     """
     X = X.copy()
-    visible.settle(X, unknown, names)
-    limited = visible.limited(unknown)
-    n_rows = 1 if limited is visible else len(X)
-    neutral = limited.mean(np.zeros((n_rows, X.shape[1])))
+    visible.fill_determined(X, unknown, names)
+    masked = visible.masked(unknown)
+    n_rows = 1 if masked is visible else len(X)
+    neutral = masked.mean(np.zeros((n_rows, X.shape[1])))
     np.copyto(X, neutral, where=unknown, casting="same_kind")
     return X
 
@@ -112,7 +112,9 @@ def warn_of_empty_rows(unknown):
         )
 
 
-def drawn(machine, X, unknown, rng, n_steps, n_temperatures=1, n_means=None):
+def conditional_draws(
+    machine, X, unknown, rng, n_steps, n_temperatures=1, n_means=None
+):
     """A copy of X with draws of p(unknown v | known v), from clamped chains.
 
     With `n_means` it has in their place the mean of E[v | h] over so many more states
@@ -125,8 +127,8 @@ def drawn(machine, X, unknown, rng, n_steps, n_temperatures=1, n_means=None):
     for some, streams in row_streams(result, unknown, rng, rows, step):
         known = ~unknown[some]
         own = result[some]
-        limited = machine.limited(~known)
-        chains = Chains(limited, len(some), streams, n_temperatures, Clamp(own, known))
+        masked = machine.masked(~known)
+        chains = Chains(masked, len(some), streams, n_temperatures, Clamp(own, known))
         state = chains.advance(n_steps)
         if n_means is None:
             result[some] = state.visible
@@ -134,7 +136,7 @@ def drawn(machine, X, unknown, rng, n_steps, n_temperatures=1, n_means=None):
         total = np.zeros(own.shape)
         with threads_for(len(some), machine.n_weights):
             for _ in range(n_means):
-                total += limited.visible_mean(chains.advance().hidden)
+                total += masked.visible_mean(chains.advance().hidden)
         result[some] = np.where(known, own, total / n_means)
     return result
 
@@ -154,9 +156,7 @@ def known_pseudo_log_likelihood(machine, X, unknown):
         part = slice(start, start + step)
         own, holes = X[part], unknown[part]
         streams = RowStreams(0, row_keys(own, holes))
-        chains = Chains(
-            machine.limited(holes), len(own), streams, 1, Clamp(own, ~holes)
-        )
+        chains = Chains(machine.masked(holes), len(own), streams, 1, Clamp(own, ~holes))
         chains.advance(SCORE_BURN_IN)
         inverse = np.full((len(columns), len(own)), -np.inf)
         for _ in range(N_SCORE_STATES):
@@ -195,10 +195,10 @@ def mean_field_blocks(machine, X, unknown, width):
         yield part, block
 
 
-class Fills:
-    """What stands for the unknown values of training data, and follows the model.
+class Imputations:
+    """Draws of the unknown values of training data, which follow the model.
 
-    Before a row is learned from, its unknown values move by a Gibbs step with the
+    Before a row is used, its unknown values move by a Gibbs step with the
     known ones clamped: they are draws of p(unknown v | known v), at which the
     statistics of the data have the gradient of log p(known v) for a mean [1]_.
 
@@ -234,17 +234,17 @@ class Fills:
     def __init__(
         self, machine, X, unknown, rng, n_steps, *, sample_data=False, whole=False
     ):
-        self.X = drawn(machine, X, unknown, rng, n_steps)
+        self.X = conditional_draws(machine, X, unknown, rng, n_steps)
         self.unknown = unknown
         self.sample_data = sample_data
         self.whole = whole
 
     def epoch_begins(self, machine, rows):
-        """Let the moments of the data be those with the present fills."""
+        """Set the moments of the data to those with the present imputations."""
         if self.whole and machine.visible.params:
             mean = column_mean(self.X, rows)
             variance = column_variance(self.X, mean, rows)
-            machine.visible.remember(len(rows), mean, variance)
+            machine.visible.set_moments(len(rows), mean, variance)
 
     def move(self, machine, batch, rows, rng):
         """Move the unknown values of a batch, in place; `rows` says which rows."""
@@ -256,7 +256,7 @@ class Fills:
         if self.sample_data:
             machine.visible.draw(moved, rng)
         h = machine.hidden_sample(moved, rng)
-        v = machine.limited(unknown).visible_sample(h, rng)
+        v = machine.masked(unknown).visible_sample(h, rng)
         np.copyto(moved, v, where=unknown)
         batch[some] = moved
         kept = self.X[rows[some]]

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from ._bernoulli_rbm import BernoulliRBM
 from ._encoding import Encoding, is_frame
 from ._gaussian_rbm import GaussianRBM
-from ._incomplete import drawn, hidden_by
+from ._incomplete import conditional_draws, hidden_by
 from ._mixed_rbm import MixedRBM
 from ._numerics import column_mean
 from ._random import make_rng
@@ -295,7 +295,9 @@ def relative_error(model, X, seen, held_out, rng):
     given, unknown, judged, truth = (
         array[rows] for array in (given, unknown, judged, truth)
     )
-    found = drawn(model.machine_, given, unknown, rng, N_STEPS, n_means=N_MEANS)
+    found = conditional_draws(
+        model.machine_, given, unknown, rng, N_STEPS, n_means=N_MEANS
+    )
     error, error_of_means = (
         float(np.square(rows - truth)[judged].sum(dtype=np.float64))
         for rows in (found, means)

@@ -1,4 +1,4 @@
-"""What is watched while a model learns: history, verbose line, early stopping."""
+"""Monitoring of training: history, verbose line, early stopping."""
 
 import time
 

@@ -287,7 +287,7 @@ class BackPropagation:
                 error = np.dot(error, weights.T, out=self._errors[i - 1][:n_rows])
                 if masks[i] is not None:
                     error *= masks[i]
-                error = network.layers[i - 1].pull_back(error, means[i - 1])
+                error = network.layers[i - 1].backpropagate(error, means[i - 1])
         return loss, self._gradient
 
     def _forward(self, network, X, n_rows, rng):
@@ -364,11 +364,11 @@ def _losses(head, field, batch):
 def add_multiple(total, array, factor, size=2**15):
     """total += factor · array, in pieces that stay in the processor's cache."""
     total, array = total.reshape(-1), array.reshape(-1)
-    room = np.empty(min(size, total.size), total.dtype)
+    buffer = np.empty(min(size, total.size), total.dtype)
     for start in range(0, total.size, size):
         piece = slice(start, start + size)
         part = array[piece]
-        total[piece] += np.multiply(part, factor, out=room[: part.size])
+        total[piece] += np.multiply(part, factor, out=buffer[: part.size])
 
 
 def _mask(rng, shape, dtype, probability):

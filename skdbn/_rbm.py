@@ -16,9 +16,9 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from . import gradients, units
 from ._encoding import validate_numbers
 from ._incomplete import (
-    Fills,
+    Imputations,
     check_columns,
-    drawn,
+    conditional_draws,
     hidden_by,
     known_pseudo_log_likelihood,
     mean_field_blocks,
@@ -55,7 +55,7 @@ from ._training import train
 from .machines import RestrictedMachine
 
 # Gibbs steps for unknown values of rows that a trained machine has not met.
-FIRST_FILLS = 20
+IMPUTATION_STEPS = 20
 
 
 class RBM(
@@ -337,7 +337,7 @@ class RBM(
             probe_rng = rng.spawn(1)[0]
             rows, held_out = self._split(X.shape[0], rng)
             training = start_training(self, X, rows, rng, machine, unknown, auto_rate)
-            fills = self._new_fills(training, X, unknown, whole=True)
+            imputations = self._new_imputations(training, X, unknown, whole=True)
             probes = make_probes(
                 training.machine, X, rows, held_out, self.batch_size, probe_rng, unknown
             )
@@ -356,7 +356,7 @@ class RBM(
             )
             context.call_on_fit_task_begin(estimator=self, **monitor.data)
             self._train(
-                training, X, rows, monitor, self.n_iter, keeps_interrupted, fills
+                training, X, rows, monitor, self.n_iter, keeps_interrupted, imputations
             )
             context.call_on_fit_task_end(
                 estimator=self,
@@ -364,7 +364,7 @@ class RBM(
                 **monitor.data,
             )
             training.finish()
-            self._adopt(training, X if fills is None else fills.X)
+            self._adopt(training, X if imputations is None else imputations.X)
             self.history_ = monitor.history
             self.n_iter_ = len(monitor.history)
         return self
@@ -414,26 +414,26 @@ class RBM(
                 machine = None if first else self.machine_.copy()
                 rng = make_rng(self.random_state)
                 training = start_training(self, X, rows, rng, machine, unknown)
-                fills = self._new_fills(training, X, unknown)
+                imputations = self._new_imputations(training, X, unknown)
             else:
                 resume_training(training, self)
-                fills = self._new_fills(training, X, unknown)
+                imputations = self._new_imputations(training, X, unknown)
                 if training.machine.visible.params:
-                    seen = X if fills is None else fills.X
+                    seen = X if imputations is None else imputations.X
                     mean = column_mean(seen)
                     moments = mean, column_variance(seen, mean)
-                    training.machine.visible.observe(len(rows), *moments)
-            self._go_through(training, X, rows, fills)
-            self._adopt(training, X if fills is None else fills.X)
+                    training.machine.visible.update_moments(len(rows), *moments)
+            self._go_through(training, X, rows, imputations)
+            self._adopt(training, X if imputations is None else imputations.X)
         return self
 
-    def _go_through(self, training, X, rows, fills=None):
+    def _go_through(self, training, X, rows, imputations=None):
         """Learn once from rows, at a rate that knows no last epoch."""
         training.optimizer = partial_optimizer(training, self, len(rows))
         end = training.epoch + len(rows) / training.n_rows
         guard = Guard(training.optimizer)
         guard.warn_if_at_rest("learning_rate", training.epoch, end)
-        self._train(training, X, rows, guard, fills=fills)
+        self._train(training, X, rows, guard, imputations=imputations)
 
     def _validate_training_data(self, X, reset):
         """The data, and where they have something in place of unknown values."""
@@ -490,16 +490,18 @@ class RBM(
             )
         return X
 
-    def _new_fills(self, training, X, unknown, whole=False):
-        """What stands for unknown values in a training, or None."""
+    def _new_imputations(self, training, X, unknown, whole=False):
+        """The draws of unknown values for a training, or None."""
         if unknown is None:
             return None
         machine, rng = training.machine, training.rng.spawn(1)[0]
         # Units of a new machine are next to independent.
-        n_steps = FIRST_FILLS if training.epoch else 1
-        fills = Fills(machine, X, unknown, rng, n_steps, whole=whole)
-        fills.sample_data = self.sample_data and not machine.visible.are_states(fills.X)
-        return fills
+        n_steps = IMPUTATION_STEPS if training.epoch else 1
+        imputations = Imputations(machine, X, unknown, rng, n_steps, whole=whole)
+        imputations.sample_data = self.sample_data and not machine.visible.are_states(
+            imputations.X
+        )
+        return imputations
 
     def _split(self, n_samples, rng):
         """The rows to learn from and, for early stopping, those held out."""
@@ -537,11 +539,18 @@ class RBM(
             check_scale(names, np.ones(len(mean), bool), mean, variance, constant)
 
     def _train(
-        self, training, X, rows, monitor, epochs=1, keeps_interrupted=True, fills=None
+        self,
+        training,
+        X,
+        rows,
+        monitor,
+        epochs=1,
+        keeps_interrupted=True,
+        imputations=None,
     ):
         """Go some times through rows; `training` ends with the machine to be kept."""
         visible = training.machine.visible
-        X = X if fills is None else fills.X
+        X = X if imputations is None else imputations.X
         training.direction.sample_data = self.sample_data and not visible.are_states(X)
         first, length = training.epoch, len(rows) / training.n_rows
         try:
@@ -557,7 +566,7 @@ class RBM(
                     length=length,
                     batch_size=self.batch_size,
                     rng=training.rng,
-                    fills=fills,
+                    imputations=imputations,
                 )
         except KeyboardInterrupt:
             if monitor.last is None or not keeps_interrupted:
@@ -923,7 +932,7 @@ class RBM(
         else:
             warn_of_empty_rows(unknown)
             rng = self._generator(random_state)
-            found = drawn(
+            found = conditional_draws(
                 self.machine_, rows, unknown, rng, n_steps, tempering, n_means
             )
             np.copyto(rows, found, where=unknown, casting="same_kind")

@@ -39,8 +39,8 @@ from .gradients._discriminative import Hybrid, input_field, label_scores
 # How much longer steps are by default where the gradient is mostly exact.
 EXACT_BOOST = 5
 
-# On so many rows the fit is watched.
-N_WATCHED = 1000
+# Rows on which the training is monitored.
+N_PROBE_ROWS = 1000
 
 
 class RBMClassifier(
@@ -321,8 +321,8 @@ class RBMClassifier(
                 self,
                 context,
                 training.optimizer,
-                _Watch(X, codes, self._watched(rows, codes, rng)),
-                None if held_out is None else _Watch(X, codes, held_out),
+                _Probe(X, codes, self._probe_rows(rows, codes, rng)),
+                None if held_out is None else _Probe(X, codes, held_out),
                 patience=self.n_iter_no_change,
                 verbose=self.verbose,
                 X=X,
@@ -392,7 +392,7 @@ class RBMClassifier(
                 if training.machine.visible.params:
                     mean = column_mean(data)
                     moments = mean, column_variance(data, mean)
-                    training.machine.visible.observe(len(rows), *moments)
+                    training.machine.visible.update_moments(len(rows), *moments)
             rbm._go_through(training, data, rows)
             self._adopt(training, classes)
         return self
@@ -484,10 +484,10 @@ class RBMClassifier(
         return _balanced(np.setdiff1d(rows, held_out), codes), held_out
 
     @staticmethod
-    def _watched(rows, codes, rng):
-        """Some of the rows with a label, to be watched."""
+    def _probe_rows(rows, codes, rng):
+        """Some of the rows with a label, on which training is monitored."""
         labeled = np.unique(rows[codes[rows] >= 0])
-        n_rows = min(N_WATCHED, len(labeled))
+        n_rows = min(N_PROBE_ROWS, len(labeled))
         return np.sort(rng.spawn(1)[0].choice(labeled, n_rows, replace=False))
 
     def _joint_rbm(self, n_features, label_weights):
@@ -715,7 +715,7 @@ def _log_conditional(machine, X, n_labels, rows=None):
     return result
 
 
-class _Watch:
+class _Probe:
     """Rows with their labels, on which to measure."""
 
     def __init__(self, X, codes, rows):
@@ -733,7 +733,7 @@ class _Watch:
 
 
 class _LabelMonitor(Monitor):
-    """Watches log losses and accuracies in place of likelihoods."""
+    """Monitors log losses and accuracies in place of likelihoods."""
 
     def __init__(self, *args, verbose, **kwargs):
         super().__init__(*args, **kwargs)

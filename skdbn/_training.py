@@ -14,16 +14,16 @@ def minibatches(X, rows, batch_size, rng):
     """
     rows.sort()
     rng.shuffle(rows)
-    room = None
+    buffer = None
     if isinstance(X, np.ndarray):
-        room = np.empty((min(batch_size, len(rows)), X.shape[1]), X.dtype)
+        buffer = np.empty((min(batch_size, len(rows)), X.shape[1]), X.dtype)
     for start in range(0, len(rows), batch_size):
         chosen = rows[start : start + batch_size]
-        if room is None:
+        if buffer is None:
             yield X[chosen]
         else:
             # mode="clip", since "raise" would go through a buffer
-            batch = room[: len(chosen)]
+            batch = buffer[: len(chosen)]
             yield X.take(chosen, axis=0, out=batch, mode="clip")
 
 
@@ -38,7 +38,7 @@ def train(
     epochs,
     batch_size,
     rng,
-    fills=None,
+    imputations=None,
     length=1.0,
 ):
     """Move `machine` along `direction` for some epochs.
@@ -72,7 +72,7 @@ def train(
     rng : numpy.random.Generator
         Source of random numbers.
 
-    fills : Fills, default=None
+    imputations : Imputations, default=None
         What stands in X for unknown values, and moves before a row is learned from.
 
     length : float, default=1.0
@@ -91,13 +91,13 @@ def train(
             n_epochs = 0
             for epoch in epochs:
                 monitor.epoch_begins(epoch)
-                if fills is not None:
-                    fills.epoch_begins(machine, rows)
+                if imputations is not None:
+                    imputations.epoch_begins(machine, rows)
                 for i, batch in enumerate(minibatches(X, rows, batch_size, rng)):
-                    if fills is not None:
+                    if imputations is not None:
                         # The rows are in the order of the batches now.
                         own = rows[i * batch_size : (i + 1) * batch_size]
-                        fills.move(machine, batch, own, rng)
+                        imputations.move(machine, batch, own, rng)
                     rate, momentum = optimizer.rates(epoch + i * share)
                     step = direction(machine, batch, rng, rate)
                     optimizer.step(machine.params, step, momentum)

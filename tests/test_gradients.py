@@ -227,7 +227,7 @@ def test_fast_parameters_push_the_chains(machine, rng):
     gradient = FPCD(n_chains=n)
     gradient._fast = {k: rng.normal(size=a.shape) for k, a in machine.params.items()}
     gradient.start(exact(machine), 3, rng)
-    pushed = Enumeration(
+    moved = Enumeration(
         *(
             a + b
             for a, b in zip(
@@ -239,8 +239,8 @@ def test_fast_parameters_push_the_chains(machine, rng):
     found = gradient(machine, batch, rng)
     drawn = gradient.state
     for values, mean in (
-        (drawn.visible, pushed.p_v @ pushed.v),
-        (drawn.hidden, pushed.p_h @ pushed.h),
+        (drawn.visible, moved.p_v @ moved.v),
+        (drawn.hidden, moved.p_h @ moved.h),
     ):
         assert (np.abs(values.mean(axis=0) - mean) < 5 * 0.5 / np.sqrt(n)).all()
     assert_directions_equal(found, naive(machine, batch, drawn.visible))
@@ -658,7 +658,7 @@ def test_swap_counts_begin_anew(machine, rng):
     gradient, _ = tempered_chains("free-energy", machine, 5, 3, rng)
     assert gradient.diagnostics()
     assert gradient.diagnostics() == {}
-    # A call that nobody watches ends with its own share of accepted swaps.
+    # A call that nobody monitors ends with its own share of accepted swaps.
     gradient(machine, np.ones((1, 4)), rng)
     gradient.stop()
     assert ((gradient.swap_acceptance_ >= 0) & (gradient.swap_acceptance_ <= 1)).all()
@@ -672,8 +672,8 @@ def test_fast_weights_leave_a_normalizer(make_machine, rng):
     gradient.start(machine, 5, rng)
     gradient._fast["weights"][...] = 10
     gradient(machine, rng.normal(size=(5, len(machine.visible_bias))), rng)
-    pushed = gradient._with_fast
-    n_visible, n_hidden = pushed.weights.shape
-    spread = np.reshape(pushed.visible.spread(n_visible), (-1, 1))
-    scaled = spread * pushed.weights * pushed.hidden.spread(n_hidden)
+    moved = gradient._with_fast
+    n_visible, n_hidden = moved.weights.shape
+    spread = np.reshape(moved.visible.spread(n_visible), (-1, 1))
+    scaled = spread * moved.weights * moved.hidden.spread(n_hidden)
     assert np.linalg.norm(scaled, 2) < 1

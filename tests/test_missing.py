@@ -18,7 +18,11 @@ from skdbn import (
     MixedRBM,
     SparseRBM,
 )
-from skdbn._incomplete import Fills, drawn, known_pseudo_log_likelihood
+from skdbn._incomplete import (
+    Imputations,
+    conditional_draws,
+    known_pseudo_log_likelihood,
+)
 from skdbn._monitoring import Probe
 from skdbn._samplers import Chains
 from skdbn.exceptions import DataRangeWarning, EstimateWarning
@@ -138,14 +142,14 @@ def test_clamped_chains_draw_from_the_conditional(
 ):
     case = make_case(names)
     v, unknown = case.repeated(N)
-    case.check(drawn(case.machine, v, unknown, rng, 60, n_temperatures))
+    case.check(conditional_draws(case.machine, v, unknown, rng, 60, n_temperatures))
 
 
 @every_pair
 def test_means_are_those_of_the_conditional(names, make_case, rng):
     case = make_case(names)
     v, unknown = case.repeated(1000)
-    rows = drawn(case.machine, v, unknown, rng, 60, n_means=5)
+    rows = conditional_draws(case.machine, v, unknown, rng, 60, n_means=5)
     assert (rows[:, ~case.unknown] == case.v[~case.unknown]).all()
     error = rows.std(axis=0) / np.sqrt(len(rows))
     assert (np.abs(rows.mean(axis=0) - case.p @ case.states) <= 5 * error + 1e-9).all()
@@ -168,7 +172,7 @@ def test_rows_do_not_depend_on_their_neighbors(
 
     def fills(rows):
         generator = np.random.default_rng(5)
-        return drawn(
+        return conditional_draws(
             case.machine,
             rows,
             unknown[: len(rows)],
@@ -190,7 +194,7 @@ def test_rows_do_not_depend_on_their_neighbors(
 
 def test_equal_rows_have_chains_of_their_own(make_case, rng):
     case = make_case(("gaussian", "bernoulli"))
-    rows = drawn(case.machine, *case.repeated(20), rng, 1)
+    rows = conditional_draws(case.machine, *case.repeated(20), rng, 1)
     assert len(np.unique(rows, axis=0)) == 20
 
 
@@ -198,7 +202,8 @@ def test_means_are_over_states_of_a_chain(machine, rng):
     """Of E[v | h] and not of draws; fifty states vary less than one."""
     v, unknown = np.ones((500, 4)), np.tile([False, True, True, True], (500, 1))
     one, draws, many = (
-        drawn(machine, v, unknown, rng, 20, n_means=n)[:, 1:] for n in (1, None, 50)
+        conditional_draws(machine, v, unknown, rng, 20, n_means=n)[:, 1:]
+        for n in (1, None, 50)
     )
     possible = machine.visible_mean(machine.hidden.states(np.arange(8), 3))[:, 1:]
     gaps = np.abs(one[:, None] - possible).max(axis=2).min(axis=1)
@@ -217,7 +222,7 @@ def test_means_are_over_states_after_the_first_ones(rng, seed):
 
     def column(n_steps, **settings):
         rng = np.random.default_rng(seed)
-        return drawn(machine, v, unknown, rng, n_steps, **settings)[:, 0]
+        return conditional_draws(machine, v, unknown, rng, n_steps, **settings)[:, 0]
 
     # A state has its hidden units, from which the next one would draw the column.
     states = [column(n) for n in (5, 6, 7)]
@@ -235,9 +240,9 @@ def test_fills_move_by_a_step_of_gibbs_sampling(make_machine, rng):
     p = np.exp(oracle.log_weights(row))
     expected = (p / p.sum() @ oracle.visible_mean())[0]
     unknown = np.tile([True, True, False, True], (n, 1))
-    fills = Fills(machine, np.tile(row, (n, 1)), unknown, rng, 1)
+    imputations = Imputations(machine, np.tile(row, (n, 1)), unknown, rng, 1)
     batch = np.tile(row, (n, 1))
-    fills.move(machine, batch, np.arange(n), rng)
+    imputations.move(machine, batch, np.arange(n), rng)
     expected[2] = 1
     error = 5 * np.sqrt(expected * (1 - expected) / n)
     assert (np.abs(batch.mean(axis=0) - expected) <= error).all()
@@ -522,13 +527,13 @@ def test_tempered_samples_reach_both_modes(seed):
 def test_fills_keep_the_conditional(names, make_case, rng):
     case = make_case(names)
     _, unknown = case.repeated(N)
-    fills = Fills(case.machine, case.draw(N, rng), unknown, rng, 1)
-    fills.X[:] = batch = case.draw(N, rng)
+    imputations = Imputations(case.machine, case.draw(N, rng), unknown, rng, 1)
+    imputations.X[:] = batch = case.draw(N, rng)
     before = batch.copy()
-    fills.move(case.machine, batch, np.arange(N), rng)
+    imputations.move(case.machine, batch, np.arange(N), rng)
     case.check(batch)
     assert (batch != before).any()
-    assert (fills.X == batch).all()
+    assert (imputations.X == batch).all()
 
 
 def test_moments_are_of_the_rows_that_are_learned_from(make_machine, rng):
@@ -536,11 +541,12 @@ def test_moments_are_of_the_rows_that_are_learned_from(make_machine, rng):
     machine = make_machine(2, 2, ("gaussian", "bernoulli"))
     X = rng.normal(size=(40, 2)) + np.arange(40)[:, None]
     unknown = rng.random((40, 2)) < 0.2
-    fills = Fills(machine, X, unknown, rng, 1, whole=True)
+    imputations = Imputations(machine, X, unknown, rng, 1, whole=True)
     rows = np.arange(5, 20)
-    fills.epoch_begins(machine, rows)
+    imputations.epoch_begins(machine, rows)
     np.testing.assert_allclose(
-        machine.visible.data_statistics(), machine.visible.statistics(fills.X[rows])
+        machine.visible.data_statistics(),
+        machine.visible.statistics(imputations.X[rows]),
     )
 
 
@@ -550,14 +556,14 @@ def test_fills_follow_bits_drawn_from_gray_values(rng):
         np.array([[80.0], [40.0]]), np.array([-40.0, -20.0]), np.array([-60.0])
     )
     X, unknown = np.tile([0.3, 0.0], (N, 1)), np.tile([False, True], (N, 1))
-    fills = Fills(machine, X, unknown, rng, 1, sample_data=True)
-    batch = fills.X.copy()
-    fills.move(machine, batch, np.arange(N), rng)
+    imputations = Imputations(machine, X, unknown, rng, 1, sample_data=True)
+    batch = imputations.X.copy()
+    imputations.move(machine, batch, np.arange(N), rng)
     np.testing.assert_array_equal(batch[:, 0], batch[:, 1])
     assert set(batch[:, 0]) == {0, 1}
     assert abs(batch[:, 0].mean() - 0.3) < 5 * np.sqrt(0.3 * 0.7 / N)
-    np.testing.assert_array_equal(fills.X[:, 0], 0.3)
-    np.testing.assert_array_equal(fills.X[:, 1], batch[:, 1])
+    np.testing.assert_array_equal(imputations.X[:, 0], 0.3)
+    np.testing.assert_array_equal(imputations.X[:, 1], batch[:, 1])
 
 
 def test_fills_follow_bits_drawn_for_gray_levels(rng):
@@ -566,14 +572,16 @@ def test_fills_follow_bits_drawn_for_gray_levels(rng):
     machine = RestrictedMachine(weights, np.array([-20.0, -20.0]), np.array([-40.0]))
     X = np.tile([0.3, 0.0], (2000, 1))
     unknown = np.tile([False, True], (2000, 1))
-    fills = Fills(machine, X, unknown, rng, 1, sample_data=True)
-    batch = fills.X.copy()
-    fills.move(machine, batch, np.arange(2000), rng)
+    imputations = Imputations(machine, X, unknown, rng, 1, sample_data=True)
+    batch = imputations.X.copy()
+    imputations.move(machine, batch, np.arange(2000), rng)
     share = (batch[:, 0] == 1).mean()
     assert share == pytest.approx(0.3, abs=5 * np.sqrt(0.21 / 2000))
     assert set(batch[:, 0]) == {0.0, 1.0}
     # The known gray level stays for the next epoch.
-    assert (fills.X[:, 0] == 0.3).all() and (fills.X[:, 1] == batch[:, 1]).all()
+    assert (imputations.X[:, 0] == 0.3).all() and (
+        imputations.X[:, 1] == batch[:, 1]
+    ).all()
     near_one = batch[:, 0] == 1
     assert batch[near_one, 1].mean() > batch[~near_one, 1].mean() + 0.3
 
@@ -631,10 +639,10 @@ def slopes(case):
 def test_expected_gradient_is_that_of_the_known_values(names, make_case, rng):
     case = make_case(names)
     v, unknown = case.repeated(N)
-    fills = Fills(case.machine, v, unknown, rng, 60, whole=True)
-    fills.epoch_begins(case.machine, np.arange(N))
+    imputations = Imputations(case.machine, v, unknown, rng, 60, whole=True)
+    imputations.epoch_begins(case.machine, np.arange(N))
     expected = slopes(case)
-    found, errors = directions(case, fills.X, rng)
+    found, errors = directions(case, imputations.X, rng)
     for array, slope, error in zip(found, expected, errors, strict=True):
         assert (np.abs(array - slope) <= error).all()
     # A constant in place of what is unknown would pull elsewhere.
@@ -763,7 +771,7 @@ def test_the_zero_of_a_column_with_holes_does_not_matter(rng, seed):
     np.testing.assert_allclose(*variances, rtol=0.2)
 
 
-class Noting(Fills):
+class Noting(Imputations):
     """Notes the data's mean squares, as the variances' gradient has them, and the data."""
 
     notes = ()
@@ -783,7 +791,7 @@ class Noting(Fills):
 @pytest.mark.parametrize("beside", [[], [("bernoulli", 1)]], ids=["alone", "beside"])
 def test_moments_follow_the_draws_of_unknown_values(beside, rng, seed, monkeypatch):
     """Those of the whole data in `fit`, and of all calls in `partial_fit`."""
-    monkeypatch.setattr("skdbn._rbm.Fills", Noting)
+    monkeypatch.setattr("skdbn._rbm.Imputations", Noting)
     monkeypatch.setattr(Noting, "notes", ())
     X = np.column_stack([rng.integers(0, 2, 60), rng.normal(1, 1, (60, 3))])
     X[rng.random(X.shape) < 0.3] = np.nan

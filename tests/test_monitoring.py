@@ -1,4 +1,4 @@
-"""What is watched during a fit, early stopping, callbacks and interruptions."""
+"""Monitoring of a fit, early stopping, callbacks and interruptions."""
 
 import pickle
 import re

@@ -174,7 +174,7 @@ def test_structure_cannot_change(estimator, changed, named, data, seed):
     assert same(before, arrays(model))
 
 
-class Watching(CD):
+class Recording(CD):
     """Notes the learning rate of each batch."""
 
     def __call__(self, machine, batch, rng, centering=None, rate=1.0, **options):
@@ -186,7 +186,7 @@ class Watching(CD):
 def test_automatic_rate_falls_by_rows(n_rows, rng, seed):
     """By half in ten thousand rows; a tenth of a batch moves a tenth as far."""
     X = rng.random((40, 3))
-    rbm = BernoulliRBM(2, gradient=Watching(), random_state=seed)
+    rbm = BernoulliRBM(2, gradient=Recording(), random_state=seed)
     for start in range(0, 40, n_rows):
         rbm.partial_fit(X[start : start + n_rows])
     size = min(n_rows, 10)
@@ -197,7 +197,7 @@ def test_automatic_rate_falls_by_rows(n_rows, rng, seed):
 def test_schedules_count_the_rows_of_a_fit(rng, seed):
     """An epoch is as many rows as the fit had."""
     X = rng.random((40, 3))
-    rbm = BernoulliRBM(2, gradient=Watching(), n_iter=4, random_state=seed)
+    rbm = BernoulliRBM(2, gradient=Recording(), n_iter=4, random_state=seed)
     rbm.set_params(learning_rate=Linear(0.4), batch_size=20).fit(X)
     rbm.set_params(n_iter=8).partial_fit(X[:20]).partial_fit(X[:10])
     np.testing.assert_allclose(rbm.gradient_.rates_[-2:], [0.2, 0.175], rtol=1e-12)

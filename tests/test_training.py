@@ -13,7 +13,7 @@ from skdbn.gradients import CD, PCD, REGISTRY
 from skdbn.schedules import Linear
 
 
-class Watching(CD):
+class Recording(CD):
     """Notes the rows and the learning rate of each batch."""
 
     def start(self, machine, batch_size, rng, n_rows=None):
@@ -37,7 +37,7 @@ def numbered_rows(n, n_bits=7):
 
 def watch(X, n_iter, *, partial=False, **settings):
     """The number of each row seen: for each epoch, for each batch."""
-    rbm = BernoulliRBM(2, gradient=Watching(), n_iter=n_iter, **settings)
+    rbm = BernoulliRBM(2, gradient=Recording(), n_iter=n_iter, **settings)
     if partial:
         for _ in range(n_iter):
             rbm.partial_fit(X)
@@ -83,11 +83,11 @@ def test_held_out_rows_are_never_seen(seed):
 
 def test_schedules_move_with_each_batch(seed):
     """By the share of an epoch that is done; here there are ten batches in it."""
-    rbm = BernoulliRBM(2, gradient=Watching(), learning_rate=Linear(0.3), n_iter=3)
+    rbm = BernoulliRBM(2, gradient=Recording(), learning_rate=Linear(0.3), n_iter=3)
     rbm.set_params(random_state=seed).fit(numbered_rows(100))
     expected = 0.3 * (1 - np.arange(30) / 30)
     np.testing.assert_allclose(rbm.gradient_.rates_, expected, rtol=1e-12)
-    whole = BernoulliRBM(2, gradient=Watching(), batch_size=1000, n_iter=3)
+    whole = BernoulliRBM(2, gradient=Recording(), batch_size=1000, n_iter=3)
     whole.set_params(learning_rate=Linear(0.3)).fit(numbered_rows(100))
     np.testing.assert_allclose(whole.gradient_.rates_, [0.3, 0.2, 0.1], rtol=1e-12)
 
@@ -95,7 +95,7 @@ def test_schedules_move_with_each_batch(seed):
 def test_automatic_learning_rate(seed):
     """To zero where the last epoch is known, and slowly down where it is not."""
     X = numbered_rows(100)
-    rbm = BernoulliRBM(2, gradient=Watching(), n_iter=3, random_state=seed).fit(X)
+    rbm = BernoulliRBM(2, gradient=Recording(), n_iter=3, random_state=seed).fit(X)
     expected = 0.1 * (1 - np.arange(30) / 30)
     np.testing.assert_allclose(rbm.gradient_.rates_, expected, rtol=1e-12)
     rbm.partial_fit(X)

@@ -127,7 +127,7 @@ def test_pull_back_is_the_derivative_of_the_mean(name, make_units, rng):
     units = make_units(name, width(name))
     mean = units.mean(field)
     weights = rng.normal(size=field.shape)
-    found = units.pull_back(weights.copy(), mean)
+    found = units.backpropagate(weights.copy(), mean)
     for i in range(width(name)):
         shift = step * np.eye(width(name))[i]
         upper, lower = (units.mean(field + s) for s in (shift, -shift))
@@ -139,7 +139,7 @@ def test_pull_back_is_the_derivative_of_the_mean(name, make_units, rng):
 def test_pull_back_of_gaussian_units_multiplies_by_the_variance(rng):
     units, field = Gaussian(0.25).start(3), rng.normal(size=(5, 3))
     error = rng.normal(size=(5, 3))
-    found = units.pull_back(error.copy(), units.mean(field))
+    found = units.backpropagate(error.copy(), units.mean(field))
     np.testing.assert_allclose(found, 0.25 * error)
     np.testing.assert_allclose(units.mean(field + 1) - units.mean(field), 0.25)
 
@@ -422,7 +422,7 @@ def test_a_layer_without_arrays_is_its_own_copy(name, n_units, make_units):
     bias = np.arange(n_units)
     assert units.uncentered(bias) is bias
     assert units.project() is None
-    assert units.observe(3, np.zeros(n_units), np.ones(n_units)) is None
+    assert units.update_moments(3, np.zeros(n_units), np.ones(n_units)) is None
     spread = np.broadcast_to(units.spread(n_units), n_units)
     np.testing.assert_array_equal(spread, TAILS.get(name) == "gaussian")
     if name != "gaussian":
@@ -808,7 +808,7 @@ def test_statistics_are_the_slope_of_the_base(kind, gaussian, rng):
     np.testing.assert_allclose(units.data_statistics(), units.statistics(rows))
     # More of them.
     more = rng.normal(1, 2, size=(5, 4))
-    units.observe(5, more.mean(axis=0), more.var(axis=0))
+    units.update_moments(5, more.mean(axis=0), more.var(axis=0))
     rows = np.vstack([rows, more])
     np.testing.assert_allclose(units.data_statistics(), units.statistics(rows))
 
@@ -845,7 +845,7 @@ def test_copies_of_gaussian_units_have_their_own_arrays(gaussian):
     copied = units.copy()
     before = units.log_variance_.copy()
     copied.params[0][:] = 3
-    copied.observe(9, np.zeros(4), np.ones(4))
+    copied.update_moments(9, np.zeros(4), np.ones(4))
     np.testing.assert_array_equal(units.log_variance_, before)
     assert units.data_statistics()[0].tolist() != copied.data_statistics()[0].tolist()
     assert clone(units).get_params() == units.get_params()
@@ -961,8 +961,8 @@ def test_side_by_side_as_a_layer(side_by_side, rng):
     )
     np.testing.assert_array_equal(units.data_statistics(), parts[0].data_statistics())
     mean, variance = rng.random(N_MIXED), rng.random(N_MIXED)
-    units.observe(3, mean, variance)
-    parts[0].observe(3, mean[places[0]], variance[places[0]])
+    units.update_moments(3, mean, variance)
+    parts[0].update_moments(3, mean[places[0]], variance[places[0]])
     np.testing.assert_array_equal(units.data_statistics(), parts[0].data_statistics())
     bias = units.uncentered(x[0])
     expected = parts[0].uncentered(x[0, places[0]])
@@ -1020,7 +1020,7 @@ def test_moments_side_by_side(rng):
         expected = np.broadcast_to(np.exp(log_variance / 2) / np.sqrt(2), 2)
         np.testing.assert_allclose(frozen.spread(5)[place], expected)
     more = rng.normal(1, 3, size=(6, 5))
-    layer.observe(6, more.mean(axis=0), more.var(axis=0))
+    layer.update_moments(6, more.mean(axis=0), more.var(axis=0))
     for found, expected in zip(
         layer.data_statistics(), layer.statistics(np.vstack([rows, more])), strict=True
     ):
@@ -1123,8 +1123,8 @@ def test_groups_of_several_sizes(uneven, rng):
         (mean, lambda part, own: part.mean(field[:, own])),
         (units.link(mean[0])[None], lambda part, own: part.link(mean[:1, own])),
         (
-            units.pull_back(error.copy(), mean),
-            lambda part, own: part.pull_back(error[:, own].copy(), mean[:, own]),
+            units.backpropagate(error.copy(), mean),
+            lambda part, own: part.backpropagate(error[:, own].copy(), mean[:, own]),
         ),
         (units.support(mean), lambda part, own: part.support(mean[:, own])),
     ):
@@ -1175,23 +1175,23 @@ def test_groups_of_several_sizes_in_data(uneven, rng):
     # What is known in part settles others, or rules them out, group by group.
     unknown = rng.random(X.shape) < 0.5
     x, holes = X.copy(), unknown.copy()
-    units.settle(x, holes, names)
+    units.fill_determined(x, holes, names)
     expected, left = X.copy(), unknown.copy()
     for part, place in zip(parts, places, strict=True):
-        part.settle(expected[:, place], left[:, place], names[place])
+        part.fill_determined(expected[:, place], left[:, place], names[place])
     np.testing.assert_array_equal(x, expected)
     np.testing.assert_array_equal(holes, left)
     field = rng.normal(size=X.shape)
-    limited = units.limited(holes)
-    found = limited.mean(field)
+    masked = units.masked(holes)
+    found = masked.mean(field)
     means = [
-        part.limited(left[:, place]).mean(field[:, place])
+        part.masked(left[:, place]).mean(field[:, place])
         for part, place in zip(parts, places, strict=True)
     ]
     np.testing.assert_allclose(found, np.hstack(means))
     # So many times these rows, one after the other, as of tempered chains.
-    for one in (limited, parts[0].limited(left[:, :3])):
-        own = field[:, :3] if one is not limited else field
+    for one in (masked, parts[0].masked(left[:, :3])):
+        own = field[:, :3] if one is not masked else field
         again = np.tile(own, (3, 1))
         np.testing.assert_array_equal(one.mean(again), np.tile(one.mean(own), (3, 1)))
         draws = one.sample(again, rng)

@@ -23,10 +23,10 @@ def label_scores(machine, field, n_labels):
     d_y + Σⱼ log-partition of field j + U_yj, in which `field` is c + x·W.
     """
     scores = np.empty((len(field), n_labels), field.dtype)
-    room = np.empty_like(field)
+    buffer = np.empty_like(field)
     for label, weights in enumerate(machine.weights[-n_labels:]):
-        np.add(field, weights, out=room)
-        scores[:, label] = machine.hidden.log_partition(room)
+        np.add(field, weights, out=buffer)
+        scores[:, label] = machine.hidden.log_partition(buffer)
     scores += machine.visible_bias[-n_labels:]
     return scores
 
@@ -96,14 +96,14 @@ class Hybrid(Gradient):
             n_chains = max(batch_size, PCD._fewest_chains)
             self.chains_ = machine.initial_state(n_chains, rng)
         super().start(machine, batch_size, rng, n_rows)
-        self._room = np.empty_like(self._work.data.hidden)
+        self._buffer = np.empty_like(self._work.data.hidden)
         if self.persistent:
             self._work.state = self.chains_
 
     def stop(self):
         if self.persistent:
             self.chains_ = copied(self._work.state)
-        del self._room
+        del self._buffer
         super().stop()
 
     def __call__(
@@ -150,7 +150,7 @@ class Hybrid(Gradient):
 
     def _discriminate(self, machine, field, errors, rows, of_labels):
         """Add Σ e_y E[h | x, y]: over y to the rows, and over the rows to the labels."""
-        mean, pull = self._room[: len(rows)], np.zeros_like(field[: len(rows)])
+        mean, pull = self._buffer[: len(rows)], np.zeros_like(field[: len(rows)])
         if len(rows) < len(field):
             field, errors = field[rows], errors[rows]
         weights = machine.weights[-self.n_labels :]
@@ -165,7 +165,7 @@ class Hybrid(Gradient):
     def _contrast(self, machine, field, y, factor, of_labels, rng):
         """Add E[h | x, y] of the data and subtract that of a Gibbs step of the chains."""
         model, pull = self._work.model, self._work.data.hidden_mean
-        mean, of_model = self._room[: len(field)], model.hidden_mean
+        mean, of_model = self._buffer[: len(field)], model.hidden_mean
         hidden = machine.hidden
         field += y @ machine.weights[-self.n_labels :]
         hidden.mean(field, out=mean)

@@ -18,7 +18,7 @@ from ._tempered import Tempered
 FEWEST_FOLLOWED = 8
 WELL_BELOW = 0.9
 
-# After so many steps the mean field of unknown values is taken to have settled.
+# After so many steps the mean field of unknown values is taken to have converged.
 MEAN_FIELD_STEPS = 30
 
 
@@ -139,9 +139,9 @@ class RestrictedMachine(Machine):
         h = self.hidden_sample(v, rng, out=h)
         return State(v, h) if out is None else out
 
-    def limited(self, unknown):
-        """The machine of rows whose known values rule out others of their group."""
-        visible = self.visible.limited(unknown)
+    def masked(self, unknown):
+        """The machine with the values masked that known values rule out."""
+        visible = self.visible.masked(unknown)
         return self if visible is self.visible else replace(self, visible=visible)
 
     def mean_field(self, v, unknown, n_steps=MEAN_FIELD_STEPS):
@@ -149,7 +149,7 @@ class RestrictedMachine(Machine):
 
         No sampling, so that a row has a single answer, which depends on no other row.
         """
-        machine = self.limited(unknown)
+        machine = self.masked(unknown)
         fields = np.repeat(self.visible_bias[None], len(v), axis=0)
         v = np.where(unknown, machine.visible.mean(fields), v)
         for _ in range(n_steps):

@@ -51,7 +51,7 @@ class Stack:
            generative models with applications to recognition. CVPR.
         """
         bottom, *above = [*self.below, self.top]
-        bottom = bottom.limited(~known)
+        bottom = bottom.masked(~known)
         given, total = v.copy(), np.zeros(v.shape)
         n_weights = max(machine.n_weights for machine in (bottom, *above))
         with threads_for(len(v), n_weights):

@@ -195,11 +195,11 @@ class Units(BaseEstimator):
         """
         raise NotImplementedError
 
-    def pull_back(self, error, mean):
+    def backpropagate(self, error, mean):
         """Turn derivatives by the means into derivatives by the fields, in place.
 
-        Each is multiplied by the derivative of the mean, which is the variance of the
-        unit. Back-propagation needs it of hidden units.
+        This is the step of back-propagation through hidden units: each derivative is
+        multiplied by that of the mean, which is the variance of the unit.
 
         Parameters
         ----------
@@ -285,8 +285,8 @@ class Units(BaseEstimator):
         """
         return []
 
-    def observe(self, n_rows, mean, variance):
-        """Take more rows into the moments of the data.
+    def update_moments(self, n_rows, mean, variance):
+        """Update the moments of the data with those of more rows.
 
         Parameters
         ----------
@@ -297,8 +297,8 @@ class Units(BaseEstimator):
             Their moments.
         """
 
-    def remember(self, n_rows, mean, variance):
-        """Take these moments of the data in place of all earlier ones.
+    def set_moments(self, n_rows, mean, variance):
+        """Set the moments of the data, in place of all earlier ones.
 
         Parameters
         ----------
@@ -663,8 +663,10 @@ class Units(BaseEstimator):
         _, columns = self.lowest_support(X)
         return np.flatnonzero(columns == OUTSIDE)
 
-    def settle(self, x, unknown, names):
-        """Note, in place, what follows from known values where units vary together.
+    def fill_determined(self, x, unknown, names):
+        """Fill in, in place, unknown values that follow from the known ones.
+
+        Such as the zeros beside a known 1 in a group of softmax units.
 
         Parameters
         ----------
@@ -684,20 +686,20 @@ class Units(BaseEstimator):
             says nothing of what they are.
         """
 
-    def limited(self, unknown):
-        """The units of rows whose known values rule out others.
+    def masked(self, unknown):
+        """The units with the values masked that known values rule out.
 
         Parameters
         ----------
         unknown : ndarray of bool of shape (n_samples, n_units)
-            Where values are unknown, after :meth:`settle`.
+            Where values are unknown, after :meth:`fill_determined`.
 
         Returns
         -------
         units : Units
-            Units whose means and draws are those given what is ruled out, for these
-            rows, or for so many times these rows one after the other. The object itself
-            if nothing is.
+            Units whose means and draws are those of a masked softmax, for these rows, or
+            for several times these rows one after the other. The object itself if
+            nothing is masked.
         """
         return self
 

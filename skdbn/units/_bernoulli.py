@@ -73,13 +73,13 @@ class Bernoulli(Units):
         # u from (0, 1] is at most σ(x) where u / σ(x) is at most 1. Its grid is that of
         # float32, and so need 1 / σ(x) be no finer.
         out = np.empty_like(field) if out is None else out
-        room = out if out.dtype == np.float32 else np.empty(out.shape, np.float32)
+        buffer = out if out.dtype == np.float32 else np.empty(out.shape, np.float32)
         draws = uniform_times_2_16(rng, out.shape)
         with np.errstate(over="ignore"):
-            draws *= _reciprocal_mean(field, room)
+            draws *= _reciprocal_mean(field, buffer)
         return np.less_equal(draws, 2**16, out=out)
 
-    def pull_back(self, error, mean):
+    def backpropagate(self, error, mean):
         error *= mean
         error *= 1 - mean
         return error

@@ -89,20 +89,20 @@ class Concatenated(Units):
 
     def mean(self, field, out=None):
         out = np.empty_like(field) if out is None else out
-        for units, own, room in self._split(field, out):
-            units.mean(own, out=room)
+        for units, own, buffer in self._split(field, out):
+            units.mean(own, out=buffer)
         return out
 
     def sample(self, field, rng, out=None, mean=None):
         out = np.empty_like(field) if out is None else out
         known = None if mean is None else self._split(mean)
-        for i, (units, own, room) in enumerate(self._split(field, out)):
-            units.sample(own, rng, out=room, mean=known and known[i][1])
+        for i, (units, own, buffer) in enumerate(self._split(field, out)):
+            units.sample(own, rng, out=buffer, mean=known and known[i][1])
         return out
 
-    def pull_back(self, error, mean):
+    def backpropagate(self, error, mean):
         for units, own, of_units in self._split(error, mean):
-            units.pull_back(own, of_units)
+            units.backpropagate(own, of_units)
         return error
 
     def link(self, mean):
@@ -148,13 +148,13 @@ class Concatenated(Units):
     def data_statistics(self):
         return [array for units in self._units for array in units.data_statistics()]
 
-    def observe(self, n_rows, mean, variance):
+    def update_moments(self, n_rows, mean, variance):
         for units, own_mean, own_variance in self._split(mean, variance):
-            units.observe(n_rows, own_mean, own_variance)
+            units.update_moments(n_rows, own_mean, own_variance)
 
-    def remember(self, n_rows, mean, variance):
+    def set_moments(self, n_rows, mean, variance):
         for units, own_mean, own_variance in self._split(mean, variance):
-            units.remember(n_rows, own_mean, own_variance)
+            units.set_moments(n_rows, own_mean, own_variance)
 
     def uncentered(self, bias):
         return np.concatenate(
@@ -240,13 +240,13 @@ class Concatenated(Units):
         for (units, own), place in zip(self._split(X), self._places, strict=True):
             units.check_data(own, names[place])
 
-    def settle(self, x, unknown, names):
+    def fill_determined(self, x, unknown, names):
         parts = self._split(x, unknown)
         for (units, own, holes), place in zip(parts, self._places, strict=True):
-            units.settle(own, holes, names[place])
+            units.fill_determined(own, holes, names[place])
 
-    def limited(self, unknown):
-        return self._with([units.limited(own) for units, own in self._split(unknown)])
+    def masked(self, unknown):
+        return self._with([units.masked(own) for units, own in self._split(unknown)])
 
     def n_coordinates(self, n_units):
         return sum(units.n_coordinates(width) for units, width in self.widths())

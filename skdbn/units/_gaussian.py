@@ -164,7 +164,7 @@ class Gaussian(Units):
         mean = self.mean(field, out) if mean is None else mean
         return np.add(mean, noise, out=noise if out is None else out)
 
-    def pull_back(self, error, mean):
+    def backpropagate(self, error, mean):
         error /= self.precision
         return error
 
@@ -213,7 +213,7 @@ class Gaussian(Units):
         halves = (squares * self.precision / 2).astype(self.log_variance_.dtype)
         return [halves if len(self.log_variance_) > 1 else halves.sum(keepdims=True)]
 
-    def observe(self, n_rows, mean, variance):
+    def update_moments(self, n_rows, mean, variance):
         if self._learns:
             n, old_mean, old_variance = self._moments
             share = n_rows / (n + n_rows)
@@ -225,7 +225,7 @@ class Gaussian(Units):
                 + share * (variance - old_variance + (1 - share) * np.square(gap)),
             )
 
-    def remember(self, n_rows, mean, variance):
+    def set_moments(self, n_rows, mean, variance):
         if self._learns:
             self._moments = n_rows, mean, variance
 
@@ -239,7 +239,7 @@ class Gaussian(Units):
         if self._learns:
             log_variance = self.log_variance_
             np.maximum(log_variance, self._lowest, out=log_variance)
-            # NaN tells those who watch the training.
+            # NaN shows in the monitoring.
             too_large = log_variance > self._lowest + np.log(LARGEST / SMALLEST)
             log_variance[too_large] = np.nan
 

@@ -88,7 +88,7 @@ class Poisson(Units):
         out[...] = rng.poisson(self.mean(field.astype(np.float64)))
         return out
 
-    def pull_back(self, error, mean):
+    def backpropagate(self, error, mean):
         error *= mean
         return error
 

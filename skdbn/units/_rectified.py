@@ -97,7 +97,7 @@ class Rectified(Units):
         out = np.empty_like(field) if out is None else out
         return np.maximum(draws, 0, out=out, casting="same_kind")
 
-    def pull_back(self, error, mean):
+    def backpropagate(self, error, mean):
         error *= self._variance(self.link(mean), mean)
         return error
 

@@ -101,7 +101,7 @@ class Softmax(Units):
         np.greater(reached[1:], reached[:-1], out=values[1:])
         return out
 
-    def pull_back(self, error, mean):
+    def backpropagate(self, error, mean):
         error *= mean
         by_value = self._by_value(error)
         by_value -= self._by_value(mean) * by_value.sum(axis=0)
@@ -152,7 +152,7 @@ class Softmax(Units):
                 "sklearn.preprocessing.OneHotEncoder makes such groups."
             )
 
-    def settle(self, x, unknown, names):
+    def fill_determined(self, x, unknown, names):
         n_holes = self._sums(unknown)
         in_part = (n_holes > 0) & (n_holes < self._sums(np.ones_like(unknown)))
         total = self._sums(np.where(unknown, 0, x))
@@ -170,11 +170,11 @@ class Softmax(Units):
         # The others of a known 1 are 0, and so are all but one only if that is 1.
         is_last = in_part & has_none & (n_holes == 1)
         for certain, value in ((in_part & has_one, 0), (is_last, 1)):
-            settled = unknown & self._per_unit(certain)
-            x[settled] = value
-            unknown[settled] = False
+            determined = unknown & self._per_unit(certain)
+            x[determined] = value
+            unknown[determined] = False
 
-    def limited(self, unknown):
+    def masked(self, unknown):
         ruled_out = self._per_unit(self._sums(unknown) > 0) & ~unknown
         return PartlyKnown(self, ruled_out) if ruled_out.any() else self
 
@@ -293,7 +293,7 @@ class UnevenSoftmax(Softmax):
         out[...] = is_first
         return out
 
-    def pull_back(self, error, mean):
+    def backpropagate(self, error, mean):
         error *= mean
         error -= mean * self._per_unit(self._sums(error))
         return error

@@ -72,7 +72,7 @@ class Spin(Units):
         out -= 1
         return out
 
-    def pull_back(self, error, mean):
+    def backpropagate(self, error, mean):
         error *= 1 - np.square(mean)
         return error
 
