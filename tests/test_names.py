@@ -63,10 +63,12 @@ OF_CLASSIFIERS = {
     "transformer": lambda net, X: net.transformer_.transform(X),
 }
 MAKE = {
-    "net": lambda X: DBNTransformer((3, 2), n_iter=1).fit(X),
-    "from_rbms": lambda X: DBNTransformer.from_rbms([BernoulliRBM(3).fit(X)]),
-    "mixed": lambda X: DBNTransformer([MixedRBM(3), 2], n_iter=1).fit(X),
-    "rbm": lambda X: BernoulliRBM(3, n_iter=1).fit(X),
+    "net": lambda X: DBNTransformer((3, 2), n_iter=1, random_state=0).fit(X),
+    "from_rbms": lambda X: DBNTransformer.from_rbms([MAKE["rbm"](X)]),
+    "mixed": lambda X: DBNTransformer([MixedRBM(3), 2], n_iter=1, random_state=0).fit(
+        X
+    ),
+    "rbm": lambda X: BernoulliRBM(3, n_iter=1, random_state=0).fit(X),
     "backprop": lambda X: DBNClassifier((3,), n_iter=1, **TUNING).fit(X, Y),
     "up-down": lambda X: DBNClassifier(
         (3, 2), n_iter=1, fine_tuning="up-down", **TUNING
