@@ -203,7 +203,7 @@ def main():
     write_pictures(filters, OUTPUT / "filters.png", title, columns=12)
     # The last step ends in the means, which are gray levels.
     samples = rbm.reconstruct(rbm.sample(60, n_steps=2000, random_state=0))
-    title = "Digits that the model makes up"
+    title = "Samples from the model"
     write_pictures(samples, OUTPUT / "samples.png", title, columns=12)
     announce(start, "classifiers that learn from some of the labels, and from all")
     few_labels(*as_they_are)

@@ -617,8 +617,9 @@ class DBNTransformer(
     def conditional_sample(self, X, mask=None, *, n_steps=100, random_state=None):
         """Draw the unknown values of each row, given the known ones.
 
-        In turn the rows go up by the hidden units' distributions, one Gibbs step along
-        the top and down again, and the known values are put back. With a single layer
+        In each round the hidden units are drawn from the bottom up, one Gibbs step is
+        made at the top, the units below are drawn down to the data, and the known values
+        are put back. With a single layer
         that is a Gibbs chain of the exact conditional distribution, and with more an
         approximation to it.
 

@@ -323,7 +323,7 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
 
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y, classes=None):
-        """Go on learning: one epoch of fine-tuning over the rows of X.
+        """Continue training: one epoch of fine-tuning over the rows of X.
 
         The first call also learns the layers, from its rows and as :meth:`fit` does.
         Give `pretrained` where they have been learned from more rows. Later calls go by
@@ -541,13 +541,13 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
             )
 
     def _check_kind(self):
-        """Raise a ValueError if `fine_tuning` cannot go on with the fitted net."""
+        """Raise a ValueError if `fine_tuning` cannot continue with the fitted net."""
         if not hasattr(self, "network_"):
             return
         before = "up-down" if self._is_generative else "backprop"
         if self.fine_tuning != before:
             raise ValueError(
-                f"fine_tuning={self.fine_tuning!r} cannot go on with a net that was "
+                f"fine_tuning={self.fine_tuning!r} cannot continue with a net that was "
                 f"fitted with {before!r}: call fit, which begins anew."
             )
 

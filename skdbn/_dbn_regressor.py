@@ -240,7 +240,7 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
 
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y):
-        """Go on learning: one epoch of fine-tuning over the rows of X.
+        """Continue training: one epoch of fine-tuning over the rows of X.
 
         The first call also learns the layers, from its rows and as :meth:`fit` does,
         and takes mean and scale of the targets. Give `pretrained` where the layers have

@@ -25,7 +25,7 @@ class GaussianRBM(RBM):
     Steps are divided by the variance of a column, and variances change about its mean, so
     that neither the scale nor the zero of a column matters. The learned variances follow
     the second moments of all rows. Gradients that are longer than the largest variance in
-    any direction suggests are shortened, and ``history_`` tells of it. Standardized
+    any direction suggests are shortened, which ``history_`` reports. Standardized
     columns are still the best to give it, with
     :class:`sklearn.preprocessing.StandardScaler`. Whitened columns are not correlated:
     where their tails are heavy, units are rarely on at the start, and where they are

@@ -69,7 +69,7 @@ class BoltzmannImputer(
     better. If no fit fills them in better than the means of the columns, but by chance,
     the columns are taken as independent. Columns with fewer than 20 known values are
     shrunk towards their means, and those with five or fewer are filled in by them. An
-    estimator of your own, tuned to the data, often fills in better still.
+    estimator that is tuned to the data is often better still.
 
     Parameters
     ----------

@@ -35,8 +35,8 @@ class MixedRBM(RBM):
       standardized.
 
     A category that was not there in :meth:`fit`, or a group of which none or several
-    columns are 1, is no error later on: a warning tells of it, and the frequencies of the
-    categories in the training data take its place. Columns that look like identifiers,
+    columns are 1, is not an error later on: a warning is issued, and the frequencies of
+    the categories in the training data are used. Columns that look like identifiers,
     free text or counts cause a warning in :meth:`fit`, unless `units` names them. Missing
     values, NaN or None, are learned around, and :meth:`impute` fills them in.
 

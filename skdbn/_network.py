@@ -248,7 +248,7 @@ class BackPropagation:
         return {"loss": loss / max(n_rows, 1)}
 
     def resume(self, before):
-        """Go on from another one, of which nothing is needed."""
+        """Continue from another one; there is nothing to take over."""
 
     def phases(self, network, settings):
         """The epochs of a training and what begins them: the head may learn first."""

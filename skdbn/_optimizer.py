@@ -42,11 +42,11 @@ class SGD:
         return self.learning_rate(epoch, self.n_iter), self.momentum(epoch, self.n_iter)
 
     def resume(self, before):
-        """Go on from the last step of another one."""
+        """Continue from the last step of another one."""
         self._velocity = before._velocity
 
     def finish(self):
-        """Forget the last step."""
+        """Reset the last step."""
         self._velocity = None
 
     def step(self, params, direction, momentum=0.0):
@@ -96,7 +96,7 @@ class Adam:
         self._mean = self._square = None
 
     def resume(self, before):
-        """Go on from the running means of another one."""
+        """Continue from the running means of another one."""
         self._n_steps = before._n_steps
         self._mean, self._square = before._mean, before._square
 

@@ -102,7 +102,7 @@ def start_training(rbm, X, rows, rng, machine=None, unknown=None, auto_rate=0.1)
 
 
 def resume_training(training, rbm):
-    """Let the present parameters of an RBM count in a training that goes on."""
+    """Apply the present parameters of an RBM to a training that continues."""
     machine, direction = training.machine, training.direction
     _check_structure(machine, rbm)
     direction.gradient = _resumed_gradient(direction.gradient, rbm)
@@ -133,7 +133,7 @@ def partial_optimizer(training, rbm, n_rows):
 def steady_rate(auto_rate, machine, rbm):
     """The automatic rate beside momentum, which makes steps 1 / (1 − m) times as long.
 
-    Values without bounds do not bear that, and go on with steps of the same length.
+    Values without bounds do not allow that, and keep steps of the same length.
     """
     if machine.visible.tail is None:
         return auto_rate
@@ -146,7 +146,7 @@ def _new_decay(rbm):
 
 
 def _resumed_gradient(before, rbm):
-    """The gradient of the present parameters; chains go on where they can."""
+    """The gradient of the present parameters; chains continue where they can."""
     gradient = gradients.resolve(rbm._gradient())
     old, new = before.get_params(deep=False), gradient.get_params(deep=False)
     sizes = "n_chains", "n_temperatures"

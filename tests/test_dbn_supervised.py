@@ -57,7 +57,7 @@ def sigmoid(x):
 
 
 def slow_fields(dbn, X):
-    """What the head's units feel, by the formula."""
+    """The fields of the units of the head, by the formula."""
     for weights, bias in zip(dbn.coefs_[:-1], dbn.intercepts_[:-1], strict=True):
         X = sigmoid(X @ weights + bias)
     return X @ dbn.coefs_[-1] + dbn.intercepts_[-1]

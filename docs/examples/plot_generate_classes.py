@@ -19,7 +19,7 @@ X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
 dbn = DBNClassifier(
     (100, 200), fine_tuning="up-down", n_iter=30, max_iter=60, random_state=0
 ).fit(X_train, y_train)
-print(f"{100 * dbn.score(X_test, y_test):.1f} % of the test digits read right")
+print(f"test accuracy: {dbn.score(X_test, y_test):.3f}")
 
 # %%
 # A row a class, from 0 to 9. Shown are the means of the pixels given the layer above.

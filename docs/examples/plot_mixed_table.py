@@ -34,7 +34,7 @@ figure, axes = plt.subplots(
 learned = iris.data.assign(species=table["species"])[::2]
 for ax, title, frame in [
     (axes[0], f"{len(learned)} flowers learned from", learned),
-    (axes[1], f"{len(flowers)} flowers made up", flowers),
+    (axes[1], f"{len(flowers)} new flowers", flowers),
 ]:
     for name in names:
         of_name = frame[frame["species"] == name]

@@ -11,7 +11,7 @@ class Gradient(BaseEstimator):
 
     The constructor's arguments are settings and never change; what training needs is
     made by :meth:`start`, on the clone that ``fit`` makes. To add a gradient, subclass
-    and define :meth:`negative_phase`, and :meth:`n_chains_of` if its chains go on; an
+    and define :meth:`negative_phase`, and :meth:`n_chains_of` if its chains persist; an
     instance can be given to :class:`~skdbn.RBM` as it is.
 
     Attributes

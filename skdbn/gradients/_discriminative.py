@@ -32,7 +32,7 @@ def label_scores(machine, field, n_labels):
 
 
 class Hybrid(Gradient):
-    r"""The gradient of log p(y | x), exactly, and a share of that of log p(x, y).
+    r"""The exact gradient of log p(y | x), plus a fraction of that of log p(x, y).
 
     A row is x and a one-hot label y, or zeros where the label is not known. Over the m
     rows with a label and the n - m others the direction is that of
@@ -59,8 +59,8 @@ class Hybrid(Gradient):
         The pull s on the hidden biases.
 
     persistent : bool
-        Whether the chains go on from step to step, as in :class:`PCD`, and do not start
-        from the rows.
+        Whether the chains continue from step to step, as in :class:`PCD`, rather than
+        start from the rows.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Sparsity: a penalty on how active the hidden units are on the average."""
+"""Sparsity: a penalty on the mean activity of the hidden units."""
 
 import numpy as np
 
@@ -23,11 +23,11 @@ class Sparsity:
     Parameters
     ----------
     target : float
-        The mean activity wanted.
+        The target of the mean activity.
 
     cost : float or None
-        The strength of the penalty. None adds a multiplier for each unit, which grows
-        as long as the unit is away from the target, so that it gets there.
+        Strength of the penalty. With None each unit has a multiplier, which grows as
+        long as the unit is away from the target.
 
     penalty : {"kl", "squared"}
         Its form.
@@ -39,7 +39,7 @@ class Sparsity:
         The running mean to start from.
 
     memory : float
-        The share of the running mean that stays at each batch.
+        Decay rate of the running mean per batch.
 
     boost : float
         How much longer than those of the likelihood the steps of the biases are.
@@ -53,7 +53,7 @@ class Sparsity:
         self.multiplier = np.zeros_like(mean)
 
     def resume(self, before):
-        """Go on from the running means of another one."""
+        """Continue from the running means of another one."""
         self.mean, self.multiplier = before.mean, before.multiplier
 
     def see(self, hidden_mean):

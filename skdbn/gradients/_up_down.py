@@ -18,16 +18,17 @@ SLIDE = 0.01
 class UpDown:
     r"""The direction of contrastive wake-sleep for a net with labels.
 
-    Awake, a row goes up by draws, and each machine of the way down learns to give back
-    what was below; the RBM at the top learns by (persistent) contrastive divergence, with
-    the label beside its penultimate layer. Asleep, from the end of its Gibbs chains draws
-    go down, and each machine of the way up learns to find what was above [1]_:
+    In the wake phase the layers are drawn from the bottom up, and each generative
+    machine learns to reconstruct the layer below; the RBM at the top learns by
+    (persistent) contrastive divergence, with the label beside its penultimate layer. In
+    the sleep phase the layers are drawn from the end of its Gibbs chains down, and each
+    recognition machine learns to infer the layer above [1]_:
 
     .. math:: \Delta G_l = \langle (h^l - \mu^l) (h^{l-1} - E[h^{l-1} \mid h^l])^T \rangle,
               \quad \Delta R_l
               = \langle (s^{l-1} - \mu^{l-1}) (s^l - E[s^l \mid s^{l-1}])^T \rangle
 
-    Each step is taken about the running means μ of the layers awake, as that of an RBM.
+    Each gradient is centered on the running means μ of the layers in the wake phase.
 
     Parameters
     ----------
@@ -38,8 +39,8 @@ class UpDown:
         Weight decay.
 
     persistent : bool, default=False
-        Whether the chains at the top go on from step to step, as in :class:`PCD`, and do
-        not start from the rows.
+        Whether the chains at the top continue from step to step, as in :class:`PCD`, rather
+        than start from the rows.
 
     References
     ----------
@@ -55,7 +56,7 @@ class UpDown:
         self._centering = None
 
     def resume(self, before):
-        """Go on from the running means of another one, and from its chains."""
+        """Continue from the running means of another one, and from its chains."""
         self._means, self._centering = before._means, before._centering
         chains = getattr(before.gradient, "chains_", None)
         if chains is not None and isinstance(self.gradient, PCD):

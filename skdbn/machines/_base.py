@@ -249,7 +249,7 @@ class Machine:
         self.advance(work, rng, n_steps)
 
     def advance(self, work, rng, n_steps, by=None):
-        """Negative phase of chains that go on from where they are.
+        """Negative phase of persistent chains, from their present states.
 
         Parameters
         ----------

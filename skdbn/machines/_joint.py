@@ -1,4 +1,4 @@
-"""A deep belief net with labels, whose way up and way down are separate."""
+"""A deep belief net with labels, and separate recognition and generative weights."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class JointNet:
 
     @classmethod
     def on_top_of(cls, machines, top, n_labels):
-        """The net that greedy training leaves; with arrays of its own."""
+        """The net after greedy training, with its own arrays."""
         up, down = ([machine.copy() for machine in machines] for _ in range(2))
         return cls(up, down, top.copy(), n_labels)
 

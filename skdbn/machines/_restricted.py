@@ -157,7 +157,7 @@ class RestrictedMachine(Machine):
         return v
 
     def tempered(self, base_bias, base_units=None):
-        """The way to these distributions from units that have only `base_bias`."""
+        """The path to the machine from independent units with `base_bias`."""
         return Tempered(self, base_bias, base_units)
 
     def log_conditional(self, v, hidden_field, i):
@@ -234,7 +234,7 @@ class RestrictedMachine(Machine):
         self.hidden_mean(model.visible, out=model.hidden_mean)
 
     def advance(self, work, rng, n_steps, by=None):
-        """Negative phase of chains that go on from where they are."""
+        """Negative phase of persistent chains, from their present states."""
         model, mover = work.model, by or self
         for _ in range(n_steps - 1):
             mover.transition(model, rng, out=model)

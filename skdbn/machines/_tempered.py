@@ -1,4 +1,4 @@
-"""The way from independent units to a machine, for tempering and annealing."""
+"""The path from independent units to a machine, for tempering and annealing."""
 
 import numpy as np
 

@@ -247,7 +247,7 @@ class Units(BaseEstimator):
 
     @property
     def params(self):
-        """Arrays of its own that a layer of visible units learns, in a list."""
+        """The arrays that a layer of visible units learns beside its biases, in a list."""
         return []
 
     @property

@@ -26,7 +26,7 @@ class Gaussian(Units):
               = \mathcal{N}(x;\ \mu + \sigma^2\,\text{field},\ \sigma^2)
 
     The center μ is the mean of the data, and 0 on the hidden side: base(x) is
-    (x − μ)² / 2σ², so that a variance that changes moves no mean. The field couples to
+    (x − μ)² / 2σ², so that a change of the variance moves no mean. The field couples to
     raw values; in the familiar form, with v/σ² in the energy, the weights are σ² times
     as large. Learned variances move through their logarithm. The steps of weights and
     biases are divided by the variance of the data, so that learning is the same on

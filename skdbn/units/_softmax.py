@@ -26,7 +26,7 @@ class Softmax(Units):
 
     A group is a variable with a finite number of unordered values, one-hot encoded.
     Values that add up to 1 within a group are taken as probabilities. A constant that
-    is added to all fields of a group changes nothing.
+    is added to all fields of a group has no effect.
 
     Parameters
     ----------
