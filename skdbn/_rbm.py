@@ -88,7 +88,7 @@ class RBM(
         Types of the units: "bernoulli", "spin", "gaussian", "rectified", "poisson" and
         "softmax", or an object of :mod:`skdbn.units`, such as
         ``Concatenated([("bernoulli", 40), ("gaussian", 6)])``. A pair of types without
-        a normalizer is refused.
+        a finite partition function is refused.
 
     gradient : str or Gradient, default="fpcd"
         Estimator of the gradient of the likelihood: contrastive divergence "cd",
@@ -986,8 +986,8 @@ class RBM(
 
         over all columns i: how well each value follows from the others. A value
         between 0 and 1 on binary units counts by the cross-entropy of it and
-        P(v_i = 1 | v_{-i}). Unlike the likelihood it needs no normalizer. It is −inf
-        for a row with a value that the visible units cannot have.
+        P(v_i = 1 | v_{-i}). Unlike the likelihood it does not need the partition
+        function. It is −inf for a row with a value that the visible units cannot have.
 
         Of a row with NaN the sum is over the known values i, each given the other known
         ones: an estimate, the logarithm of a harmonic mean over states of a clamped

@@ -155,7 +155,8 @@ def log_partition(
     ------
     ValueError
         If a setting is out of range, the layers are too large for "exact", reverse
-        annealing has no X to start from, or the model has no normalizer.
+        annealing has no X to start from, or the model has no
+        finite partition function.
 
     Warns
     -----
@@ -262,7 +263,8 @@ def log_likelihood(
         likelihood is a density, which depends on the unit of a column.
 
     log_partition : LogPartition or float, default=None
-        The normalizer; None finds it by ``log_partition(rbm, X=X, random_state=0)``.
+        The logarithm of the partition function. None computes it by
+        ``log_partition(rbm, X=X, random_state=0)``.
 
     Returns
     -------
@@ -317,7 +319,7 @@ def log_likelihood_bound(
               &- \big\langle F_L(h^{L-1}) \big\rangle - \log Z_L
 
     with :math:`h^0 = v`, the means over draws from the layers' distributions Q on the
-    way up, and the free energy and the normalizer of the RBM at the top [1]_. What is
+    way up, and the free energy and the partition function of the RBM at the top [1]_. What is
     lost is the divergence of Q from the posterior of the hidden units. Of a net with a
     single layer it is the log-likelihood.
 
@@ -330,8 +332,8 @@ def log_likelihood_bound(
         Rows of data, for binary units of zeros and ones.
 
     log_partition : LogPartition or float, default=None
-        The normalizer of the top layer, ``log_partition(dbn.rbms_[-1])``; None finds it
-        so, from rows of X on their way up and with ``random_state=0``.
+        The logarithm of the partition function of the top layer,
+        ``log_partition(dbn.rbms_[-1])``. None computes it, from rows of X on their way up and with ``random_state=0``.
 
     n_samples : int, default=10
         Number of draws of the hidden layers for each row.
@@ -357,7 +359,7 @@ def log_likelihood_bound(
 
     See Also
     --------
-    log_partition : The normalizer, with an interval.
+    log_partition : The partition function, with an interval.
 
     References
     ----------
@@ -414,7 +416,7 @@ def pseudo_log_likelihood(rbm: Any, X: Any) -> np.ndarray:
 
     See Also
     --------
-    log_likelihood : The likelihood, which needs the normalizer.
+    log_likelihood : The likelihood, which needs the partition function.
 
     Examples
     --------
@@ -476,7 +478,7 @@ def reconstruction_error(rbm: Any, X: Any) -> np.ndarray:
 def free_energy_gap(rbm: Any, X_train: Any, X_valid: Any) -> float:
     """The mean free energy of held-out rows minus that of training rows.
 
-    The normalizer cancels, so the gap is that of the log-likelihoods. About zero at
+    The partition function cancels, so the gap is that of the log-likelihoods. About zero at
     first; a model that overfits lets it grow. Rows with a value that the visible units
     cannot have, whose free energy is infinite, do not count.
 

@@ -15,7 +15,7 @@ class ScoreMatching(Gradient):
     r"""Score matching, for Gaussian visible and binary hidden units.
 
     It fits the slope of the log-likelihood, ψ = ∂ log p / ∂v, which needs neither the
-    normalizer nor samples of the model, by the exact gradient of
+    partition function nor samples of the model, by the exact gradient of
 
     .. math:: J &= \Big\langle \sum_i \sigma_i^2 \Big(\tfrac12 \psi_i^2
               + \frac{\partial \psi_i}{\partial v_i}\Big) \Big\rangle, \\

@@ -341,7 +341,7 @@ class RestrictedMachine(Machine):
         return self.named(weights, visible_bias, hidden_bias, own)
 
     def project(self):
-        """Keep the units' parameters in bounds, and the normalizer finite."""
+        """Keep the units' parameters in bounds, and the partition function finite."""
         self.visible.project()
         if self.visible.tail is None or self.hidden.tail is None:
             return

@@ -29,7 +29,7 @@ class Tempered:
         self.base_units = machine.visible if base_units is None else base_units
 
     def log_base(self):
-        """log Z₀, the normalizer of the independent units."""
+        """log Z₀ of the independent units."""
         machine = self.machine
         nothing = np.zeros((1, machine.weights.shape[1]), machine.weights.dtype)
         visible = self.base_units.log_partition(self.base_bias[None])

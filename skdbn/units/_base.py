@@ -29,10 +29,9 @@ class Units(BaseEstimator):
     :meth:`base_energy` where it is not zero; an instance can be given to
     :class:`~skdbn.RBM` as it is. Visible units also need :meth:`alternatives`, for the
     pseudo-likelihood, and where values have no bounds :meth:`coordinate_base`. The other
-    methods have defaults: :meth:`n_states` and :meth:`states` give an exact normalizer
-    to types with finitely many values. A type that learns arrays
-    of its own, such as variances, makes them in :meth:`start` and returns them as
-    :attr:`params`.
+    methods have defaults: :meth:`n_states` and :meth:`states` give the exact partition
+    function of types with finitely many values. A type with parameters of its own, such
+    as variances, makes them in :meth:`start` and returns them as :attr:`params`.
 
     Attributes
     ----------
@@ -93,7 +92,7 @@ class Units(BaseEstimator):
         Returns
         -------
         log_partition : ndarray of shape (n_samples,)
-            The logarithm of the normalizer, in nats.
+            In nats.
         """
         raise NotImplementedError
 
@@ -352,7 +351,7 @@ class Units(BaseEstimator):
         -------
         spread : float or ndarray of shape (n_units,)
             Zero for units whose values are bounded. Between two layers with a spread,
-            weights must stay small for the model to have a normalizer.
+            weights must stay small for the partition function to be finite.
         """
         return 0.0
 
