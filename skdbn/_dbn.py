@@ -618,10 +618,9 @@ class DBNTransformer(
         """Draw the unknown values of each row, given the known ones.
 
         In each round the hidden units are drawn from the bottom up, one Gibbs step is
-        made at the top, the units below are drawn down to the data, and the known values
-        are put back. With a single layer
-        that is a Gibbs chain of the exact conditional distribution, and with more an
-        approximation to it.
+        made at the top, the units below are drawn down to the data, and the known
+        values are put back. With a single layer that is a Gibbs chain of the exact
+        conditional distribution, and with more an approximation to it.
 
         Parameters
         ----------

@@ -582,7 +582,8 @@ class DBNClassifier(ClassifierMixin, SupervisedDBN):
     def decision_function(self, X):
         """The log-odds of the second of two classes or of each label, or of each class.
 
-        Of more than two classes they are log-probabilities up to a constant for each row.
+        Of more than two classes they are log-probabilities up to a constant for each
+        row.
 
         Parameters
         ----------

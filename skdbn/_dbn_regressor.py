@@ -15,10 +15,10 @@ from .units import Gaussian
 class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
     r"""Deep belief net that predicts numbers, also from few targets.
 
-    Its layers are learned without targets, as those of :class:`DBNTransformer`, from all
-    rows; a linear head is put on top, and the whole net fine-tuned by back-propagation
-    of the squared error on the rows that have a target. Targets are standardized
-    inside.
+    Its layers are learned without targets, as those of :class:`DBNTransformer`, from
+    all rows; a linear head is put on top, and the whole net fine-tuned by
+    back-propagation of the squared error on the rows that have a target. Targets are
+    standardized inside.
 
     Parameters
     ----------

@@ -47,11 +47,11 @@ class GaussianRBM(RBM):
         ``PCD(n_chains=500)``; or "score-matching", which needs no samples.
 
     learning_rate : float, Schedule or "auto", default="auto"
-        Step size, for gradients that are means over a batch and columns in
-        units of their standard deviations. "auto" falls over the epochs of :meth:`fit`
-        from 0.1, or from 2 over the largest eigenvalue of the data's correlations where
-        that is less, to zero, both times 1 − momentum. :meth:`partial_fit` divides by
-        1 + epochs / 10, where an epoch is as many rows as ``fit`` or the first call had,
+        Step size, for gradients that are means over a batch and columns in units of
+        their standard deviations. "auto" falls over the epochs of :meth:`fit` from 0.1,
+        or from 2 over the largest eigenvalue of the data's correlations where that is
+        less, to zero, both times 1 − momentum. :meth:`partial_fit` divides by 1 +
+        epochs / 10, where an epoch is as many rows as ``fit`` or the first call had,
         and at least 1,000.
 
     momentum : float or Schedule, default=0.0

@@ -198,9 +198,9 @@ def mean_field_blocks(machine, X, unknown, width):
 class Imputations:
     """Draws of the unknown values of training data, which follow the model.
 
-    Before a row is used, its unknown values move by a Gibbs step with the
-    known ones clamped: they are draws of p(unknown v | known v), at which the
-    statistics of the data have the gradient of log p(known v) for a mean [1]_.
+    Before a row is used, its unknown values move by a Gibbs step with the known ones
+    clamped: they are draws of p(unknown v | known v), at which the statistics of the
+    data have the gradient of log p(known v) for a mean [1]_.
 
     Parameters
     ----------

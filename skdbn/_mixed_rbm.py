@@ -37,8 +37,8 @@ class MixedRBM(RBM):
     A category that was not there in :meth:`fit`, or a group of which none or several
     columns are 1, is not an error later on: a warning is issued, and the frequencies of
     the categories in the training data are used. Columns that look like identifiers,
-    free text or counts cause a warning in :meth:`fit`, unless `units` names them. Missing
-    values, NaN or None, are learned around, and :meth:`impute` fills them in.
+    free text or counts cause a warning in :meth:`fit`, unless `units` names them.
+    Missing values, NaN or None, are learned around, and :meth:`impute` fills them in.
 
     A model of a DataFrame returns DataFrames from :meth:`sample`, :meth:`gibbs`,
     :meth:`inverse_transform` and :meth:`reconstruct`. In place of a DataFrame with
@@ -386,7 +386,8 @@ class MixedRBM(RBM):
             models whose chains mix slowly. The time grows in proportion.
 
         trace : int, default=None
-            Return each state after this number of steps; None returns only the last one.
+            Return each state after this number of steps; None returns only the last
+            one.
 
         random_state : int, RandomState instance or None, default=None
             None continues the estimator's own stream of random numbers, so that the

@@ -787,8 +787,8 @@ class RBM(
             models whose chains mix slowly. The time grows in proportion.
 
         trace : int, default=None
-            Return each state after this number of steps, as for a film; None returns only
-            the last one.
+            Return each state after this number of steps, as for a film; None returns
+            only the last one.
 
         random_state : int, RandomState instance or None, default=None
             None continues the estimator's own stream of random numbers, so that the

@@ -168,8 +168,8 @@ class RBMClassifier(
         The fitted machine, whose last visible units are the label's.
 
     history_ : list of dict
-        For each epoch ``log_loss``, the mean of −log p(y | x), and ``accuracy``, both of
-        a fixed thousand rows or fewer, ``learning_rate`` and ``seconds``; with early
+        For each epoch ``log_loss``, the mean of −log p(y | x), and ``accuracy``, both
+        of a fixed thousand rows or fewer, ``learning_rate`` and ``seconds``; with early
         stopping also ``validation_log_loss`` and ``validation_accuracy``, of all rows
         held out.
 

@@ -16,7 +16,8 @@ MEMORY_ROWS = 200
 class SparseRBM(RBM):
     r"""Restricted Boltzmann machine with sparse hidden units.
 
-    A penalty on the mean activity of each hidden unit is subtracted from the likelihood,
+    A penalty on the mean activity of each hidden unit is subtracted from the
+    likelihood,
 
     .. math:: \log p(v) - \lambda \sum_j \mathrm{KL}(p \,\|\, q_j),
               \quad q_j = \langle P(h_j = 1 \mid v) \rangle

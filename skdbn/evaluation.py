@@ -319,9 +319,9 @@ def log_likelihood_bound(
               &- \big\langle F_L(h^{L-1}) \big\rangle - \log Z_L
 
     with :math:`h^0 = v`, the means over draws from the layers' distributions Q on the
-    way up, and the free energy and the partition function of the RBM at the top [1]_. What is
-    lost is the divergence of Q from the posterior of the hidden units. Of a net with a
-    single layer it is the log-likelihood.
+    way up, and the free energy and the partition function of the RBM at the top [1]_.
+    What is lost is the divergence of Q from the posterior of the hidden units. Of a net
+    with a single layer it is the log-likelihood.
 
     Parameters
     ----------
@@ -333,7 +333,8 @@ def log_likelihood_bound(
 
     log_partition : LogPartition or float, default=None
         The logarithm of the partition function of the top layer,
-        ``log_partition(dbn.rbms_[-1])``. None computes it, from rows of X on their way up and with ``random_state=0``.
+        ``log_partition(dbn.rbms_[-1])``. None computes it, from rows of X on their way
+        up and with ``random_state=0``.
 
     n_samples : int, default=10
         Number of draws of the hidden layers for each row.
@@ -478,9 +479,9 @@ def reconstruction_error(rbm: Any, X: Any) -> np.ndarray:
 def free_energy_gap(rbm: Any, X_train: Any, X_valid: Any) -> float:
     """The mean free energy of held-out rows minus that of training rows.
 
-    The partition function cancels, so the gap is that of the log-likelihoods. About zero at
-    first; a model that overfits lets it grow. Rows with a value that the visible units
-    cannot have, whose free energy is infinite, do not count.
+    The partition function cancels, so the gap is that of the log-likelihoods. About
+    zero at first; a model that overfits lets it grow. Rows with a value that the
+    visible units cannot have, whose free energy is infinite, do not count.
 
     Parameters
     ----------

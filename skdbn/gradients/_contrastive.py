@@ -10,9 +10,9 @@ class CD(Gradient):
 
     .. math:: \Delta W = \langle v h^\top \rangle_{v^0} - \langle v h^\top \rangle_{v^k}
 
-    Fast, with low variance, and biased: only the region near the data is learned.
-    Good for features and for pre-training; for samples and likelihoods use
-    many steps or :class:`PCD`.
+    Fast, with low variance, and biased: only the region near the data is learned. Good
+    for features and for pre-training; for samples and likelihoods use many steps or
+    :class:`PCD`.
 
     Parameters
     ----------

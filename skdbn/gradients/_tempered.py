@@ -45,8 +45,8 @@ class PT(PCD):
 
     swap_acceptance_ : ndarray of shape (n_temperatures - 1,)
         Fraction of swaps accepted in the last epoch, from the pair at β = 1 on; their
-        mean is ``swap_acceptance`` in ``history_``. Where it is near zero, chains do not
-        pass: take more temperatures.
+        mean is ``swap_acceptance`` in ``history_``. Where it is near zero, chains do
+        not pass: take more temperatures.
 
     See Also
     --------

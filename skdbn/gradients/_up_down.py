@@ -39,8 +39,8 @@ class UpDown:
         Weight decay.
 
     persistent : bool, default=False
-        Whether the chains at the top continue from step to step, as in :class:`PCD`, rather
-        than start from the rows.
+        Whether the chains at the top continue from step to step, as in :class:`PCD`,
+        rather than start from the rows.
 
     References
     ----------

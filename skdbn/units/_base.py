@@ -696,8 +696,8 @@ class Units(BaseEstimator):
         Returns
         -------
         units : Units
-            Units whose means and draws are those of a masked softmax, for these rows, or
-            for several times these rows one after the other. The object itself if
+            Units whose means and draws are those of a masked softmax, for these rows,
+            or for several times these rows one after the other. The object itself if
             nothing is masked.
         """
         return self

@@ -25,14 +25,14 @@ class Gaussian(Units):
     .. math:: p(x \mid \text{field})
               = \mathcal{N}(x;\ \mu + \sigma^2\,\text{field},\ \sigma^2)
 
-    The center μ is the mean of the data, and 0 on the hidden side: base(x) is
-    (x − μ)² / 2σ², so that a change of the variance moves no mean. The field couples to
-    raw values; in the familiar form, with v/σ² in the energy, the weights are σ² times
-    as large. Learned variances move through their logarithm. The steps of weights and
+    The center μ is the mean of the data, and 0 on the hidden side: base(x) is (x − μ)²
+    / 2σ², so that a change of the variance moves no mean. The field couples to raw
+    values; in the familiar form, with v/σ² in the energy, the weights are σ² times as
+    large. Learned variances move through their logarithm. The steps of weights and
     biases are divided by the variance of the data, so that learning is the same on
-    every scale. On the hidden side the variance is 1, unless it is
-    a number: the weights have the scale. Beside hidden units without bounds nothing is
-    learned: the variances are half of those of the data.
+    every scale. On the hidden side the variance is 1, unless it is a number: the
+    weights have the scale. Beside hidden units without bounds nothing is learned: the
+    variances are half of those of the data.
 
     Parameters
     ----------

@@ -27,8 +27,8 @@ class Rectified(Units):
               \qquad x \ge 0
 
     The mean of a unit is close to its field where that is positive and to 0 where it is
-    negative, as of a rectified linear unit. Unlike the noisy rectified units of [1]_, these
-    have a likelihood [2]_. Scale data to a standard deviation of about 1 without
+    negative, as of a rectified linear unit. Unlike the noisy rectified units of [1]_,
+    these have a likelihood [2]_. Scale data to a standard deviation of about 1 without
     moving their zero.
 
     See Also
