@@ -1,17 +1,25 @@
 """Restricted Boltzmann machines for scikit-learn."""
 
-from . import evaluation, exceptions, gradients, plotting, schedules, units
-from ._bernoulli_rbm import BernoulliRBM
-from ._dbn import DBNTransformer
-from ._dbn_classifier import DBNClassifier
-from ._dbn_regressor import DBNRegressor
-from ._gaussian_rbm import GaussianRBM
-from ._imputer import BoltzmannImputer
-from ._mixed_rbm import MixedRBM
-from ._rbm import RBM
-from ._rbm_classifier import RBMClassifier
-from ._show_versions import show_versions
-from ._sparse_rbm import SparseRBM
+from . import (
+    evaluation,
+    exceptions,
+    gradients,
+    machines,
+    plotting,
+    schedules,
+    units,
+)
+from ._estimators._bernoulli_rbm import BernoulliRBM
+from ._estimators._dbn import DBNTransformer
+from ._estimators._dbn_classifier import DBNClassifier
+from ._estimators._dbn_regressor import DBNRegressor
+from ._estimators._gaussian_rbm import GaussianRBM
+from ._estimators._imputer import BoltzmannImputer
+from ._estimators._mixed_rbm import MixedRBM
+from ._estimators._rbm import RBM
+from ._estimators._rbm_classifier import RBMClassifier
+from ._estimators._sparse_rbm import SparseRBM
+from ._utils._show_versions import show_versions
 
 __version__ = "0.1.0.dev0"
 
@@ -29,6 +37,7 @@ __all__ = [
     "evaluation",
     "exceptions",
     "gradients",
+    "machines",
     "plotting",
     "schedules",
     "show_versions",

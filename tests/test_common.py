@@ -66,7 +66,7 @@ ESTIMATORS = [
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """Fits of the imputer's default model that are short."""
-    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (50, 100))
+    monkeypatch.setattr("skdbn._estimators._model_search.N_UPDATES", (50, 100))
 
 
 # The checks feed normal variates, whatever the range of the units.

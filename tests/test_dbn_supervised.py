@@ -24,8 +24,8 @@ from skdbn import (
     MixedRBM,
     RBMClassifier,
 )
-from skdbn._dbn_supervised import Targets
-from skdbn._fine_tuning import FineTuningMonitor
+from skdbn._estimators._dbn_supervised import Targets
+from skdbn._training._fine_tuning import FineTuningMonitor
 from skdbn.schedules import Linear, Step
 from skdbn.units import Bernoulli
 

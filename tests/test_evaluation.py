@@ -11,11 +11,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
 from skdbn import RBM, BernoulliRBM, DBNTransformer, RBMClassifier
-from skdbn._random import make_rng
+from skdbn._utils._random import make_rng
 from skdbn.evaluation import (
     LogPartition,
-    _bracket,
-    anneal,
     free_energy_gap,
     log_likelihood,
     log_likelihood_bound,
@@ -23,6 +21,7 @@ from skdbn.evaluation import (
     pseudo_log_likelihood,
     reconstruction_error,
 )
+from skdbn.evaluation._annealing import anneal, bracket
 from skdbn.exceptions import DataRangeWarning, EstimateWarning
 from skdbn.machines import RestrictedMachine
 from skdbn.units import Bernoulli, Concatenated, Gaussian, Softmax
@@ -141,7 +140,7 @@ def test_bracket_of_two_estimates(values, effective, settled):
         )
     )
     expected = LogPartition(11.0, 10.0, 12.0, "bracket", 50.0, settled)
-    assert _bracket(forward, reverse) == expected
+    assert bracket(forward, reverse) == expected
 
 
 def test_seeds_and_processes(machine, rows, seed):

@@ -14,11 +14,11 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import scale
 
 from skdbn import RBM, GaussianRBM, MixedRBM, RBMClassifier, SparseRBM
+from skdbn._updates._decay import WeightDecay
+from skdbn._updates._direction import Direction, shorten
 from skdbn.evaluation import log_likelihood, log_partition
 from skdbn.exceptions import DataRangeWarning
 from skdbn.gradients import CD, PCD
-from skdbn.gradients._decay import WeightDecay
-from skdbn.gradients._direction import Direction, shorten
 from skdbn.schedules import Linear, Step
 from skdbn.units import Concatenated, Gaussian, Softmax
 

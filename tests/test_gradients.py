@@ -9,10 +9,10 @@ import pytest
 from _oracle import Enumeration, centered, flip, flip_params
 from scipy import sparse
 
-from skdbn._random import make_rng
+from skdbn._updates._decay import WeightDecay
+from skdbn._updates._direction import Direction
+from skdbn._utils._random import make_rng
 from skdbn.gradients import FPCD, PCD, PT, REGISTRY, Gradient, resolve
-from skdbn.gradients._decay import WeightDecay
-from skdbn.gradients._direction import Direction
 from skdbn.machines import Machine, RestrictedMachine, State
 from skdbn.machines._centering import Centering
 

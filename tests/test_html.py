@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import skdbn
-from skdbn import _sklearn
+from skdbn._utils import _sklearn
 
 SITE = "https://docs.example.org"
 KINDS = [

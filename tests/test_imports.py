@@ -12,29 +12,21 @@ ROOT = Path(skdbn.__file__).parent
 
 # Modules of each floor, and the highest other floor that they may import.
 FLOORS = [
-    (
-        (
-            "_random _numerics _sklearn _show_versions _persistence _threads "
-            "exceptions schedules"
-        ),
-        0,
-    ),
+    ("_utils exceptions schedules", 0),
     ("units", 0),
     ("machines", 1),
-    ("_samplers _optimizer _network", 2),
-    ("gradients _training", 3),
-    ("evaluation _start _encoding _incomplete _targets", 4),
-    ("_monitoring", 0),
-    ("_rbm", 6),
-    ("_bernoulli_rbm _gaussian_rbm _mixed_rbm _sparse_rbm _rbm_classifier", 7),
-    ("_dbn _fine_tuning _model_search", 8),
-    ("_imputer _dbn_supervised _dbn_classifier _dbn_regressor", 10),
+    ("_samplers _updates", 2),
+    ("gradients", 3),
+    ("_data", 3),
+    ("_networks", 4),
+    ("_training evaluation", 6),
+    ("_estimators", 7),
     ("plotting __main__", 2),
 ]
 FLOOR = {
     name: floor for floor, (names, _) in enumerate(FLOORS) for name in names.split()
 }
-SKLEARN_FLOORS = {0, 5, 6, 7, 8, 9, 10, 11}
+SKLEARN_FLOORS = {0, 5, 7, 8, 9}
 # What these files of the floors without scikit-learn may take from sklearn.base.
 ALLOWED = {
     "units/_base.py": "BaseEstimator",
@@ -78,8 +70,8 @@ def complaint(path, target, inside):
             return f"is on floor {FLOOR[source]}, {parts[0]} on {FLOOR[parts[0]]}"
     elif top == "sklearn":
         private = "callback" in parts[:1] or any(p.startswith("_") for p in parts)
-        if private and path != "_sklearn.py":
-            return "must take private and experimental names from _sklearn"
+        if private and path != "_utils/_sklearn.py":
+            return "must take private and experimental names from _utils/_sklearn"
         if target == f"sklearn.base.{ALLOWED.get(path)}":
             return None
         if FLOOR.get(source) not in SKLEARN_FLOORS:
@@ -115,14 +107,14 @@ def test_imports_point_down(path):
 @pytest.mark.parametrize(
     "path, text",
     [
-        ("__init__.py", "from ._rbm import RBM"),
-        ("_sklearn.py", "from sklearn.base import _fit_context"),
+        ("__init__.py", "from ._estimators import RBM"),
+        ("_utils/_sklearn.py", "from sklearn.base import _fit_context"),
         ("units/__init__.py", "from ._base import Units"),
         ("units/_base.py", "from sklearn.base import BaseEstimator"),
-        ("units/_bernoulli.py", "from .._numerics import logit\nimport numpy as np"),
+        ("units/_bernoulli.py", "from .._utils import _numerics\nimport numpy as np"),
         ("gradients/_contrastive.py", "from skdbn.units import Bernoulli"),
-        ("evaluation.py", "from . import units, _random"),
-        ("_rbm.py", "from .machines import RestrictedMachine\nimport sklearn"),
+        ("evaluation/_partition.py", "from .. import units, _utils"),
+        ("_estimators/_rbm.py", "from ..machines import Machine\nimport sklearn"),
         ("plotting/_base.py", "def show():\n    import matplotlib.pyplot as plt"),
     ],
 )
@@ -144,14 +136,14 @@ def test_checker_accepts(path, text):
         ("units/_base.py", "from sklearn.base import clone"),
         ("machines/_base.py", "from ..gradients import Gradient"),
         ("_samplers/_chains.py", "from ..gradients import Gradient"),
-        ("_rbm.py", "from ._dbn import DBNTransformer"),
-        ("_rbm.py", "from sklearn.base import _fit_context"),
-        ("_rbm.py", "from sklearn.utils._param_validation import Interval"),
-        ("_rbm.py", "from sklearn import callback"),
-        ("_rbm.py", "import sklearn.callback"),
-        ("_rbm.py", "import matplotlib"),
+        ("_training/_loop.py", "from .._estimators import DBNTransformer"),
+        ("_estimators/_rbm.py", "from sklearn.base import _fit_context"),
+        ("_estimators/_rbm.py", "from sklearn.utils._param_validation import Interval"),
+        ("_estimators/_rbm.py", "from sklearn import callback"),
+        ("_estimators/_rbm.py", "import sklearn.callback"),
+        ("_estimators/_rbm.py", "import matplotlib"),
         ("plotting/_base.py", "import matplotlib"),
-        ("_numerics.py", "import pandas"),
+        ("_utils/_numerics.py", "import pandas"),
         ("_new.py", ""),
         ("new/__init__.py", ""),
     ],

@@ -27,8 +27,8 @@ from skdbn import (
     GaussianRBM,
     MixedRBM,
     RBMClassifier,
-    _model_search,
 )
+from skdbn._estimators import _model_search
 from skdbn.exceptions import DataRangeWarning, DivergenceError, EstimateWarning
 from skdbn.units import Gaussian
 
@@ -38,7 +38,7 @@ QUICK = dict(n_samples=5, n_steps=5)
 @pytest.fixture
 def short(monkeypatch):
     """Fits of the default model that are short."""
-    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (50, 100))
+    monkeypatch.setattr("skdbn._estimators._model_search.N_UPDATES", (50, 100))
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def punch(rng):
 
 def test_raw_columns_in_and_out(wine, punch, monkeypatch, seed):
     """Columns on scales from 0.1 to 1000, nearer than their means."""
-    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (500,))
+    monkeypatch.setattr("skdbn._estimators._model_search.N_UPDATES", (500,))
     X, _ = wine
     hidden, holes = punch(X)
     before = hidden.copy()
@@ -133,7 +133,7 @@ def test_what_is_standardized(estimator, standardize, scaled, rng, punch, seed):
 
 
 def test_one_hot_columns(wine, punch, monkeypatch, seed):
-    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (600,))
+    monkeypatch.setattr("skdbn._estimators._model_search.N_UPDATES", (600,))
     X, y = wine
     one_hot = OneHotEncoder(sparse_output=False).fit_transform(y[:, None])
     lost = np.arange(0, len(X), 4)
@@ -322,7 +322,7 @@ def test_two_values_are_binary_in_any_unit(rng, punch, short, seed):
 @pytest.mark.parametrize("kind", ["noise", "factors", "clusters"])
 def test_no_worse_than_column_means(kind, share, rng, monkeypatch):
     """Whatever is known, the default fits, and it uses what there is."""
-    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (150, 450))
+    monkeypatch.setattr("skdbn._estimators._model_search.N_UPDATES", (150, 450))
     n, d = 120, 24
     X = {
         "noise": lambda: rng.normal(size=(n, d)),
@@ -426,7 +426,7 @@ def test_fits_go_on_while_that_helps(last, n_fits, rng, monkeypatch):
 
 def test_factors_and_clusters(rng, monkeypatch):
     """Columns that are linear in a few factors are best with Gaussian hidden units."""
-    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (500,))
+    monkeypatch.setattr("skdbn._estimators._model_search.N_UPDATES", (500,))
     X = rng.normal(size=(300, 3)) @ rng.normal(size=(3, 20))
     X += 0.3 * rng.normal(size=X.shape)
     holes = rng.random(X.shape) < 0.1
@@ -438,7 +438,7 @@ def test_factors_and_clusters(rng, monkeypatch):
 
 def test_columns_of_which_little_is_known(rng, monkeypatch):
     """5 or 10 of 300 values: their mean, and no worse than their mean."""
-    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (300, 900))
+    monkeypatch.setattr("skdbn._estimators._model_search.N_UPDATES", (300, 900))
     X = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 12))
     X += 0.5 * rng.normal(size=X.shape)
     X[:, 4:8] = rng.normal(size=(300, 4))
@@ -483,7 +483,7 @@ def test_fields_of_columns_of_which_little_is_known(Class, rng, seed):
 
 def test_ratings_of_which_few_are_given(rng, monkeypatch):
     """Persons, films, tastes and noise on a scale from 1 to 5, 95 % never given."""
-    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (250, 500))
+    monkeypatch.setattr("skdbn._estimators._model_search.N_UPDATES", (250, 500))
     n, d = 800, 120
     X = 3.2 + 0.6 * rng.normal(size=(n, 1)) + 0.5 * rng.normal(size=d)
     X += 0.4 * rng.normal(size=(n, 3)) @ rng.normal(size=(3, d))
@@ -634,7 +634,7 @@ def test_several_imputations(rng, seed):
     "library, n_chains", [(pd.DataFrame, 3), (pl.DataFrame, 1), (pl.DataFrame, 3)]
 )
 def test_tables_with_words(library, n_chains, rng, monkeypatch, seed):
-    monkeypatch.setattr("skdbn._model_search.N_UPDATES", (2000,))
+    monkeypatch.setattr("skdbn._estimators._model_search.N_UPDATES", (2000,))
     size = rng.normal(50, 10, 120)
     color = np.where(size > 50, "red", "blue").tolist()
     whole = rng.integers(3, 9, 120)

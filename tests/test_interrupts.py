@@ -20,8 +20,8 @@ from skdbn import (
     MixedRBM,
     RBMClassifier,
     SparseRBM,
-    _threads,
 )
+from skdbn._utils import _threads
 from skdbn.exceptions import DataRangeWarning
 
 PACKAGE = str(Path(skdbn.__file__).parent)

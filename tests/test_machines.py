@@ -16,7 +16,7 @@ from scipy import sparse, stats
 from scipy.special import gammaln
 
 from skdbn import units
-from skdbn._random import make_rng
+from skdbn._utils._random import make_rng
 from skdbn.machines import RestrictedMachine, State
 from skdbn.machines._centering import Centering
 from skdbn.machines._pseudo_likelihood import Coordinate

@@ -18,13 +18,13 @@ from skdbn import (
     MixedRBM,
     SparseRBM,
 )
-from skdbn._incomplete import (
+from skdbn._data._incomplete import (
     Imputations,
     conditional_draws,
     known_pseudo_log_likelihood,
 )
-from skdbn._monitoring import Probe
 from skdbn._samplers import Chains
+from skdbn._training._monitor import Probe
 from skdbn.exceptions import DataRangeWarning, EstimateWarning
 from skdbn.gradients import REGISTRY
 from skdbn.machines import Clamp, RestrictedMachine
@@ -188,7 +188,7 @@ def test_rows_do_not_depend_on_their_neighbors(
     np.testing.assert_allclose(fills(v[::-1])[::-1], together)
     np.testing.assert_allclose(np.vstack([fills(row[None]) for row in v]), together)
     v[:, case.unknown] = v[-1:, case.unknown]
-    monkeypatch.setattr("skdbn._incomplete.CHAIN_ELEMENTS", 2 * v.shape[1])
+    monkeypatch.setattr("skdbn._data._incomplete.CHAIN_ELEMENTS", 2 * v.shape[1])
     np.testing.assert_allclose(fills(v), together)
 
 
@@ -430,8 +430,8 @@ def test_not_fitted(method, X):
 @pytest.mark.parametrize("names", [PAIRS[0], PAIRS[2], PAIRS[7]], ids=str)
 def test_score_of_what_is_known(names, make_case, monkeypatch):
     """Each known value given the other known ones, the rest integrated out."""
-    monkeypatch.setattr("skdbn._incomplete.N_SCORE_STATES", 2000)
-    monkeypatch.setattr("skdbn._incomplete.SCORE_STEPS", 1)
+    monkeypatch.setattr("skdbn._data._incomplete.N_SCORE_STATES", 2000)
+    monkeypatch.setattr("skdbn._data._incomplete.SCORE_STEPS", 1)
     case = make_case(names)
     found = known_pseudo_log_likelihood(case.machine, case.v[None], case.unknown[None])
     whole, expected = case.completions(case.oracle, total=True), 0
@@ -791,7 +791,7 @@ class Noting(Imputations):
 @pytest.mark.parametrize("beside", [[], [("bernoulli", 1)]], ids=["alone", "beside"])
 def test_moments_follow_the_draws_of_unknown_values(beside, rng, seed, monkeypatch):
     """Those of the whole data in `fit`, and of all calls in `partial_fit`."""
-    monkeypatch.setattr("skdbn._rbm.Imputations", Noting)
+    monkeypatch.setattr("skdbn._estimators._rbm.Imputations", Noting)
     monkeypatch.setattr(Noting, "notes", ())
     X = np.column_stack([rng.integers(0, 2, 60), rng.normal(1, 1, (60, 3))])
     X[rng.random(X.shape) < 0.3] = np.nan

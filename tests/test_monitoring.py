@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skdbn import RBM, BernoulliRBM, GaussianRBM
-from skdbn._monitoring import Probe, make_probes
+from skdbn._training._monitor import Probe, make_probes
 from skdbn.evaluation import free_energy_gap
 from skdbn.exceptions import DataRangeWarning
 from skdbn.gradients import CD

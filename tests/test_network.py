@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from skdbn._network import BackPropagation, Examples, LineSearches, Network
+from skdbn._networks._backprop import BackPropagation
+from skdbn._networks._line_search import LineSearches
+from skdbn._networks._network import Examples, Network
 from skdbn.machines import RestrictedMachine
 from skdbn.units import Bernoulli, Gaussian, Rectified, Softmax, Spin
 

@@ -8,8 +8,8 @@ from scipy import sparse
 from sklearn.datasets import load_digits, load_iris
 from sklearn.preprocessing import minmax_scale
 
-from skdbn import _numerics
-from skdbn._numerics import (
+from skdbn._utils import _numerics
+from skdbn._utils._numerics import (
     as_float,
     blocks,
     column_mean,

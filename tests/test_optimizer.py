@@ -7,7 +7,7 @@ import pytest
 from sklearn.base import clone
 
 from skdbn import schedules
-from skdbn._optimizer import SGD, Adam
+from skdbn._updates._optimizer import SGD, Adam
 from skdbn.schedules import Constant, InverseTime, Linear, Step
 
 

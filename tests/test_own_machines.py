@@ -12,13 +12,13 @@ from scipy.integrate import trapezoid
 from scipy.optimize import minimize
 from scipy.special import expit, logsumexp
 
-from skdbn._monitoring import Guard
-from skdbn._optimizer import SGD
-from skdbn._random import make_rng
-from skdbn._training import train
+from skdbn._training._loop import train
+from skdbn._training._monitor import Guard
+from skdbn._updates._decay import WeightDecay
+from skdbn._updates._direction import Direction
+from skdbn._updates._optimizer import SGD
+from skdbn._utils._random import make_rng
 from skdbn.gradients import CD, FPCD, PCD, PT, ScoreMatching
-from skdbn.gradients._decay import WeightDecay
-from skdbn.gradients._direction import Direction
 from skdbn.machines import Machine
 from skdbn.schedules import Linear
 

@@ -12,8 +12,9 @@ import pytest
 import sklearn.datasets
 
 import skdbn
-from skdbn import _fine_tuning, _rbm
-from skdbn._training import train
+from skdbn._estimators import _rbm
+from skdbn._training import _fine_tuning
+from skdbn._training._loop import train
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.rst"))]

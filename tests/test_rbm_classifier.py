@@ -13,8 +13,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
 from skdbn import RBMClassifier
-from skdbn._random import make_rng
-from skdbn._rbm_classifier import _balanced
+from skdbn._estimators._rbm_classifier import _balanced
+from skdbn._utils._random import make_rng
 from skdbn.gradients import CD, PCD
 from skdbn.gradients._discriminative import Hybrid, input_field, label_scores
 from skdbn.machines._base import State

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skdbn import RBM, GaussianRBM, MixedRBM
-from skdbn._random import make_rng, normal
+from skdbn._utils._random import make_rng, normal
 from skdbn.gradients import ScoreMatching, resolve
 from skdbn.machines import RestrictedMachine
 from skdbn.machines._centering import Centering

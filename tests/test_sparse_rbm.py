@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from skdbn import SparseRBM
-from skdbn.gradients._sparse import Sparsity
+from skdbn._updates._sparsity import Sparsity
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from skdbn import (
     DBNTransformer,
     RBMClassifier,
 )
-from skdbn import _threads as threads
-from skdbn._threads import threads_for
+from skdbn._utils import _threads as threads
+from skdbn._utils._threads import threads_for
 from skdbn.evaluation import log_partition
 from skdbn.gradients import PCD
 from skdbn.machines import RestrictedMachine

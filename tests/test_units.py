@@ -10,7 +10,7 @@ from _oracle import FINITE, all_states, block, unit_moments, width
 from scipy import sparse, stats
 from sklearn.base import clone
 
-from skdbn._random import make_rng, normal, uniform, uniform_times_2_16
+from skdbn._utils._random import make_rng, normal, uniform, uniform_times_2_16
 from skdbn.exceptions import DataRangeWarning
 from skdbn.machines import RestrictedMachine
 from skdbn.units import (

@@ -15,8 +15,8 @@ from skdbn import (
     DBNTransformer,
     GaussianRBM,
 )
-from skdbn._network import Examples
-from skdbn.gradients._up_down import UpDown
+from skdbn._networks._network import Examples
+from skdbn._networks._up_down import UpDown
 from skdbn.machines import JointNet, RestrictedMachine
 from skdbn.units import Bernoulli, Concatenated
 

@@ -37,10 +37,10 @@ from skdbn import (
     GaussianRBM,
     SparseRBM,
 )
-from skdbn._monitoring import Monitor
-from skdbn._random import make_rng
 from skdbn._samplers import Chains
-from skdbn._threads import LARGE_PRODUCT
+from skdbn._training._monitor import Monitor
+from skdbn._utils._random import make_rng
+from skdbn._utils._threads import LARGE_PRODUCT
 from skdbn.evaluation import log_partition
 from skdbn.gradients import CD, PCD, ScoreMatching
 from skdbn.units import Concatenated
@@ -717,7 +717,7 @@ def busy(n_rows, repeats):
 
         def measure(state):
             for limit, large in limits.items():
-                with patch("skdbn._threads.LARGE_PRODUCT", large):
+                with patch("skdbn._utils._threads.LARGE_PRODUCT", large):
                     rbm = BernoulliRBM(n_iter=3, **settings(batch, hidden))
                     spent = seconds(lambda: rbm.fit(X))
                 times[limit, state].append(1000 * spent / (3 * n_steps))

@@ -1,6 +1,6 @@
 """Chains of a machine from its initial states on."""
 
-from .._threads import threads_for
+from .._utils._threads import threads_for
 from ._tempered import tempered_chains
 
 

@@ -2,7 +2,7 @@
 
 from sklearn.base import BaseEstimator
 
-from .._numerics import check_count
+from .._utils._numerics import check_count
 from ..machines._base import check_offers
 
 

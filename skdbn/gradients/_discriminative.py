@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import softmax
 
-from .._numerics import as_float
+from .._utils._numerics import as_float
 from ..units import Softmax
 from ._base import Gradient
 from ._persistent import PCD, copied

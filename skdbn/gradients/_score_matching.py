@@ -4,8 +4,8 @@ from numbers import Real
 
 import numpy as np
 
-from .._numerics import as_float
-from .._random import normal
+from .._utils._numerics import as_float
+from .._utils._random import normal
 from ..machines._base import check_offers
 from ..units import Bernoulli, Gaussian
 from ._base import Gradient

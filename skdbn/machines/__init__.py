@@ -1,7 +1,7 @@
 """What the energy is."""
 
+from .._networks._joint import JointNet
 from ._base import Clamp, Machine, State
-from ._joint import JointNet
 from ._restricted import RestrictedMachine
 from ._stack import Stack
 

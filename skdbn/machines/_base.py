@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._numerics import as_float
+from .._utils._numerics import as_float
 
 
 class State(NamedTuple):

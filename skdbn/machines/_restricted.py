@@ -5,13 +5,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.sparse import issparse
 
-from .._numerics import as_float, is_thin
-from .._threads import threads_for
+from .._utils._numerics import as_float, is_thin
+from .._utils._threads import threads_for
 from ..units import Bernoulli, Units
 from ._base import Machine, State
 from ._centering import Centering
 from ._phases import Phases
-from ._pseudo_likelihood import LARGEST_NORM, log_conditional, pseudo_log_likelihood
+from ._pseudo_likelihood import (
+    LARGEST_NORM,
+    log_conditional,
+    pseudo_log_likelihood,
+)
 from ._tempered import Tempered
 
 # As many singular values are followed as are above the second number.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._threads import threads_for
+from .._utils._threads import threads_for
 
 
 class Stack:

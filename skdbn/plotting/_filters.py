@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._numerics import check_count
+from .._utils._numerics import check_count
 from ._base import layers_of, table
 from ._sheet import Sheet, checked_columns, checked_shape
 

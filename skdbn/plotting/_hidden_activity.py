@@ -5,7 +5,7 @@ from typing import Any, Self
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from .._numerics import check_count
+from .._utils._numerics import check_count
 from ._base import limits, single_axes, table
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from .._numerics import as_float, check_count
+from .._utils._numerics import as_float, check_count
 from ._base import demand, limits, table
 from ._sheet import Sheet, centers, checked_shape
 

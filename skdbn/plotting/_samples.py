@@ -6,9 +6,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._numerics import as_float, check_count
-from .._random import make_rng
-from .._threads import threads_for
+from .._utils._numerics import as_float, check_count
+from .._utils._random import make_rng
+from .._utils._threads import threads_for
 from ..machines import Stack
 from ._base import layers_of, limits, table
 from ._sheet import Sheet, centers, checked_columns, checked_shape

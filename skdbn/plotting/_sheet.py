@@ -4,7 +4,7 @@ from math import isqrt, prod
 
 import numpy as np
 
-from .._numerics import check_count
+from .._utils._numerics import check_count
 from ._base import single_axes
 
 # Between the pictures of a sheet.

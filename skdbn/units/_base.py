@@ -4,7 +4,13 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 
-from .._numerics import READ_ELEMENTS, as_float, blocks, column_range, working_dtype
+from .._utils._numerics import (
+    READ_ELEMENTS,
+    as_float,
+    blocks,
+    column_range,
+    working_dtype,
+)
 from ..exceptions import warn
 
 # What a value is to a unit: none of its values, a mean of them, or one of them.

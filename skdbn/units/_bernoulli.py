@@ -4,8 +4,8 @@ import numpy as np
 from numpy.polynomial.polynomial import polyder, polymul
 from scipy.special import logit
 
-from .._numerics import is_within
-from .._random import uniform, uniform_times_2_16
+from .._utils._numerics import is_within
+from .._utils._random import uniform, uniform_times_2_16
 from ._base import MEAN, STATE, Units
 
 

@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 from scipy.sparse import issparse
 
-from .._random import normal
+from .._utils._random import normal
 from ._base import STATE, Units
 
 # Variances stay above this share of those from which they start. So many times as large

@@ -4,7 +4,13 @@ import numpy as np
 from scipy.sparse import issparse
 from scipy.special import expit, gammaln
 
-from .._numerics import READ_ELEMENTS, blocks, column_range, is_within, working_dtype
+from .._utils._numerics import (
+    READ_ELEMENTS,
+    blocks,
+    column_range,
+    is_within,
+    working_dtype,
+)
 from ..exceptions import warn
 from ._base import OUTSIDE, SLACK, Units
 

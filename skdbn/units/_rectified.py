@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import issparse
 from scipy.special import erfcx, log_ndtr, ndtri_exp
 
-from .._numerics import column_range, is_within
+from .._utils._numerics import column_range, is_within
 from ._base import Units
 
 # Below this field the mean comes from a continued fraction of so many levels.

@@ -7,8 +7,13 @@ from numbers import Integral
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from .._numerics import PRODUCT_ELEMENTS, blocks, is_within, working_dtype
-from .._random import uniform
+from .._utils._numerics import (
+    PRODUCT_ELEMENTS,
+    blocks,
+    is_within,
+    working_dtype,
+)
+from .._utils._random import uniform
 from ._base import MEAN, OUTSIDE, STATE, Units
 
 # How far from 1 the values of a group may add up.

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .._numerics import is_within
-from .._random import uniform
+from .._utils._numerics import is_within
+from .._utils._random import uniform
 from ._base import MEAN, STATE, Units
 from ._bernoulli import tanh_series
 

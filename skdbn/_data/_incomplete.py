@@ -1,0 +1,269 @@
+"""Data of which some values are unknown: NaN, or hidden by a mask."""
+
+import numpy as np
+from scipy.sparse import issparse
+
+from .._samplers import Chains
+from .._utils._numerics import (
+    blocks,
+    column_mean,
+    column_variance,
+    working_dtype,
+)
+from .._utils._random import RowStreams, distinct, row_keys
+from .._utils._threads import threads_for
+from ..exceptions import EstimateWarning, warn
+from ..machines import Clamp
+
+# Of the chains that judge known values: Gibbs steps before the first state, states, and
+# steps from one to the next.
+SCORE_BURN_IN, N_SCORE_STATES, SCORE_STEPS = 50, 20, 5
+
+# How many values of visible units are drawn at a time.
+CHAIN_ELEMENTS = 2**21
+
+
+def nan_places(X):
+    """Where X, dense or sparse, is NaN; None if it is nowhere."""
+    stored = X.data if issparse(X) else X
+    if stored.dtype.kind != "f":
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        # A sum is quick, and NaN if a value is.
+        if not np.isnan(stored.sum()):
+            return None
+    places = np.isnan(stored)
+    if not places.any():
+        return None
+    if issparse(X):
+        raise ValueError(
+            f"X is sparse and has NaN in {places.sum()} values: for unknown values take "
+            "a dense array, X.toarray()."
+        )
+    return places
+
+
+def hidden_by(mask, X):
+    """A copy of X, an array or a DataFrame, without the values under a mask.
+
+    A ValueError unless the mask is boolean and of X's shape.
+    """
+    if issparse(X):
+        raise ValueError("X is sparse: for unknown values take an array, X.toarray().")
+    mask = np.asarray(mask)
+    if mask.dtype != bool:
+        raise ValueError(
+            f"mask has values of type {mask.dtype}: take booleans, True where a value "
+            "of X is unknown."
+        )
+    if mask.shape != np.shape(X):
+        raise ValueError(
+            f"mask is of shape {mask.shape}, and X of shape {np.shape(X)}: take a mask "
+            "of the shape of X, True where a value is unknown."
+        )
+    if hasattr(X, "mask"):
+        # Column by column: others of the type of a column keep it.
+        columns = {
+            name: X[name].mask(hidden) if hidden.any() else X[name]
+            for name, hidden in zip(X.columns, mask.T, strict=True)
+        }
+        return type(X)(columns, index=X.index)
+    if hasattr(X, "schema"):
+        columns = {
+            name: [
+                None if hidden else value for value, hidden in zip(*pair, strict=True)
+            ]
+            for name, *pair in zip(X.columns, X.get_columns(), mask.T, strict=True)
+        }
+        return type(X)(columns, schema=X.schema)
+    X = np.asarray(X)
+    if X.dtype.kind != "f":
+        X = X.astype(working_dtype(X) if X.dtype.itemsize == 1 else np.float64)
+    return np.where(mask, X.dtype.type(np.nan), X)
+
+
+def with_neutral_values(X, unknown, visible, names):
+    """A copy of X with something that units can be for what is unknown.
+
+    `unknown` changes where units vary together and values follow from each other.
+    """
+    X = X.copy()
+    visible.fill_determined(X, unknown, names)
+    masked = visible.masked(unknown)
+    n_rows = 1 if masked is visible else len(X)
+    neutral = masked.mean(np.zeros((n_rows, X.shape[1])))
+    np.copyto(X, neutral, where=unknown, casting="same_kind")
+    return X
+
+
+def check_columns(unknown, names):
+    """Raise a ValueError if nothing is known of a column."""
+    empty = np.flatnonzero(unknown.all(axis=0))
+    if len(empty):
+        raise ValueError(
+            f"No value of column {names[empty[0]]} of X is known, as of {len(empty)} "
+            "columns in all: leave them out."
+        )
+
+
+def warn_of_empty_rows(unknown):
+    """Hint at rows of which nothing is known."""
+    empty = np.flatnonzero(unknown.all(axis=1))
+    if len(empty):
+        warn(
+            f"Nothing is known of {len(empty)} rows of X, the first of them row "
+            f"{empty[0]}: they follow the model's own distribution.",
+            EstimateWarning,
+        )
+
+
+def conditional_draws(
+    machine, X, unknown, rng, n_steps, n_temperatures=1, n_means=None
+):
+    """A copy of X with draws of p(unknown v | known v), from clamped chains.
+
+    With `n_means` it has in their place the mean of E[v | h] over so many more states
+    of each chain. The chain of a row is the same whatever the other rows are, except
+    that equal rows have different ones.
+    """
+    result = X.astype(machine.weights.dtype)
+    rows = np.flatnonzero(unknown.any(axis=1))
+    step = max(1, CHAIN_ELEMENTS // (X.shape[1] * n_temperatures))
+    for some, streams in row_streams(result, unknown, rng, rows, step):
+        known = ~unknown[some]
+        own = result[some]
+        masked = machine.masked(~known)
+        chains = Chains(masked, len(some), streams, n_temperatures, Clamp(own, known))
+        state = chains.advance(n_steps)
+        if n_means is None:
+            result[some] = state.visible
+            continue
+        total = np.zeros(own.shape)
+        with threads_for(len(some), machine.n_weights):
+            for _ in range(n_means):
+                total += masked.visible_mean(chains.advance().hidden)
+        result[some] = np.where(known, own, total / n_means)
+    return result
+
+
+def known_pseudo_log_likelihood(machine, X, unknown):
+    """Σ log p(coordinate i | the other known ones) over known coordinates, for each row.
+
+    1 / p(vᵢ | other known v) is the mean of 1 / p(vᵢ | all other v) over
+    p(unknown v | known v), which clamped chains with a fixed seed draw.
+    """
+    X = X.astype(machine.weights.dtype)
+    visible = machine.visible
+    columns = [visible.columns(i) for i in range(visible.n_coordinates(X.shape[1]))]
+    result = np.zeros(len(X))
+    step = max(1, CHAIN_ELEMENTS // X.shape[1])
+    for start in range(0, len(X), step):
+        part = slice(start, start + step)
+        own, holes = X[part], unknown[part]
+        streams = RowStreams(0, row_keys(own, holes))
+        chains = Chains(machine.masked(holes), len(own), streams, 1, Clamp(own, ~holes))
+        chains.advance(SCORE_BURN_IN)
+        inverse = np.full((len(columns), len(own)), -np.inf)
+        for _ in range(N_SCORE_STATES):
+            v = chains.advance(SCORE_STEPS).visible
+            field = machine.hidden_field(v)
+            for i in range(len(columns)):
+                log_p = machine.log_conditional(v, field, i)
+                inverse[i] = np.logaddexp(inverse[i], -log_p)
+        for i, own_columns in enumerate(columns):
+            known = ~holes[:, own_columns].reshape(len(own), -1).any(axis=1)
+            log_p = np.log(N_SCORE_STATES) - inverse[i]
+            result[part] += np.where(known, log_p, 0)
+    return result
+
+
+def row_streams(X, unknown, rng, rows, step):
+    """So many of the rows at a time, each with random numbers of its own."""
+    seed = int(rng.bit_generator.random_raw())
+    keys = distinct(row_keys(X[rows], unknown[rows]))
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        yield rows[part], RowStreams(seed, keys[part])
+
+
+def mean_field_blocks(machine, X, unknown, width):
+    """X as ``(slice, block)``, with the mean field of what is unknown, if anything."""
+    for part, block in blocks(X, width, machine.weights.dtype):
+        if unknown is None:
+            yield part, block
+            continue
+        holes = unknown[part]
+        some = np.flatnonzero(holes.any(axis=1))
+        if len(some):
+            block = np.array(block)
+            block[some] = machine.mean_field(block[some], holes[some])
+        yield part, block
+
+
+class Imputations:
+    """Draws of the unknown values of training data, which follow the model.
+
+    Before a row is used, its unknown values move by a Gibbs step with the known ones
+    clamped: they are draws of p(unknown v | known v), at which the statistics of the
+    data have the gradient of log p(known v) for a mean [1]_.
+
+    Parameters
+    ----------
+    machine : RestrictedMachine
+        The machine at the start.
+
+    X : ndarray of shape (n_samples, n_features)
+        Data, with something in place of unknown values.
+
+    unknown : ndarray of bool of shape (n_samples, n_features)
+        Where values are unknown.
+
+    rng : numpy.random.Generator
+        Source of random numbers.
+
+    n_steps : int
+        Number of Gibbs steps at the start.
+
+    sample_data : bool, default=False
+        Whether values of the data are means, from which states are drawn.
+
+    whole : bool, default=False
+        Whether these rows are all data that the machine learns from.
+
+    References
+    ----------
+    .. [1] Younes, L. (1989). Parametric inference for imperfectly observed Gibbsian
+       fields. Probability Theory and Related Fields 82, 625-645.
+    """
+
+    def __init__(
+        self, machine, X, unknown, rng, n_steps, *, sample_data=False, whole=False
+    ):
+        self.X = conditional_draws(machine, X, unknown, rng, n_steps)
+        self.unknown = unknown
+        self.sample_data = sample_data
+        self.whole = whole
+
+    def epoch_begins(self, machine, rows):
+        """Set the moments of the data to those with the present imputations."""
+        if self.whole and machine.visible.params:
+            mean = column_mean(self.X, rows)
+            variance = column_variance(self.X, mean, rows)
+            machine.visible.set_moments(len(rows), mean, variance)
+
+    def move(self, machine, batch, rows, rng):
+        """Move the unknown values of a batch, in place; `rows` says which rows."""
+        unknown = self.unknown[rows]
+        some = np.flatnonzero(unknown.any(axis=1))
+        if not len(some):
+            return
+        unknown, moved = unknown[some], batch[some]
+        if self.sample_data:
+            machine.visible.draw(moved, rng)
+        h = machine.hidden_sample(moved, rng)
+        v = machine.masked(unknown).visible_sample(h, rng)
+        np.copyto(moved, v, where=unknown)
+        batch[some] = moved
+        kept = self.X[rows[some]]
+        np.copyto(kept, v, where=unknown)
+        self.X[rows[some]] = kept

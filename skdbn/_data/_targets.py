@@ -1,0 +1,98 @@
+"""Labels and numbers to be predicted: checks, and which rows have none."""
+
+import numbers
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
+
+from .._utils._sklearn import is_pandas_na, is_scalar_nan
+
+
+def check_y(estimator, X, y, **settings):
+    """y as an array with a value or a row for each row of X."""
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is "
+            "None."
+        )
+    y = check_array(
+        y, accept_sparse="csr", ensure_2d=False, dtype=None, input_name="y", **settings
+    )
+    y = y.toarray() if hasattr(y, "toarray") else y
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    check_consistent_length(X, y)
+    return y
+
+
+def check_labels(estimator, X, y):
+    """y as an array, and which of its rows have no label.
+
+    If `unlabeled` is NaN, None and pandas' NA stand for no label as well.
+    """
+    unlabeled = estimator.unlabeled
+    nan = unlabeled is not None and is_missing(unlabeled)
+    y = check_y(estimator, X, y, ensure_all_finite="allow-nan")
+    labels = y.ravel().tolist()
+    missing = np.array([is_missing(label) for label in labels], bool)
+    if missing.any() and not nan:
+        raise ValueError(
+            f"y contains {labels[missing.argmax()]!r} in place of a label. If that stands "
+            "for rows without a label, say unlabeled=np.nan."
+        )
+    if not nan:
+        missing = np.array(
+            [unlabeled is not None and label == unlabeled for label in labels], bool
+        )
+    return y, missing.reshape(len(y), -1).all(axis=1)
+
+
+def known_labels(y):
+    """Labels of rows that have them, in an array of one type, checked."""
+    if y.dtype == object:
+        for kind in (str, numbers.Real):
+            if all(isinstance(label, kind) for label in y.flat):
+                y = np.array(y.tolist())
+    check_classification_targets(y)
+    if type_of_target(y) == "multiclass-multioutput":
+        raise ValueError(
+            f"y has {y.shape[1]} columns of classes (multiclass-multioutput), which is "
+            "not supported: fit a classifier for each column, with "
+            "sklearn.multioutput.MultiOutputClassifier, or give an indicator matrix of "
+            "0 and 1."
+        )
+    return y
+
+
+def check_weights_known(class_weight):
+    """Raise a ValueError for weights that `partial_fit` cannot know."""
+    if class_weight == "balanced":
+        raise ValueError(
+            f"class_weight={class_weight!r} is not for partial_fit, which does not know "
+            "the frequencies of the classes. Give a dict of weights, such as "
+            "sklearn.utils.class_weight.compute_class_weight finds on a large sample; "
+            "for several labels a row a list of them."
+        )
+
+
+def one_hot_labels(y, classes, n_rows):
+    """One label for all rows, or one for each, as rows with a single 1."""
+    y = np.asarray(y)
+    if y.shape not in ((), (n_rows,)):
+        raise ValueError(
+            f"y has shape {y.shape} and n_samples={n_rows}: take one label, or one for "
+            "each row."
+        )
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(
+            f"y has labels {unknown} that are not among the classes {classes}."
+        )
+    codes = np.searchsorted(classes, np.broadcast_to(y, n_rows))
+    return np.eye(len(classes))[codes]
+
+
+def is_missing(value):
+    """Whether a value is None, NaN or pandas' NA."""
+    return value is None or is_scalar_nan(value) or is_pandas_na(value)

@@ -1,0 +1,887 @@
+"""Deep belief nets without labels: a stack of restricted Boltzmann machines."""
+
+import copy
+from numbers import Integral
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    clone,
+)
+from sklearn.neural_network import BernoulliRBM as Original
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from .. import units
+from .._data._encoding import validate_numbers
+from .._data._incomplete import (
+    CHAIN_ELEMENTS,
+    hidden_by,
+    row_streams,
+    warn_of_empty_rows,
+)
+from .._samplers import Chains
+from .._utils._numerics import (
+    DTYPES,
+    blocks,
+    check_counts,
+    looks_like_probabilities,
+)
+from .._utils._persistence import VersionMixin
+from .._utils._random import make_rng
+from .._utils._sklearn import (
+    CallbackSupportMixin,
+    DocLinkMixin,
+    Interval,
+    fit_context,
+)
+from ..exceptions import with_hints
+from ..machines import RestrictedMachine, Stack
+from ._bernoulli_rbm import BernoulliRBM
+from ._gaussian_rbm import GaussianRBM
+from ._mixed_rbm import MixedRBM
+from ._rbm import RBM, check_trace, restoring
+
+# Weights of units that are added to a transposed layer, so that they do not stay alike.
+SMALL = 1e-3
+
+
+class DBNTransformer(
+    CallbackSupportMixin,
+    DocLinkMixin,
+    VersionMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
+    r"""Deep belief net: restricted Boltzmann machines, each on the features of the last.
+
+    .. math:: &p(v, h^1, \ldots, h^L) \\
+              &= p(v \mid h^1) \cdots p(h^{L-2} \mid h^{L-1}) \, p(h^{L-1}, h^L)
+
+    The layers are learned one after the other, from the bottom up and without labels:
+    the first RBM from the data, and each further one from the hidden means of the one
+    below, from which bits are drawn anew each time a row is learned from
+    (``sample_data=True`` of the RBMs, their default) or which are taken as they are
+    (False). :meth:`transform` gives features for any estimator.
+
+    Parameters
+    ----------
+    layers : sequence of int or RBM, default=(256, 128)
+        The layers from the bottom up: the number of hidden units of a copy of `rbm`, or
+        an RBM with its own settings.
+
+    rbm : RBM, default=None
+        The settings of the layers that are given as a number. Above the first layer its
+        visible units are of the type of the hidden ones below. None is
+        :class:`BernoulliRBM` or, at the bottom and for real-valued data,
+        :class:`GaussianRBM`. Real-valued are all data that are neither bits nor gray
+        levels, which lie between 0 and 1 with at least a quarter at the two ends. Give
+        an instance to search its parameters, as ``rbm__learning_rate``.
+
+    layer : int, default=-1
+        The layer whose means :meth:`transform` returns, counted from 0; -1 is the top.
+
+    n_iter : int, default=None
+        Number of epochs for each layer, which are passes over the data. With None the
+        RBMs decide, whose default is 10; 0 keeps the random initial weights.
+
+    transposed : bool, default=False
+        Whether a layer starts from the weights of the one below, transposed. The bound
+        on the likelihood is then that of the net without the new layer, and a step
+        uphill improves it [1]_. The layer has to be at least as wide as the one two
+        below, or as the data for the second one, and of the same type; further units
+        start with weights close to zero. Gaussian units stand for the data divided by
+        their standard deviation.
+
+    verbose : int, default=0
+        Whether to print a line for each layer and each epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the seeds of the layers that have none of their own. Pass an int for
+        repeatable results.
+
+    Attributes
+    ----------
+    rbms_ : list of RBM
+        The fitted layers, from the bottom up.
+
+    n_features_in_ : int
+        Number of features seen during ``fit``.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features seen during ``fit``, if all are strings.
+
+    See Also
+    --------
+    DBNClassifier : A deep belief net that learns labels.
+    RBM : A single layer.
+
+    References
+    ----------
+    .. [1] Hinton, G. E., Osindero, S. and Teh, Y. W. (2006). A fast learning algorithm
+       for deep belief nets. Neural Computation 18, 1527-1554.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdbn import BernoulliRBM, DBNTransformer
+    >>> X = load_digits().data / 16
+    >>> dbn = DBNTransformer((64, 32), n_iter=3, random_state=0).fit(X)
+    >>> dbn.transform(X).shape
+    (1797, 32)
+    >>> [features.shape[1] for features in dbn.activations(X)]
+    [64, 32]
+    >>> dbn.inverse_transform(dbn.transform(X)).shape
+    (1797, 64)
+    """
+
+    _parameter_constraints: dict = {
+        "layers": [list, tuple, np.ndarray],
+        "rbm": [RBM, None],
+        "layer": [Integral],
+        "n_iter": [Interval(Integral, 0, None, closed="left"), None],
+        "transposed": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        layers=(256, 128),
+        *,
+        rbm=None,
+        layer=-1,
+        n_iter=None,
+        transposed=False,
+        verbose=0,
+        random_state=None,
+    ):
+        self.layers = layers
+        self.rbm = rbm
+        self.layer = layer
+        self.n_iter = n_iter
+        self.transposed = transposed
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @classmethod
+    def from_rbms(cls, rbms):
+        """A fitted stack of fitted RBMs.
+
+        Parameters
+        ----------
+        rbms : sequence of RBM or sklearn.neural_network.BernoulliRBM
+            Fitted layers from the bottom up. Those of this package share their arrays
+            with the net, and those of scikit-learn are copied.
+
+        Returns
+        -------
+        dbn : DBNTransformer
+            A fitted estimator.
+
+        Raises
+        ------
+        NotFittedError
+            If an RBM is not fitted.
+        ValueError
+            If there is none, or if one has not as many columns as the one below has
+            hidden units.
+        TypeError
+            If something else is among them.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from skdbn import BernoulliRBM, DBNTransformer
+        >>> X = load_digits().data / 16
+        >>> first = BernoulliRBM(32, n_iter=2, random_state=0).fit(X)
+        >>> second = BernoulliRBM(16, n_iter=2, random_state=0)
+        >>> second = second.fit(first.transform(X))
+        >>> DBNTransformer.from_rbms([first, second]).transform(X).shape
+        (1797, 16)
+        """
+        rbms = [
+            BernoulliRBM.from_sklearn(rbm) if isinstance(rbm, Original) else rbm
+            for rbm in rbms
+        ]
+        new = cls(tuple(rbms))
+        if not rbms:
+            raise ValueError("rbms is empty: give at least one fitted RBM.")
+        for i, rbm in enumerate(rbms):
+            if not isinstance(rbm, RBM):
+                raise TypeError(f"rbms[{i}]={rbm!r} is no RBM.")
+            check_is_fitted(rbm, "machine_")
+            if i:
+                _check_fit(i, rbms[i - 1], rbm.machine_)
+        new.rbms_ = list(rbms)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(rbms[0], name):
+                setattr(new, name, getattr(rbms[0], name))
+        return new
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Fit the layers to X, one after the other.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data, such as the first layer takes. NaN is unknown: that layer
+            learns from the rest of the row.
+
+        y : array-like, default=None
+            Ignored.
+
+        Returns
+        -------
+        self : DBNTransformer
+            The fitted model.
+
+        Raises
+        ------
+        ValueError
+            If `layers` is no sequence of ints and RBMs, if a layer does not fit on the
+            one below, if X is not such as the first layer takes, or if a fit diverges.
+            The estimator is then unchanged.
+        KeyboardInterrupt
+            On an interrupt; the estimator is then unchanged.
+        """
+        with restoring(self):
+            X = self._validate(X, reset=True, allow_nan=True)
+            rbms = self._new_rbms(X)
+            context = self._init_callback_context(max_subtasks=len(rbms))
+            data = {"X": X, "y": np.zeros(X.shape[0]) if y is None else y}
+            context.call_on_fit_task_begin(estimator=self, **data)
+            rng = make_rng(self.random_state)
+            values = X
+            for i, rbm in enumerate(rbms):
+                if self.verbose:
+                    print(
+                        f"[{type(self).__name__}] Layer {i + 1} of {len(rbms)}: "
+                        f"{rbm.n_components} units of a {type(rbm).__name__}"
+                    )
+                machine = None
+                if i:
+                    values = with_hints(False, rbms[i - 1].transform, values)
+                    if self.transposed:
+                        machine = _transposed(i, rbms[i - 1].machine_, rbm, rng)
+                task = context.subcontext(task_name=f"layer-{i + 1}")
+                with task.propagate_callback_context(rbm):
+                    task.call_on_fit_task_begin(estimator=self, **data)
+                    with_hints(
+                        i == 0 and first_layer(self) is not None,
+                        rbm._fit,
+                        values,
+                        machine=machine,
+                        keeps_interrupted=False,
+                    )
+                    task.call_on_fit_task_end(
+                        estimator=self,
+                        reconstruction_attributes=lambda: {"rbms_": rbms},
+                        **data,
+                    )
+            context.call_on_fit_task_end(
+                estimator=self,
+                reconstruction_attributes=lambda: {"rbms_": rbms},
+                **data,
+            )
+            self._adopt(rbms)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y=None):
+        """Continue training: one epoch over the rows of X in each layer.
+
+        The present parameters apply, except for the number and the types of units.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data, of the same dtype in all calls.
+
+        y : array-like, default=None
+            Ignored.
+
+        Returns
+        -------
+        self : DBNTransformer
+            The fitted model.
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`fit`. The model is then unchanged.
+        """
+        first = not hasattr(self, "rbms_")
+        with restoring(self):
+            X = self._validate(X, reset=first, allow_nan=True)
+            rbms = self._new_rbms(X) if first else self._renewed_rbms()
+            rbms[0] = _without_names(rbms[0])
+            values = X
+            for i, rbm in enumerate(rbms):
+                if i:
+                    values = with_hints(False, rbms[i - 1].transform, values)
+                wanted = i == 0 and first_layer(self) is not None
+                with_hints(wanted, rbm.partial_fit, values)
+            self._adopt(rbms)
+        return self
+
+    def _adopt(self, rbms):
+        """Make fitted layers those of this net; the first has the columns' names."""
+        self.rbms_ = rbms
+        if hasattr(self, "feature_names_in_"):
+            self._name_columns(self.feature_names_in_)
+
+    def _name_columns(self, names):
+        self.feature_names_in_ = self.rbms_[0].feature_names_in_ = names
+
+    @property
+    def _layers(self):
+        """The layers for rows that were validated here and are arrays by now."""
+        return [_without_names(self.rbms_[0]), *self.rbms_[1:]]
+
+    def _validate(self, X, reset=False, allow_nan=False):
+        if hasattr(self, "rbms_") and not reset:
+            first = self.rbms_[0]
+        else:
+            first = first_layer(self)
+        return validate_rows(self, first, X, reset, allow_nan)
+
+    def _new_rbms(self, X):
+        """Unfitted layers with their settings."""
+        template = self.rbm
+        if template is None:
+            template = BernoulliRBM()
+            if first_layer(self) is None and not looks_like_probabilities(X):
+                template = GaussianRBM()
+        return self._layers_of(template)
+
+    def _renewed_rbms(self):
+        """Copies of the fitted layers with the present settings."""
+        template, rbms = self.rbm, copy.deepcopy(self.rbms_)
+        if template is None:
+            template = type(rbms[0])() if first_layer(self) is None else BernoulliRBM()
+        new = self._layers_of(template)
+        if [type(rbm) for rbm in new] != [type(rbm) for rbm in rbms]:
+            raise ValueError(
+                f"layers={self.layers!r} are not those of the fitted net, {rbms}, and "
+                "partial_fit cannot change them: call fit, which begins anew."
+            )
+        for rbm, renewed in zip(rbms, new, strict=True):
+            settings = renewed.get_params(deep=False)
+            # What is drawn goes on.
+            del settings["random_state"]
+            rbm.set_params(**settings)
+        return rbms
+
+    def _layers_of(self, template):
+        """Unfitted layers; `template` has the settings of those given as a number."""
+        rbms, seeds = [], check_random_state(self.random_state)
+        for i, layer in enumerate(_sizes(self)):
+            if isinstance(layer, Integral):
+                rbm = clone(template) if not i else _above(template)
+                rbm.set_params(n_components=int(layer))
+            else:
+                rbm = clone(layer)
+            if self.n_iter is not None:
+                rbm.set_params(n_iter=self.n_iter)
+            if self.verbose:
+                rbm.set_params(verbose=self.verbose)
+            if rbm.random_state is None:
+                rbm.set_params(random_state=seeds.randint(2**31 - 1))
+            if i:
+                _check_types(i, _hidden_units(rbms[-1]), rbm)
+            rbms.append(rbm)
+        self._place(len(rbms))
+        return rbms
+
+    def _place(self, n_layers):
+        """The index of the layer that `transform` returns."""
+        if not -n_layers <= self.layer < n_layers:
+            raise ValueError(
+                f"layer={self.layer} with {n_layers} layers: take an int from "
+                f"{-n_layers} to {n_layers - 1}."
+            )
+        return self.layer % n_layers
+
+    @property
+    def _n_features_out(self):
+        return self.rbms_[self._place(len(self.rbms_))]._n_features_out
+
+    def transform(self, X):
+        """The means of a layer's hidden units.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data. Where a value is NaN, the first layer takes its mean field.
+
+        Returns
+        -------
+        H : ndarray of shape (n_samples, n_units)
+            The features, in the dtype of the fitted model.
+        """
+        check_is_fitted(self, "rbms_")
+        X = self._validate(X, allow_nan=True)
+        for i, rbm in enumerate(self._layers[: self._place(len(self.rbms_)) + 1]):
+            X = with_hints(not i, rbm.transform, X)
+        return X
+
+    def activations(self, X):
+        """The means of all layers' hidden units.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data. Where a value is NaN, the first layer takes its mean field.
+
+        Returns
+        -------
+        activations : list of ndarray of shape (n_samples, n_units)
+            One array a layer, from the bottom up.
+        """
+        check_is_fitted(self, "rbms_")
+        X = self._validate(X, allow_nan=True)
+        found = []
+        for i, rbm in enumerate(self._layers):
+            X = with_hints(not i, rbm.transform, X)
+            found.append(X)
+        return found
+
+    def inverse_transform(self, H):
+        """The means of the visible units, down from a layer's hidden ones.
+
+        Parameters
+        ----------
+        H : array-like of shape (n_samples, n_units)
+            Values of the units of the layer that :meth:`transform` returns, or their
+            means.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The expected rows.
+        """
+        check_is_fitted(self, "rbms_")
+        H = check_array(H, input_name="H")
+        for rbm in reversed(self.rbms_[: self._place(len(self.rbms_)) + 1]):
+            H = rbm.inverse_transform(H)
+        return H
+
+    def reconstruct(self, X):
+        """The means of the visible units, given the features of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            ``inverse_transform(transform(X))``.
+        """
+        return self.inverse_transform(self.transform(X))
+
+    def score_samples(self, X):
+        r"""The log-probability of each row, given its own features.
+
+        .. math:: \log p(v \mid \hat h^1)
+
+        with the features of the top layer brought down to the means of the first hidden
+        layer. It is a density of the data, whatever the layers are, so that nets of any
+        depth and width can be compared: how much of a row do the features hold? It is
+        not the likelihood of the net, and wider layers hold more: for a model of the
+        distribution see :mod:`skdbn.evaluation`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data. A value between 0 and 1 on binary units counts by its
+            cross-entropy.
+
+        Returns
+        -------
+        log_probability : ndarray of shape (n_samples,)
+            In nats; higher is better. It is −inf for a row with a value that the
+            visible units cannot have.
+
+        Warns
+        -----
+        DataRangeWarning
+            If a row has a value that the visible units cannot have.
+        """
+        check_is_fitted(self, "rbms_")
+        X = self._validate(X, allow_nan=True)
+        first = self._layers[0]
+        machine = first.machine_
+        X = first._validate(X)
+        result = np.empty(X.shape[0], machine.weights.dtype)
+        width = max(max(rbm.machine_.weights.shape) for rbm in self.rbms_)
+        for part, v in blocks(X, width, result.dtype):
+            h = v
+            for rbm in self.rbms_:
+                h = rbm.machine_.hidden_mean(h)
+            for rbm in reversed(self.rbms_[1:]):
+                h = rbm.machine_.visible_mean(h)
+            field = machine.visible_field(h)
+            v = v.toarray() if issparse(v) else v
+            log_probability = np.einsum("ij,ij->i", v, field)
+            log_probability -= machine.visible.log_partition(field)
+            log_probability -= machine.visible.base_energy(v)
+            result[part] = log_probability
+        result[first._rows_outside(X)] = -np.inf
+        return result
+
+    def score(self, X, y=None):
+        """The mean of :meth:`score_samples`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data.
+
+        y : array-like, default=None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            Mean log-probability of a row given its features, in nats.
+        """
+        return float(self.score_samples(X).mean())
+
+    def sample(
+        self,
+        n_samples=1,
+        *,
+        n_steps=1000,
+        tempering=1,
+        trace=None,
+        means=False,
+        random_state=None,
+    ):
+        """Draw rows from the net.
+
+        Gibbs chains of the RBM at the top, and from the end of each one draw layer by
+        layer down to the data.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+
+        n_steps : int, default=1000
+            Number of Gibbs steps at the top.
+
+        tempering : int, default=1
+            Number of temperatures at the top; with more than one its chains change
+            places with companions at higher temperatures.
+
+        trace : int, default=None
+            Return a row of each chain after this number of steps, as for a film; None
+            returns only the last one.
+
+        means : bool, default=False
+            Whether to return the means of the visible units given the layer above, as
+            for pictures, in place of draws.
+
+        random_state : int, RandomState instance or None, default=None
+            None continues the estimator's own stream of random numbers, so that the
+            next call draws other rows.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The rows; with `trace` of shape (n_steps // trace, n_samples, n_features),
+            the states from the first to the last.
+
+        Raises
+        ------
+        ValueError
+            If a number is not an int of at least 1, or `trace` is above `n_steps`.
+        """
+        check_is_fitted(self, "rbms_")
+        check_trace(n_samples, n_steps, tempering, trace)
+        rng = self._generator(random_state)
+        stack = self._stack()
+        chains = Chains(stack.top, n_samples, rng, tempering)
+        as_data = self.rbms_[0]._as_data
+        if trace is None:
+            return as_data(stack.from_state(chains.advance(n_steps), rng, means), means)
+        found = [
+            as_data(stack.from_state(chains.advance(trace), rng, means), means)
+            for _ in range(n_steps // trace)
+        ]
+        return np.stack(found) if isinstance(found[0], np.ndarray) else found
+
+    def conditional_sample(self, X, mask=None, *, n_steps=100, random_state=None):
+        """Draw the unknown values of each row, given the known ones.
+
+        In each round the hidden units are drawn from the bottom up, one Gibbs step is
+        made at the top, the units below are drawn down to the data, and the known
+        values are put back. With a single layer that is a Gibbs chain of the exact
+        conditional distribution, and with more an approximation to it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of data.
+
+        mask : array-like of bool of shape (n_samples, n_features), default=None
+            True where a value is unknown; NaN is unknown, too.
+
+        n_steps : int, default=100
+            Number of such rounds.
+
+        random_state : int, RandomState instance or None, default=None
+            None continues the estimator's own stream of random numbers.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The rows with the unknown values drawn, and the known ones as they are.
+
+        Raises
+        ------
+        ValueError
+            If `mask` is not boolean or not of the shape of X.
+
+        Warns
+        -----
+        EstimateWarning
+            If nothing is known of a row: it follows the net's own distribution.
+        """
+        check_counts(n_steps=n_steps)
+        return self._filled_in(X, mask, n_steps, random_state)
+
+    def impute(self, X, *, n_samples=100, n_steps=100, random_state=None):
+        """Fill in what is unknown of each row by its mean, given what is known.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of data, NaN where a value is unknown.
+
+        n_samples : int, default=100
+            Number of rounds, as :meth:`conditional_sample` makes them, over which the
+            mean is taken. 1 returns a draw in place of a mean.
+
+        n_steps : int, default=100
+            Number of rounds before the first of these.
+
+        random_state : int, RandomState instance or None, default=None
+            None continues the estimator's own stream of random numbers.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The rows without NaN, and the known values as they are.
+
+        Warns
+        -----
+        EstimateWarning
+            If nothing is known of a row: its means are those of the net.
+        """
+        check_counts(n_samples=n_samples, n_steps=n_steps)
+        n_means = None if n_samples == 1 else n_samples
+        return self._filled_in(X, None, n_steps, random_state, n_means)
+
+    def _filled_in(self, X, mask, n_steps, random_state, n_means=None):
+        check_is_fitted(self, "rbms_")
+        first = self._layers[0]
+        given = X
+        if mask is not None:
+            X = hidden_by(mask, X)
+        rows, unknown = first._validate_incomplete(self._validate(X, allow_nan=True))
+        first._check_data(rows)
+        if unknown is None:
+            rows = rows.copy()
+        else:
+            warn_of_empty_rows(unknown)
+            rng = self._generator(random_state)
+            stack, dtype = self._stack(), first.machine_.weights.dtype
+            some = np.flatnonzero(unknown.any(axis=1))
+            width = max(max(rbm.machine_.weights.shape) for rbm in self.rbms_)
+            step = max(1, CHAIN_ELEMENTS // width)
+            for part, streams in row_streams(rows, unknown, rng, some, step):
+                block = rows[part].astype(dtype)
+                known = ~unknown[part]
+                found = stack.fill(block, known, streams, n_steps, n_means)
+                rows[part] = np.where(known, rows[part], found)
+        return first._merged(X, rows, n_means is not None, given)
+
+    def _stack(self):
+        return Stack([rbm.machine_ for rbm in self.rbms_])
+
+    def _generator(self, random_state):
+        if random_state is not None:
+            return make_rng(random_state)
+        if not hasattr(self, "_rng"):
+            self._rng = make_rng(self.random_state)
+        return self._rng
+
+    def set_params(self, **params):
+        """Set the parameters of this estimator.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name; ``rbm__learning_rate`` is that of `rbm`.
+
+        Returns
+        -------
+        self : DBNTransformer
+            The same estimator.
+        """
+        check_nested(self, params)
+        return super().set_params(**params)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def first_layer(estimator):
+    """The RBM at the bottom, as the parameters describe it; None if the data decide."""
+    first = _sizes(estimator)[0]
+    return estimator.rbm if isinstance(first, Integral) else first
+
+
+def _without_names(rbm):
+    """An RBM for the arrays of a net that knows the names of the columns itself."""
+    if isinstance(rbm, MixedRBM) or not hasattr(rbm, "feature_names_in_"):
+        return rbm
+    rbm = copy.copy(rbm)
+    del rbm.feature_names_in_
+    return rbm
+
+
+def validate_rows(estimator, first, X, reset=False, allow_nan=False):
+    """X as the first layer takes it; a table is validated there."""
+    finite = "allow-nan" if allow_nan else True
+    if not isinstance(first, MixedRBM):
+        remedy = "give the DataFrame to a net with a MixedRBM at the bottom"
+        return validate_numbers(
+            estimator, X, remedy, reset=reset, ensure_all_finite=finite
+        )
+    if not hasattr(X, "shape"):
+        X = check_array(X, dtype=DTYPES, ensure_all_finite=finite)
+    return validate_data(estimator, X, skip_check_array=True, reset=reset)
+
+
+def check_nested(estimator, params):
+    """Raise a ValueError for a parameter of an RBM that is not there."""
+    nested = [name for name in params if name.startswith("rbm__")]
+    if nested and params.get("rbm", estimator.rbm) is None:
+        raise ValueError(
+            f"{nested[0]} is a parameter of rbm, which is None: give an instance, such "
+            "as rbm=BernoulliRBM()."
+        )
+
+
+def _sizes(estimator):
+    """The entries of `layers`, checked."""
+    layers = list(estimator.layers)
+    if not layers:
+        raise ValueError("layers is empty: give the number of units of each layer.")
+    for layer in layers:
+        whole = isinstance(layer, Integral) and not isinstance(layer, bool)
+        if not isinstance(layer, RBM) and not (whole and layer >= 1):
+            raise ValueError(
+                f"layers={estimator.layers!r}: {layer!r} is neither an int of at least 1 "
+                "nor an RBM."
+            )
+    return layers
+
+
+def _hidden_units(rbm):
+    return units.resolve(getattr(rbm, "hidden", "bernoulli"))
+
+
+def _above(template):
+    """The template for a layer whose data are hidden units of the template."""
+    settings = template.get_params(deep=False)
+    if "hidden" in settings:
+        return clone(template).set_params(visible=settings["hidden"])
+    if "visible" in settings:
+        return clone(template).set_params(visible="bernoulli")
+    common = BernoulliRBM().get_params(deep=False).keys() & settings.keys()
+    return clone(BernoulliRBM(**{name: settings[name] for name in common}))
+
+
+def _check_types(i, below, rbm):
+    """Raise a ValueError if a layer's visible units are not those hidden below."""
+    if isinstance(rbm, MixedRBM):
+        raise TypeError(f"Layer {i} is a MixedRBM, which can only be the first one.")
+    visible, _ = rbm._new_units()
+    if not visible.has_states_of(below):
+        raise ValueError(
+            f"Layer {i} has visible units of type {visible}, but the hidden units below "
+            f"are {below}. Give it an RBM with visible={_as_parameter(below)}."
+        )
+
+
+def _check_fit(i, below, machine):
+    """Raise a ValueError if fitted layers do not fit on each other."""
+    n_units = below.machine_.weights.shape[1]
+    if machine.weights.shape[0] != n_units:
+        raise ValueError(
+            f"rbms[{i}] has {machine.weights.shape[0]} columns, but rbms[{i - 1}] has "
+            f"{n_units} hidden units."
+        )
+    if not machine.visible.has_states_of(below.machine_.hidden):
+        raise ValueError(
+            f"rbms[{i}] has visible units of type {machine.visible}, but the hidden "
+            f"units of rbms[{i - 1}] are {below.machine_.hidden}."
+        )
+
+
+def _as_parameter(layer):
+    """The name of a type at its default settings, or how to write it otherwise."""
+    for name, kind in units.REGISTRY.items():
+        if type(layer) is kind and layer.get_params() == kind().get_params():
+            return repr(name)
+    return repr(layer)
+
+
+def _transposed(i, below, rbm, rng):
+    """The machine below upside down, with units added up to the size of the layer."""
+    machine = below.mirrored()
+    n_visible, n_hidden = machine.weights.shape
+    hidden = _hidden_units(rbm)
+    if not hidden.has_states_of(machine.hidden):
+        raise ValueError(
+            f"transposed=True, and layer {i} has hidden units of type {hidden}, but "
+            f"{machine.hidden} units are two layers below. Give it an RBM with "
+            f"hidden={_as_parameter(machine.hidden)}, or take transposed=False."
+        )
+    added = rbm.n_components - n_hidden
+    if added < 0:
+        raise ValueError(
+            f"transposed=True, and layer {i} has {rbm.n_components} units, fewer than "
+            f"the {n_hidden} two layers below. Take at least {n_hidden} or "
+            "transposed=False."
+        )
+    dtype = machine.weights.dtype
+    hidden.start(rbm.n_components, dtype=dtype)
+    # A unit in other units of measure has the same weights in those.
+    spread, own = machine.hidden.spread(n_hidden), hidden.spread(rbm.n_components)
+    own = np.broadcast_to(own, rbm.n_components)[:n_hidden]
+    scale = np.divide(spread, own, out=np.ones(n_hidden), where=own > 0).astype(dtype)
+    bias = machine.hidden.uncentered(machine.hidden_bias) * scale
+    noise = rng.normal(0, SMALL, (n_visible, added)).astype(dtype)
+    return RestrictedMachine(
+        np.hstack([machine.weights * scale, noise]),
+        machine.visible_bias.copy(),
+        np.concatenate([bias, np.zeros(added, dtype)]),
+        machine.visible,
+        hidden,
+    )

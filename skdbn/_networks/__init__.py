@@ -1,0 +1,1 @@
+"""Nets that are trained downhill, and by the up-down algorithm."""

@@ -1,0 +1,1 @@
+"""Numbers, threads and what scikit-learn keeps private: what all rooms use."""
