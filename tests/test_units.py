@@ -122,7 +122,7 @@ def test_mean_is_derivative_of_log_partition(name, make_units):
 
 
 @every_type
-def test_pull_back_is_the_derivative_of_the_mean(name, make_units, rng):
+def test_backpropagation_is_the_derivative_of_the_mean(name, make_units, rng):
     field, step = spread_fields(name), 1e-4
     units = make_units(name, width(name))
     mean = units.mean(field)
@@ -136,7 +136,7 @@ def test_pull_back_is_the_derivative_of_the_mean(name, make_units, rng):
         np.testing.assert_allclose(found[:, i], expected, rtol=1e-6, atol=1e-6)
 
 
-def test_pull_back_of_gaussian_units_multiplies_by_the_variance(rng):
+def test_backpropagation_of_gaussian_units_multiplies_by_the_variance(rng):
     units, field = Gaussian(0.25).start(3), rng.normal(size=(5, 3))
     error = rng.normal(size=(5, 3))
     found = units.backpropagate(error.copy(), units.mean(field))

@@ -675,7 +675,7 @@ def gibbs_runs(dtype, n_chains, hidden, n_steps):
     rbm = BernoulliRBM(hidden, n_iter=1, random_state=0).fit(random_bits(1000, dtype))
     weights = rbm.machine_.weights
     chains = Chains(rbm.machine_, n_chains, make_rng(0))
-    v, h = (array.copy() for array in chains.sweep())
+    v, h = (array.copy() for array in chains.advance())
     back, up = np.empty_like(v), np.empty_like(h)
 
     def products():
@@ -683,7 +683,7 @@ def gibbs_runs(dtype, n_chains, hidden, n_steps):
             np.dot(h, weights.T, out=back)
             np.dot(v, weights, out=up)
 
-    return lambda: seconds(lambda: chains.sweep(n_steps)), lambda: seconds(products)
+    return lambda: seconds(lambda: chains.advance(n_steps)), lambda: seconds(products)
 
 
 @contextmanager
