@@ -15,9 +15,10 @@ from skdbn import (
     DBNTransformer,
     GaussianRBM,
 )
+from skdbn._networks._joint import JointNet
 from skdbn._networks._network import Examples
 from skdbn._networks._up_down import UpDown
-from skdbn.machines import JointNet, RestrictedMachine
+from skdbn.machines import RestrictedMachine
 from skdbn.units import Bernoulli, Concatenated
 
 N_LABELS = 3

@@ -17,12 +17,12 @@ from .._data._targets import (
     known_labels,
     one_hot_labels,
 )
+from .._networks._joint import JointNet
 from .._networks._network import Network
 from .._utils._numerics import blocks, check_counts
 from .._utils._random import make_rng
 from .._utils._sklearn import StrOptions, fit_context, safe_indexing
 from ..exceptions import with_hints
-from ..machines import JointNet
 from ..units import Bernoulli, Concatenated, Softmax
 from ._dbn_supervised import SupervisedDBN, Targets
 from ._rbm import RBM, restoring
