@@ -1,12 +1,12 @@
 """The deep belief net of digits and labels that two benchmarks start from."""
 
-import time
-
 from sklearn.base import clone
 
 from skdbn import BernoulliRBM, DBNClassifier, DBNTransformer
 from skdbn.gradients import PCD
 from skdbn.schedules import Linear
+
+from .._harness import timed
 
 LAYER = BernoulliRBM(
     gradient=PCD(n_chains=100), learning_rate=Linear(0.1), batch_size=100, n_iter=40
@@ -22,20 +22,16 @@ UP_DOWN = dict(
 )
 
 
-def timed(estimator, *data):
+def fitted(estimator, *data):
     """The fitted estimator, with the seconds that it took."""
-    start = time.perf_counter()
-    estimator.fit(*data)
-    estimator.seconds_ = time.perf_counter() - start
+    estimator, estimator.seconds_ = timed(estimator.fit, *data)
     return estimator
 
 
 def layers_below_top(kept, X, seed):
     """500-500, learned by persistent chains."""
-    return kept.model(
-        f"chains-{seed}",
-        lambda: timed(DBNTransformer((500, 500), rbm=LAYER, random_state=seed), X),
-    )
+    layers = DBNTransformer((500, 500), rbm=LAYER, random_state=seed)
+    return kept.model(f"chains-{seed}", fitted, layers, X)
 
 
 def net_with_labels(kept, X, y, seed, top_sweeps, sweeps, alpha=0.0):
@@ -52,7 +48,7 @@ def net_with_labels(kept, X, y, seed, top_sweeps, sweeps, alpha=0.0):
         random_state=seed,
         **UP_DOWN | {"alpha": alpha},
     )
-    return kept.model(name, lambda: timed(net, X, y))
+    return kept.model(name, fitted, net, X, y)
 
 
 def seconds_of(net):

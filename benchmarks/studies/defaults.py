@@ -1,13 +1,5 @@
 """What the defaults are worth on held-out data, and what did not become one.
 
-    python -m benchmarks.studies.defaults DATA [--seeds 3] [--jobs 2] [--parts centered ...]
-
-DATA is a folder with ``mnist.npz`` (X_train, y_train, X_test, y_test, pixels as bytes),
-``uci_binary.npz`` (<set>_train, <set>_valid, <set>_test of bits) and
-``caltech101_silhouettes.npz`` (X_train, X_val of bits); the last part takes
-``spoken_digits.npz`` (logmel), ``frey_faces.npz`` and ``olivetti_faces.npz`` (X, pixels).
-Each part writes a page:
-
 centered     the centered gradient against the plain one
 enhanced     the enhanced gradient against the centered one
 sample_data  bits drawn from grey values at each presentation, or the values themselves
@@ -20,24 +12,10 @@ Where a rate is chosen, it is the best of a grid on the validation rows, and the
 are looked at once, with that rate. The last three parts have held-out rows only.
 """
 
-import argparse
-import os
-import time
 import warnings
-from pathlib import Path
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
-from joblib import Parallel, delayed
-from scipy.special import logsumexp
-from sklearn.datasets import (
-    load_breast_cancer,
-    load_diabetes,
-    load_digits,
-    load_wine,
-    make_classification,
-)
+from sklearn import datasets
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -45,62 +23,51 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import MinMaxScaler, StandardScaler, scale
 
 from skdbn import BernoulliRBM, DBNClassifier, GaussianRBM
-from skdbn.evaluation import log_partition
-from skdbn.exceptions import EstimateWarning
 from skdbn.gradients import CD, FPCD, PCD
 from skdbn.machines._centering import Centering
 from skdbn.schedules import Linear
 
-from .._harness import announce, mean_and_spread, report, table
+from .. import _data
+from .._harness import Study, Table, mean_and_spread, timed
+from .._scores import ends, mean_likelihoods
+
+study = Study(__file__, __doc__, seeds=3)
 
 N_HIDDEN = 16
 RATES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
-SETS = ("adult", "connect4", "dna", "mushrooms", "nips")
+GRID = (
+    "PCD-1, batches of 20, learning rate falling to zero from the value that is best on "
+    "the validation rows."
+)
 
 
-def log_likelihood(rbm, X):
-    """Mean log-likelihood of the rows of X, in nats, exactly."""
-    W, b, c = rbm.components_.T, rbm.intercept_visible_, rbm.intercept_hidden_
-    bits = np.arange(2**N_HIDDEN)[:, None] >> np.arange(N_HIDDEN) & 1
-    log_weights = []
-    for h in np.array_split(bits.astype(float), 64):
-        log_weights.append(h @ c + np.logaddexp(0, b + h @ W.T).sum(axis=1))
-    return -rbm.free_energy(X).mean() - logsumexp(np.concatenate(log_weights))
+def digits_8(cut):
+    """The digits of scikit-learn, shuffled and in parts."""
+    X, y = datasets.load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(X))
+    return np.split(X[order] / 16, cut), np.split(y[order], cut)
+
+
+def mnist_parts(X, test):
+    """10,000 rows to learn from, validation and test rows."""
+    return [X[:10000], X[-_data.N_VALID :], test]
 
 
 def binary_sets(folder):
     """Yield name and training, validation and test rows."""
-    with np.load(folder / "uci_binary.npz") as sets:
-        for name in SETS:
-            parts = [sets[f"{name}_{part}"] for part in ("train", "valid", "test")]
-            yield name, [part.astype(float) for part in parts]
-    with np.load(folder / "mnist.npz") as mnist:
-        X = (mnist["X_train"] > 127).astype(float)
-        test = (mnist["X_test"] > 127).astype(float)
-    yield "MNIST, thresholded", [X[:10000], X[50000:], test]
-    yield "MNIST, inverted", [1 - X[:10000], 1 - X[50000:], 1 - test]
+    for name in ("adult", "connect4", "dna", "mushrooms", "nips"):
+        yield name, [part.astype(float) for part in _data.binary(folder, name)]
+    parts = mnist_parts(*(X.astype(float) for X in _data.thresholded(folder)))
+    yield "MNIST, thresholded", parts
+    yield "MNIST, inverted", [1 - part for part in parts]
 
 
 def grey_sets(folder):
     """Yield name, rows and labels of three parts; the training rows are grey."""
-    X, y = load_digits(return_X_y=True)
-    order = np.random.default_rng(0).permutation(len(X))
-    X, y = X[order] / 16, y[order]
-    cuts = slice(0, 1000), slice(1000, 1400), slice(1400, None)
-    yield "digits, 8 × 8", [X[cut] for cut in cuts], [y[cut] for cut in cuts]
-    with np.load(folder / "mnist.npz") as mnist:
-        X, y = mnist["X_train"] / 255.0, mnist["y_train"]
-        test, y_test = mnist["X_test"] / 255.0, mnist["y_test"]
-    yield (
-        "MNIST, grey",
-        [X[:10000], X[50000:], test],
-        [y[:10000], y[50000:], y_test],
-    )
-
-
-def draw(grey):
-    """Bits with these probabilities, always the same."""
-    return (np.random.default_rng(0).random(grey.shape) < grey).astype(grey.dtype)
+    yield "digits, 8 × 8", *digits_8([1000, 1400])
+    X, y, test, y_test = _data.digits(folder)
+    parts = mnist_parts(X.astype(float), test.astype(float))
+    yield "MNIST, grey", parts, mnist_parts(y, y_test)
 
 
 def fit(X, rate, seed, n_hidden=N_HIDDEN, n_updates=400_000, **settings):
@@ -115,63 +82,53 @@ def fit(X, rate, seed, n_hidden=N_HIDDEN, n_updates=400_000, **settings):
     return BernoulliRBM(n_hidden, **common | settings).fit(X)
 
 
-def likelihoods(parts, labels, rate, seed, **settings):
+def likelihoods(parts, labels, settings, rate, seed):
     """Validation and test likelihood of one fit, of bits drawn once from grey rows."""
     rbm = fit(parts[0], rate, seed, **settings)
     rng = np.random.default_rng(0)
-    bits = [rng.random(part.shape) < part for part in parts[1:]]
-    return [log_likelihood(rbm, part) for part in bits]
+    bits = [(rng.random(part.shape) < part).astype(float) for part in parts[1:]]
+    return mean_likelihoods(rbm, *bits)
 
 
-def accuracies(parts, labels, rate, seed, **settings):
+def accuracies(parts, labels, settings, rate, seed):
     """Validation and test accuracy in percent of a logistic regression on features."""
     rbm = fit(parts[0], rate, seed, n_hidden=200, n_updates=200_000, **settings)
-    model = LogisticRegression(C=10, max_iter=3000)
-    model.fit(rbm.transform(parts[0]), labels[0])
+    features = [rbm.transform(part) for part in parts]
+    model = LogisticRegression(C=10, max_iter=3000).fit(features[0], labels[0])
     return [
-        100 * model.score(rbm.transform(part), label)
-        for part, label in zip(parts[1:], labels[1:], strict=True)
+        100 * model.score(*held_out)
+        for held_out in zip(features[1:], labels[1:], strict=True)
     ]
 
 
-def grid_text(seeds):
-    """What the figures of :func:`best_of_grid` are."""
-    return (
-        f"Standard deviation over {seeds} seeds; PCD-1, batches of 20, learning rate "
-        "falling to zero from the value that is best on the validation rows."
-    )
-
-
-def best_of_grid(pool, measure, parts, labels, seeds, **settings):
+def best_of_grid(run, measure, parts, labels, settings):
     """The test figure of the rate that is best on the validation rows, and the rate."""
-    runs = [(rate, seed) for rate in RATES for seed in range(seeds)]
-    scores = pool(
-        delayed(measure)(parts, labels, rate, seed, **settings) for rate, seed in runs
-    )
-    scores = np.reshape(scores, (len(RATES), seeds, 2))
+    jobs = [(parts, labels, settings, r, s) for r in RATES for s in range(run.seeds)]
+    scores = np.reshape(run.map(measure, jobs), (len(RATES), run.seeds, 2))
     best = scores[:, :, 0].mean(axis=1).argmax()
-    test = scores[best, :, 1]
-    return [f"{test.mean():.2f} ± {test.std():.2f}", RATES[best]]
+    return mean_and_spread(scores[best, :, 1]), RATES[best]
 
 
-def centered(pool, folder, seeds):
-    rows = []
-    for name, parts in binary_sets(folder):
-        row = [name]
-        for value in (False, True):
-            row += best_of_grid(pool, likelihoods, parts, None, seeds, centered=value)
-        rows.append(row)
-        print(*row, sep="  ", flush=True)
-    text = (
-        f"Mean test log-likelihood of a row in nats, exact, with {N_HIDDEN} hidden "
-        f"units. {grid_text(seeds)}"
-    )
-    return (
-        "The centered gradient",
-        text,
-        ["data", "plain", "rate", "centered", "rate"],
-        rows,
-    )
+def compared(run, header, *candidates):
+    """The best likelihood of each candidate on each set of bits."""
+    table = Table(header)
+    for name, parts in binary_sets(run.data):
+        cells = [best_of_grid(run, likelihoods, parts, None, own) for own in candidates]
+        table.add(name, *sum(cells, ()))
+    return table
+
+
+@study.part
+def centered(run):
+    """The centered gradient
+
+    Mean test log-likelihood of a row in nats, exact, with {N_HIDDEN} hidden units.
+    Standard deviation over {seeds} seeds; {GRID}
+
+    {table}
+    """
+    header = "data | plain | rate | centered | rate"
+    return compared(run, header, {"centered": False}, {"centered": True})
 
 
 class Enhanced(PCD):
@@ -192,77 +149,56 @@ class Enhanced(PCD):
         return machine.difference(self._work, offsets, rate)
 
 
-def enhanced(pool, folder, seeds):
-    rows = []
-    for name, parts in binary_sets(folder):
-        row = [name]
-        for settings in ({}, {"gradient": Enhanced(n_chains=20), "centered": False}):
-            row += best_of_grid(pool, likelihoods, parts, None, seeds, **settings)
-        rows.append(row)
-        print(*row, sep="  ", flush=True)
-    text = (
-        "The enhanced gradient of Cho, Raiko and Ilin (2011) is centered on the mean "
-        "of both phases of each batch. Mean test log-likelihood of a row in nats, "
-        f"exact, with {N_HIDDEN} hidden units. {grid_text(seeds)}"
-    )
-    return (
-        "Centered or enhanced",
-        text,
-        ["data", "centered", "rate", "enhanced", "rate"],
-        rows,
-    )
+@study.part
+def enhanced(run):
+    """Centered or enhanced
+
+    The enhanced gradient of Cho, Raiko and Ilin (2011) is centered on the mean of both
+    phases of each batch. Mean test log-likelihood of a row in nats, exact, with
+    {N_HIDDEN} hidden units. Standard deviation over {seeds} seeds; {GRID}
+
+    {table}
+    """
+    own = {"gradient": Enhanced(n_chains=20), "centered": False}
+    return compared(run, "data | centered | rate | enhanced | rate", {}, own)
 
 
-def sample_data(pool, folder, seeds):
-    rows = []
-    for name, parts, labels in grey_sets(folder):
-        for what, measure in (
-            ("log-likelihood of bits, nats", likelihoods),
-            ("accuracy on features, %", accuracies),
-        ):
-            row = [name, what]
-            for value in (False, True):
-                row += best_of_grid(
-                    pool, measure, parts, labels, seeds, sample_data=value
-                )
-            rows.append(row)
-            print(*row, sep="  ", flush=True)
-    text = (
-        f"Mean test log-likelihood of a row, exact, with {N_HIDDEN} hidden units, and "
-        "test accuracy of a logistic regression on the features of 200. "
-        f"{grid_text(seeds)}"
-    )
-    return (
-        "Grey values as they are, or bits drawn from them",
-        text,
-        ["data", "", "as they are", "rate", "bits drawn", "rate"],
-        rows,
-    )
+@study.part
+def sample_data(run):
+    """Grey values as they are, or bits drawn from them
+
+    Mean test log-likelihood of a row, exact, with {N_HIDDEN} hidden units, and test
+    accuracy of a logistic regression on the features of 200. Standard deviation over
+    {seeds} seeds; {GRID}
+
+    {table}
+    """
+    table = Table("data |  | as they are | rate | bits drawn | rate")
+    measures = {
+        "log-likelihood of bits, nats": likelihoods,
+        "accuracy on features, %": accuracies,
+    }
+    for name, *data in grey_sets(run.data):
+        for what, measure in measures.items():
+            cells = [
+                best_of_grid(run, measure, *data, {"sample_data": value})
+                for value in (False, True)
+            ]
+            table.add(name, what, *sum(cells, ()))
+    return table
 
 
 def small_sets(folder):
     """Yield name, training and held-out rows of sets such as users begin with."""
-    X, _ = load_digits(return_X_y=True)
-    X = X[np.random.default_rng(0).permutation(len(X))] / 16
-    yield "digits", X[:1400], draw(X[1400:])
-    yield "digits, 100 rows", X[:100], draw(X[1400:])
-    with np.load(folder / "uci_binary.npz") as sets:
-        for name in ("dna", "mushrooms"):
-            yield (
-                name,
-                *(sets[f"{name}_{part}"].astype(float) for part in ("train", "valid")),
-            )
-    with np.load(folder / "caltech101_silhouettes.npz") as data:
-        yield (
-            "silhouettes",
-            *(
-                data[name].reshape(-1, 784).astype(np.float32)
-                for name in ("X_train", "X_val")
-            ),
-        )
-    with np.load(folder / "mnist.npz") as mnist:
-        X = mnist["X_train"].reshape(-1, 784).astype(np.float32) / 255
-    yield "MNIST, 10,000 rows", X[:10000], draw(X[50000:52000])
+    (X, test), _ = digits_8([1400])
+    yield "digits", X, _data.draw(test)
+    yield "digits, 100 rows", X[:100], _data.draw(test)
+    for name in ("dna", "mushrooms"):
+        yield name, *(X.astype(float) for X in _data.binary(folder, name)[:2])
+    yield "silhouettes", *_data.silhouettes(folder)[:2]
+    X, *_ = _data.digits(folder)
+    valid = X[-_data.N_VALID :][:2000]
+    yield "MNIST, 10,000 rows", X[:10000], _data.draw(valid)
 
 
 # With as many chains as rows in a batch.
@@ -278,60 +214,54 @@ SCHEDULES = {
 }
 
 
-def lower_end(train, held_out, **settings):
+def lower_end(train, held_out, settings, seed=0):
     """Held-out log-likelihood at the lower end, and the seconds of the fit."""
-    start = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", EstimateWarning)
-        rbm = BernoulliRBM(100, **settings).fit(train)
-        spent = time.perf_counter() - start
-        found = log_partition(
-            rbm, method="bracket", X=train, n_betas=1000, random_state=0
-        )
-    return -rbm.free_energy(held_out).mean(dtype=float) - found.high, spent
+    rbm, spent = timed(BernoulliRBM(100, random_state=seed, **settings).fit, train)
+    return ends(rbm, train, held_out, n_betas=1000)[0][1], spent
 
 
-def basics(pool, folder, seeds):
-    sets = list(small_sets(folder))
-    cells = [
-        (gradient, batch, rate)
-        for gradient in GRADIENTS
-        for batch in (10, 100)
-        for rate in SCHEDULES
-    ]
-    scores = pool(
-        delayed(lower_end)(
-            *parts,
+@study.part
+def basics(run):
+    """Gradient, batch size and learning rate
+
+    How many nats a setting loses to the best one on the same data, at the lower end of
+    the held-out likelihood, with 10 epochs, as many chains as rows in a batch and 100
+    hidden units. The best: {best}. One seed.
+
+    {table}
+    """
+    grid = {
+        (gradient, batch, rate): dict(
             gradient=GRADIENTS[gradient](batch),
             batch_size=batch,
             learning_rate=SCHEDULES[rate],
-            random_state=0,
         )
-        for _, *parts in sets
-        for gradient, batch, rate in cells
-    )
-    scores = np.reshape(scores, (len(sets), len(cells), 2))[:, :, 0]
-    lost = (scores.max(axis=1, keepdims=True) - scores).T
-    rows = [
-        [*cell, *(f"{x:.1f}" for x in row), f"{max(row):.1f}"]
-        for cell, row in sorted(
-            zip(cells, lost, strict=True), key=lambda pair: max(pair[1])
-        )
-    ]
-    best = ", ".join(
-        f"{name} {score:.1f}"
-        for (name, *_), score in zip(sets, scores.max(axis=1), strict=True)
-    )
-    text = (
-        "How many nats a setting loses to the best one on the same data, at the lower "
-        "end of the held-out likelihood, with 10 epochs, as many chains as rows in a batch and "
-        f"100 hidden units. The best: {best}. One seed."
-    )
-    header = ["gradient", "batch", "rate", *(name for name, *_ in sets), "worst"]
-    return "Gradient, batch size and learning rate", text, header, rows
+        for gradient in GRADIENTS
+        for batch in (10, 100)
+        for rate in SCHEDULES
+    }
+    scores = {
+        name: run.scored(lower_end, grid.values(), *parts)[:, 0]
+        for name, *parts in small_sets(run.data)
+    }
+    lost = np.transpose([found.max() - found for found in scores.values()])
+    pairs = sorted(zip(grid, lost, strict=True), key=lambda pair: max(pair[1]))
+    table = Table(["gradient", "batch", "rate", *scores, "worst"])
+    for cell, row in pairs:
+        table.add(*cell, *(f"{x:.1f}" for x in (*row, max(row))))
+    best = (f"{name} {found.max():.1f}" for name, found in scores.items())
+    return dict(best=", ".join(best), table=table)
 
 
-def gradient(pool, folder, seeds):
+@study.part
+def gradient(run):
+    """Gradients at the same rate
+
+    Held-out likelihood at the lower end, with 100 hidden units, 10 epochs, batches of 10
+    and a rate falling from 0.1 to zero; standard deviation over {seeds} seeds.
+
+    {table}
+    """
     gradients = {
         "CD": CD(),
         "PCD, 10 chains": PCD(n_chains=10),
@@ -339,34 +269,19 @@ def gradient(pool, folder, seeds):
         "FPCD, 10": FPCD(n_chains=10),
         "FPCD, 50": FPCD(n_chains=50),
     }
-    rows = []
-    for name, *parts in small_sets(folder):
-        found = pool(
-            delayed(lower_end)(
-                *parts,
-                gradient=kind,
-                learning_rate=Linear(0.1),
-                random_state=seed,
+    table = Table(["data", *gradients])
+    for name, *parts in small_sets(run.data):
+        found = [
+            run.seeded(
+                lower_end, *parts, dict(gradient=kind, learning_rate=Linear(0.1))
             )
             for kind in gradients.values()
-            for seed in range(seeds)
-        )
-        scores, spent = np.reshape(found, (len(gradients), seeds, 2)).T
-        rows.append([name, *(f"{x.mean():.1f} ± {x.std():.1f}" for x in scores.T)])
-        print(*rows[-1], sep="  ", flush=True)
-        ratios = spent.mean(axis=0) / spent[:, 0].mean()
-        rows.append(["seconds ÷ CD", *(f"{ratio:.1f}" for ratio in ratios)])
-    text = (
-        "Held-out likelihood at the lower end, with 100 hidden units, 10 epochs, batches "
-        "of 10 and a rate falling from 0.1 to zero; standard deviation over "
-        f"{seeds} seeds."
-    )
-    return "Gradients at the same rate", text, ["data", *gradients], rows
-
-
-def single(X):
-    """Standardised columns in single precision."""
-    return scale(X.astype(float)).astype(np.float32)
+        ]
+        scores, spent = np.moveaxis(found, 2, 0)
+        table.add(name, *(mean_and_spread(own, 1) for own in scores))
+        ratios = spent.mean(axis=1) / spent[0].mean()
+        table.add("seconds ÷ CD", *(f"{ratio:.1f}" for ratio in ratios))
+    return table
 
 
 def real_valued_sets(folder):
@@ -382,16 +297,16 @@ def real_valued_sets(folder):
         "and a constant column": np.hstack([factors, np.ones((3000, 1))]),
         "t, 2 degrees of freedom": heavy,
     }
-    for load in (load_wine, load_breast_cancer, load_diabetes, load_digits):
-        X = load().data
-        sets[load.__name__[5:]] = scale(X[:, X.std(axis=0) > 0])
-    with np.load(folder / "spoken_digits.npz") as data:
-        sets["speech, frames"] = single(data["logmel"][:20000])
-    with np.load(folder / "frey_faces.npz") as data:
-        sets["Frey faces"] = single(data["X"])
-    with np.load(folder / "olivetti_faces.npz") as data:
-        faces = data["X"].reshape(-1, 32, 2, 32, 2).mean(axis=(2, 4))
-        sets["Olivetti faces"] = single(faces.reshape(-1, 1024))
+    for name in ("wine", "breast_cancer", "diabetes", "digits"):
+        X = getattr(datasets, f"load_{name}")().data
+        sets[name] = scale(X[:, X.std(axis=0) > 0])
+    single = {
+        "speech, frames": _data.spoken(folder)[0][:20000],
+        "Frey faces": _data.frey(folder),
+        "Olivetti faces": _data.olivetti(folder)[0],
+    }
+    for name, X in single.items():
+        sets[name] = scale(X.astype(float)).astype(np.float32)
     for name, X in sets.items():
         yield name, *train_test_split(X, random_state=0)
 
@@ -411,168 +326,113 @@ def gaussian_end(train, test, gradient, seed):
             rbm = GaussianRBM(gradient=gradient, random_state=seed).fit(train)
         except ValueError:
             return np.nan
-        log_z = log_partition(
-            rbm, method="bracket", n_betas=3000, X=train, random_state=0
-        )
-    return float(-rbm.free_energy(test).mean(dtype=float) - log_z.high)
+    return ends(rbm, train, test, n_betas=3000)[0][1]
 
 
-def gaussian(pool, folder, seeds):
+@study.part
+def gaussian(run):
+    """Real-valued data
+
+    Mean log-likelihood of a held-out row in nats, GaussianRBM at its defaults (256 hidden
+    units, 10 epochs, a variance for each column); lower ends of annealing from both sides
+    over 3,000 temperatures, standard deviation over {seeds} seeds. Where a fit diverged
+    the row has nan, and −inf where the Gibbs chains had not settled. Columns are
+    standardized but for the first four sets.
+
+    {table}
+    """
     gradients = ("cd", "pcd", "fpcd", "score-matching")
-    rows = []
-    for name, train, test in real_valued_sets(folder):
-        found = pool(
-            delayed(gaussian_end)(train, test, kind, seed)
-            for kind in gradients
-            for seed in range(seeds)
+    table = Table(["data", "rows", "independent Gaussian", *gradients])
+    for name, train, test in real_valued_sets(run.data):
+        table.add(
+            name,
+            f"{len(train)} × {train.shape[1]}",
+            f"{independent_gaussian(train, test):.1f}",
+            *(
+                mean_and_spread(run.seeded(gaussian_end, train, test, kind), 1)
+                for kind in gradients
+            ),
         )
-        scores = np.reshape(found, (len(gradients), seeds))
-        rows.append(
-            [
-                name,
-                f"{len(train)} × {train.shape[1]}",
-                f"{independent_gaussian(train, test):.1f}",
-                *(f"{x.mean():.1f} ± {x.std():.1f}" for x in scores),
-            ]
-        )
-        print(*rows[-1], sep="  ", flush=True)
-    text = (
-        "Mean log-likelihood of a held-out row in nats, GaussianRBM at its defaults (256 "
-        "hidden units, 10 epochs, a variance for each column); lower ends of annealing "
-        "from both sides over 3,000 temperatures, standard deviation over "
-        f"{seeds} seeds. Where a fit diverged the row has nan. Columns are standardised "
-        "but for the first four sets."
+    return table
+
+
+# Rows, columns, informative columns, classes and their separation.
+MADE = (
+    (1000, 20, 5, 2, 1.0),
+    (2000, 40, 10, 3, 1.0),
+    (500, 10, 6, 2, 0.7),
+    (3000, 30, 15, 5, 1.2),
+    (1500, 14, 8, 2, 1.0),
+)
+
+
+def made_table(seed, n, d, n_informative, n_classes, separation):
+    return datasets.make_classification(
+        n,
+        d,
+        n_informative=n_informative,
+        n_classes=n_classes,
+        class_sep=separation,
+        random_state=seed,
     )
-    header = ["data", "rows", "independent Gaussian", *gradients]
-    return "Real-valued data", text, header, rows
 
 
-def labelled_sets(folder):
+def labeled_sets(folder):
     """Yield name, scaled training rows and labels, test rows and labels."""
-    tables = [
-        (f"table of {n} rows, {d} columns, {k} classes", n, d, inf, k, separation)
-        for n, d, inf, k, separation in (
-            (1000, 20, 5, 2, 1.0),
-            (2000, 40, 10, 3, 1.0),
-            (500, 10, 6, 2, 0.7),
-            (3000, 30, 15, 5, 1.2),
-            (1500, 14, 8, 2, 1.0),
-        )
-    ]
-    small = [("digits", load_digits), ("breast_cancer", load_breast_cancer)]
-    small += [("wine", load_wine)]
-    small = [(name, load(return_X_y=True)) for name, load in small]
-    for seed, (name, n, d, informative, k, separation) in enumerate(tables):
-        made = make_classification(
-            n,
-            d,
-            n_informative=informative,
-            n_classes=k,
-            class_sep=separation,
-            random_state=seed,
-        )
-        small.append((name, made))
-    for name, (X, y) in small:
+    small = {
+        name: getattr(datasets, f"load_{name}")(return_X_y=True)
+        for name in ("digits", "breast_cancer", "wine")
+    }
+    for seed, (n, d, *_, k, _) in enumerate(MADE):
+        name = f"table of {n} rows, {d} columns, {k} classes"
+        small[name] = made_table(seed, *MADE[seed])
+    for name, (X, y) in small.items():
         X, X_test, y, y_test = train_test_split(
             X, y, test_size=0.3, stratify=y, random_state=0
         )
-        scaler = (
-            MinMaxScaler(clip=True) if name == "digits" else StandardScaler()
-        ).fit(X)
-        yield name, scaler.transform(X), y, scaler.transform(X_test), y_test
-    with np.load(folder / "caltech101_silhouettes.npz") as data:
-        parts = [data[f"{key}_{part}"] for part in ("train", "test") for key in "Xy"]
-    X, y, X_test, y_test = parts
-    yield (
-        "silhouettes",
-        X.astype(np.float32),
-        y.ravel(),
-        X_test.astype(np.float32),
-        y_test.ravel(),
-    )
-    with np.load(folder / "mnist.npz") as mnist:
-        X, X_test = (
-            (mnist[f"X_{part}"] / 255).astype(np.float32) for part in ("train", "test")
-        )
-        y, y_test = mnist["y_train"], mnist["y_test"]
-    yield "MNIST, 10,000 rows", X[:10000], y[:10000], X_test, y_test
+        scaler = MinMaxScaler(clip=True) if name == "digits" else StandardScaler()
+        X = scaler.fit_transform(X)
+        yield name, X, y, scaler.transform(X_test), y_test
+    X, X_test = _data.silhouettes(folder, "X", ("train", "test"))
+    y, y_test = _data.silhouettes(folder, "y", ("train", "test"))
+    yield "silhouettes", X, y, X_test, y_test
+    X, y, *test = _data.digits(folder)
+    yield "MNIST, 10,000 rows", X[:10000], y[:10000], *test
 
 
-def accuracy(kind, seed, X, y, X_test, y_test):
+def accuracy(kind, X, y, X_test, y_test, seed):
     """Test accuracy in percent at the defaults, and seconds of the fit."""
-    warnings.simplefilter("ignore", ConvergenceWarning)
-    start = time.perf_counter()
-    model = kind(random_state=seed).fit(X, y)
-    spent = time.perf_counter() - start
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        model, spent = timed(kind(random_state=seed).fit, X, y)
     return 100 * model.score(X_test, y_test), spent
 
 
-def classifier(pool, folder, seeds):
-    rows, kinds = [], (DBNClassifier, MLPClassifier)
-    for name, *data in labelled_sets(folder):
-        found = pool(
-            delayed(accuracy)(kind, seed, *data)
-            for kind in kinds
-            for seed in range(seeds)
-        )
-        scores, spent = np.reshape(found, (2, seeds, 2)).transpose(2, 0, 1)
+@study.part
+def classifier(run):
+    """Classifiers at their defaults
+
+    Test accuracy of both at their defaults on scaled data; mean and standard deviation
+    over {seeds} seeds. The defaults of DBNClassifier were chosen by cross-validation on
+    the training rows, and on validation rows of the last two.
+
+    {table}
+    """
+    table = Table(
+        "data | rows | test rows | DBNClassifier, % | MLPClassifier, %"
+        " | standard error of the test rows | seconds | of MLPClassifier"
+    )
+    for name, *data in labeled_sets(run.data):
+        found = [
+            run.seeded(accuracy, kind, *data) for kind in (DBNClassifier, MLPClassifier)
+        ]
+        scores, spent = np.moveaxis(found, 2, 0)
         share, n_test = scores[1].mean(), len(data[3])
         error = np.sqrt(share * (100 - share) / n_test)
-        rows.append([name, len(data[1]), n_test])
-        rows[-1] += [mean_and_spread(own) for own in scores] + [f"{error:.1f}"]
-        rows[-1] += [f"{own.mean():.1f}" for own in spent]
-        announce(*rows[-1])
-    header = [
-        "data",
-        "rows",
-        "test rows",
-        "DBNClassifier, %",
-        "MLPClassifier, %",
-        "standard error of the test rows",
-        "seconds",
-        "of MLPClassifier",
-    ]
-    text = (
-        "Test accuracy of both at their defaults on scaled data; mean and standard "
-        f"deviation over {seeds} seeds. The defaults of DBNClassifier were chosen by "
-        "cross-validation on the training rows, and on validation rows of the last two."
-    )
-    return "Classifiers at their defaults", text, header, rows
-
-
-PARTS = {
-    f.__name__: f
-    for f in (
-        centered,
-        enhanced,
-        sample_data,
-        basics,
-        gradient,
-        gaussian,
-        classifier,
-    )
-}
-
-
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
-    args = parser.parse_args()
-    for part in args.parts:
-        with Parallel(args.jobs) as pool:
-            title, text, header, rows = PARTS[part](pool, args.data, args.seeds)
-        report(
-            f"defaults-{part.replace('_', '-')}",
-            title,
-            f"{text}\n\n{table(header, rows)}",
-            f"python -m benchmarks.studies.defaults DATA --seeds {args.seeds} --parts {part}",
-        )
+        cells = [*map(mean_and_spread, scores), f"{error:.1f}"]
+        seconds = [f"{own.mean():.1f}" for own in spent]
+        table.add(name, len(data[1]), n_test, *cells, *seconds)
+    return table
 
 
 if __name__ == "__main__":
-    main()
+    study.main()

@@ -1,13 +1,5 @@
 """What hidden units learn: pen strokes, faces, variances and topics.
 
-    python -m benchmarks.studies.features DATA [--parts strokes ...] [--seeds 3] [--jobs 2]
-    python -m benchmarks.studies.features DATA --parts faces --pictures DIR
-
-DATA is a folder with ``mnist.npz`` (X_train, y_train, X_test, y_test, pixels as bytes),
-``frey_faces.npz`` (X, 28 × 20 bytes), ``olivetti_faces.npz`` (X, 64 × 64 bytes, y, the
-person) and ``newsgroups_w100.npz`` (X, bits, y, words, group_names). Each part writes a
-page:
-
 strokes      SparseRBM and BernoulliRBM on digits of which few have labels
 faces        GaussianRBM on faces, its reconstructions and samples
 variances    learned variances against those of a known model
@@ -17,14 +9,9 @@ Settings are chosen on validation rows with seed 0; test rows are for the table 
 Faces, and filters that look like them, are drawn only into the folder of --pictures.
 """
 
-import argparse
 from itertools import product
-from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
-from matplotlib import colormaps
-from matplotlib.figure import Figure
 from scipy.special import softmax
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -32,74 +19,29 @@ from sklearn.model_selection import GridSearchCV, ParameterGrid, train_test_spli
 from sklearn.preprocessing import StandardScaler
 
 from skdbn import BernoulliRBM, GaussianRBM, SparseRBM
-from skdbn.evaluation import log_likelihood, log_partition
 from skdbn.schedules import Linear
 
-from .._harness import RESULTS, announce, mean_and_spread, report, table
+from .. import _data, _pictures
+from .._harness import (
+    Study,
+    Table,
+    described,
+    grid_table,
+    mean_and_spread,
+    rates,
+    spreads,
+)
+from .._scores import mean_likelihoods
+
+study = Study(__file__, __doc__, seeds=3, pictures=None)
 
 
-def rates(*values):
-    """Learning rates that fall to zero."""
-    return [Linear(value) for value in values]
+def seeded(run, function, *args):
+    """The results with each seed: a tuple of values for each result."""
+    return list(zip(*run.seeded(function, *args), strict=True))
 
 
-def described(settings):
-    """Settings in words."""
-    return ", ".join(
-        f"{name}={f'{value.initial} to 0' if isinstance(value, Linear) else value}"
-        for name, value in settings.items()
-    )
-
-
-def scored(pool, grid, score, *args):
-    """The figures of each setting of a grid, a row a setting."""
-    return np.array(pool(delayed(score)(*args, settings) for settings in grid))
-
-
-def seeded(pool, n_seeds, run, *args):
-    """The results of a run with each seed: a tuple of values for each result."""
-    runs = pool(delayed(run)(*args, seed) for seed in range(n_seeds))
-    return list(zip(*runs, strict=True))
-
-
-def spreads(runs):
-    """Mean and spread of each figure of some runs."""
-    return [mean_and_spread([run[name] for run in runs]) for name in runs[0]]
-
-
-def grid_table(grid, scores, names):
-    rows = [
-        [described(settings), *(f"{x:.2f}" for x in row)]
-        for settings, row in zip(grid, scores, strict=True)
-    ]
-    return table(["settings", *names], rows)
-
-
-def tiles(images, gap=2):
-    """Images in a square, each on a scale of its own with zero in the middle."""
-    side = int(np.sqrt(len(images)))
-    images = images[: side * side]
-    images = images / np.abs(images).max(axis=(1, 2), keepdims=True)
-    images = np.pad(images, ((0, 0), (0, gap), (0, gap)), constant_values=1)
-    height, width = images.shape[1:]
-    square = images.reshape(side, side, height, width).swapaxes(1, 2)
-    return square.reshape(side * height, side * width)[:-gap, :-gap]
-
-
-def filter_picture(panels, path):
-    """The filters of some models, under their names."""
-    # A few levels of grey, for small files.
-    cmap = colormaps["gray"].resampled(17)
-    figure = Figure(figsize=(4 * len(panels), 4.3), layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axis, (name, filters) in zip(axes, panels.items(), strict=True):
-        axis.imshow(tiles(filters), cmap=cmap, vmin=-1, vmax=1, interpolation="nearest")
-        axis.set_title(name)
-        axis.axis("off")
-    figure.savefig(path, dpi=75)
-
-
-N_LABELLED = 1000
+N_LABELED = 1000
 DECAYS = [
     dict(weight_decay=[1e-3], l1_ratio=[0.0]),
     dict(weight_decay=[3e-4], l1_ratio=[1.0]),
@@ -124,22 +66,10 @@ STROKE_GRIDS = {
 }
 
 
-def digits(folder):
-    """Grey training and test digits, each with their labels."""
-    with np.load(folder / "mnist.npz") as mnist:
-        return [
-            (
-                mnist[f"X_{part}"].reshape(-1, 784).astype(np.float32) / 255,
-                mnist[f"y_{part}"],
-            )
-            for part in ("train", "test")
-        ]
-
-
 def accuracy(features, train, test, seed):
     """Test accuracy, in percent, of a regression that sees a few labelled rows."""
     X, _, y, _ = train_test_split(
-        *train, train_size=N_LABELLED, stratify=train[1], random_state=seed
+        *train, train_size=N_LABELED, stratify=train[1], random_state=seed
     )
     search = GridSearchCV(
         LogisticRegression(max_iter=2000), {"C": 10.0 ** np.arange(-3, 3)}, cv=5
@@ -188,54 +118,59 @@ def stroke_run(model, train, test, settings, seed):
     return figures, rbm.components_[:100].reshape(-1, 28, 28)
 
 
-def strokes(args, pool):
-    train, test = digits(args.data)
-    learn, valid = zip(*(np.split(part, [50000]) for part in train), strict=True)
-    raw = [accuracy(np.asarray, train, test, seed) for seed in range(args.seeds)]
-    rows = [["raw pixels", mean_and_spread(raw), *[""] * 5]]
+@study.part
+def strokes(run):
+    """Pen strokes of digits
+
+    500 units learn from the 60,000 grey training digits of MNIST, without labels, in
+    batches of 100. A logistic regression sees the features of {N_LABELED:,} labeled ones,
+    drawn with the seed and stratified, which choose its C as well, by cross-validation.
+    The support of a filter is the participation ratio (Σu²)² / Σu⁴ of u, its weights
+    times the standard deviations of the pixels. Activations are means over the training
+    rows. Near the target: between half of it and twice, or of 0.05 for BernoulliRBM,
+    which has none; dead: below a tenth; constant: a standard deviation below 0.01 over
+    the rows, left out of the support. Settings are chosen on the last 10,000 training
+    digits, after learning from the others, by the mean accuracy over three draws of the
+    labeled rows.
+
+    {table}
+
+    ![a hundred filters of each model](features-strokes.png)
+
+    {notes}
+    """
+    X, y, *test = _data.digits(run.data)
+    train = X, y
+    learn, valid = zip(
+        *(np.split(part, [-_data.N_VALID]) for part in train), strict=True
+    )
+    raw = [accuracy(np.asarray, train, test, seed) for seed in range(run.seeds)]
+    table = Table("", [["raw pixels", mean_and_spread(raw), *[""] * 5]])
     panels, notes = {}, []
     for model, grid in STROKE_GRIDS.items():
         name, grid = model.__name__, list(ParameterGrid(grid))
-        scores = scored(pool, grid, stroke_score, model, learn, valid)
+        scores = run.scored(stroke_score, grid, model, learn, valid)
         best = grid[scores[:, 0].argmax()]
-        runs, filters = seeded(pool, args.seeds, stroke_run, model, train, test, best)
-        rows.append([name, *spreads(runs)])
-        announce(*rows[-1])
+        runs, filters = seeded(run, stroke_run, model, train, test, best)
+        table.header = ["features", *runs[0]]
+        table.add(name, *spreads(runs))
         panels[name] = filters[0]
         tried = grid_table(grid, scores, ["validation accuracy, %", "support, pixels"])
         notes.append(f"{name} has {described(best)}, the best of\n\n{tried}")
-    filter_picture(panels, RESULTS / "features-strokes.png")
-    text = (
-        "500 units learn from the 60,000 grey training digits of MNIST, without labels, "
-        f"in batches of 100. A logistic regression sees the features of {N_LABELLED:,} "
-        "labelled ones, drawn with the seed and stratified, which choose its C as well, "
-        "by cross-validation. The support of a filter is the participation ratio "
-        "(Σu²)² / Σu⁴ of u, its weights times the standard deviations of the pixels. "
-        "Activations are means over the training rows. Near the target: between half "
-        "of it and twice, or of 0.05 for BernoulliRBM, which has none; dead: below a "
-        "tenth; constant: a standard deviation below 0.01 over the rows, left out of "
-        "the support. Settings are chosen on the last 10,000 training digits, after "
-        "learning from the others, by the mean accuracy over three draws of the "
-        "labelled rows."
-    )
-    figures = table(["features", *runs[0]], rows)
-    picture = "![a hundred filters of each model](features-strokes.png)"
-    return "Pen strokes of digits", text, "\n\n".join([figures, picture, *notes])
+    _pictures.filters(panels, run.pages / "features-strokes.png")
+    return dict(table=table, notes="\n\n".join(notes))
 
 
 def frey(folder):
     """Frames to learn from, validation frames and test frames, in order of time."""
-    with np.load(folder / "frey_faces.npz") as faces:
-        X = faces["X"].astype(np.float32)
+    X = _data.frey(folder)
     tenth = len(X) // 10
     return np.split(X, [-2 * tenth, -tenth])
 
 
 def olivetti(folder):
-    """Faces of 24 people, of 8 others and of the last 8, at half the resolution."""
-    with np.load(folder / "olivetti_faces.npz") as faces:
-        X, person = faces["X"].astype(np.float32), faces["y"]
-    X = X.reshape(-1, 32, 2, 32, 2).mean(axis=(2, 4)).reshape(-1, 1024)
+    """Faces of 24 people, of 8 others and of the last 8."""
+    X, person = _data.olivetti(folder)
     return np.split(X, np.searchsorted(person, [24, 32]))
 
 
@@ -249,7 +184,7 @@ FACE_GRID = list(
 N_SHOWN = 12
 
 
-def standardised(X, other):
+def standardized(X, other):
     """Both by the means and deviations of X, and the way back."""
     scaler = StandardScaler().fit(X)
     return scaler.transform(X), scaler.transform(other), scaler.inverse_transform
@@ -314,60 +249,50 @@ def pca_error(X, test, n_components):
     return error_share(test, pca.inverse_transform(pca.transform(test)))
 
 
-def face_sheet(faces, shape, path):
-    """Strips of faces, each under its name."""
-    height, width = shape
-    figure = Figure(figsize=(N_SHOWN, 5 * height / width), layout="constrained")
-    axes = figure.subplots(len(faces))
-    for axis, (name, rows) in zip(axes, faces.items(), strict=True):
-        strip = rows.reshape(-1, height, width).swapaxes(0, 1).reshape(height, -1)
-        axis.imshow(strip, cmap="gray", vmin=0, vmax=255)
-        axis.set_title(name)
-        axis.axis("off")
-    figure.savefig(path, dpi=70)
+@study.part
+def faces(run):
+    """Faces
 
+    GaussianRBM with 200 units on standardized columns, batches of 20. Frey: one person,
+    28 × 20 pixels, the last tenth of the frames is the test. Olivetti: 32 × 32 pixels,
+    the last 8 of 40 people are the test. Errors are squared differences of rows and their
+    reconstructions as a share of the variance about the training means. A component of
+    PCA is a real number, a hidden unit little more than a bit. Samples are the ends of
+    200 chains of 1,000 Gibbs steps that begin without data; their variance, a mean over
+    the columns, is 1 in the training rows. Settings are chosen by the reconstruction
+    error of the tenth, or of the 8 people, before the test, after learning from the rows
+    before.
 
-def faces(args, pool):
-    rows, panels, tried = [], {}, {}
+    {table}
+
+    Validation errors, %:
+
+    {tried}
+    """
+    table, panels, tried = Table(""), {}, {}
     for name, (load, shape, kinds) in FACES.items():
-        learn, valid, test = load(args.data)
-        X, test, restore = standardised(np.concatenate([learn, valid]), test)
-        learn, valid, _ = standardised(learn, valid)
+        learn, valid, test = load(run.data)
+        X, test, restore = standardized(np.concatenate([learn, valid]), test)
+        learn, valid, _ = standardized(learn, valid)
         for n in (10, 30, 100):
-            rows.append([name, f"PCA, {n}", f"{pca_error(X, test, n):.2f}", *[""] * 4])
+            table.add(name, f"PCA, {n}", f"{pca_error(X, test, n):.2f}", *[""] * 4)
         for variance in kinds:
-            scores = scored(pool, FACE_GRID, face_score, learn, valid, variance)
+            scores = run.scored(face_score, FACE_GRID, learn, valid, variance)
             best = FACE_GRID[scores[:, 0].argmin()]
-            runs, filters, drawn = seeded(
-                pool, args.seeds, face_run, X, test, variance, best
-            )
+            runs, filters, drawn = seeded(run, face_run, X, test, variance, best)
             model = f"{name}, {variance=}"
-            rows.append([name, f"{variance=}", *spreads(runs), described(best)])
-            announce(*rows[-1])
+            table.header = ["faces", "model", *runs[0], "settings"]
+            table.add(name, f"{variance=}", *spreads(runs), described(best))
             panels[model] = filters[0].reshape(-1, *shape)
             tried[model] = scores[:, 0]
-            if args.pictures:
-                face_sheet(
-                    {title: restore(strip) for title, strip in drawn[0].items()},
-                    shape,
-                    args.pictures / f"{name.lower()}-{variance}.png",
-                )
-    if args.pictures:
-        filter_picture(panels, args.pictures / "filters.png")
-    text = (
-        "GaussianRBM with 200 units on standardised columns, batches of 20. Frey: one "
-        "person, 28 × 20 pixels, the last tenth of the frames is the test. Olivetti: "
-        "32 × 32 pixels, the last 8 of 40 people are the test. Errors are squared "
-        "differences of rows and their reconstructions as a share of the variance "
-        "about the training means. A component of PCA is a real number, a hidden unit "
-        "little more than a bit. Samples are the ends of 200 chains of 1,000 sweeps "
-        "that begin without data; their variance, a mean over the columns, is 1 in the "
-        "training rows. Settings are chosen by the reconstruction error of the tenth, "
-        "or of the 8 people, before the test, after learning from the rows before."
-    )
-    figures = table(["faces", "model", *runs[0], "settings"], rows)
-    scores = grid_table(FACE_GRID, np.column_stack(list(tried.values())), tried)
-    return "Faces", text, f"{figures}\n\nValidation errors, %:\n\n{scores}"
+            if run.pictures:
+                shown = {title: restore(strip) for title, strip in drawn[0].items()}
+                path = run.pictures / f"{name.lower()}-{variance}.png"
+                _pictures.strips(shown, shape, path)
+    if run.pictures:
+        _pictures.filters(panels, run.pictures / "filters.png")
+    scores = np.column_stack(list(tried.values()))
+    return dict(table=table, tried=grid_table(FACE_GRID, scores, tried))
 
 
 N_DRAWN = 20_000
@@ -409,31 +334,32 @@ def variance_run(seed):
     return errors
 
 
-def variances(args, pool):
-    runs = pool(delayed(variance_run)(seed) for seed in range(args.seeds))
-    rows = [
-        [
-            name,
-            mean_and_spread([np.sqrt(np.square(run[name]).mean()) for run in runs]),
-            f"{max(np.abs(run[name]).max() for run in runs):.1f}",
-        ]
-        for name in runs[0]
-    ]
-    columns = [
-        [f"{variance:.3f}", *(f"{errors:+.1f}" for errors in column)]
-        for variance, *column in zip(VARIANCES, *runs[0].values(), strict=True)
-    ]
-    text = (
-        f"{N_DRAWN:,} rows of {len(VARIANCES)} columns, drawn from a model with 4 hidden "
-        "units by enumerating their 16 states; GaussianRBM with 4 units learns from "
-        "them. Errors of the variances are in units of σ²√(2/n), the standard error of "
-        "a variance of noise that is seen; hidden states are not seen, so that the best "
-        "estimate errs by somewhat more. The defaults apart, batches of 100 and a rate "
-        "falling to zero from 0.1."
-    )
-    figures = table(["variances from", "root mean square error", "largest"], rows)
-    single = table(["true variance", *runs[0]], columns)
-    return "Learned variances", text, f"{figures}\n\nSeed 0:\n\n{single}"
+@study.part
+def variances(run):
+    """Learned variances
+
+    {N_DRAWN:,} rows of 20 columns, drawn from a model with 4 hidden units by enumerating
+    their 16 states; GaussianRBM with 4 units learns from them. Errors of the variances are
+    in units of σ²√(2/n), the standard error of a variance of noise that is seen; hidden
+    states are not seen, so that the best estimate errs by somewhat more. The defaults
+    apart, batches of 100 and a rate falling to zero from 0.1.
+
+    {table}
+
+    Seed 0:
+
+    {single}
+    """
+    runs = run.seeded(variance_run)
+    table = Table("variances from | root mean square error | largest")
+    for name in runs[0]:
+        errors = np.array([one[name] for one in runs])
+        root = np.sqrt(np.square(errors).mean(axis=1))
+        table.add(name, mean_and_spread(root), f"{np.abs(errors).max():.1f}")
+    single = Table(["true variance", *runs[0]])
+    for variance, *column in zip(VARIANCES, *runs[0].values(), strict=True):
+        single.add(f"{variance:.3f}", *(f"{error:+.1f}" for error in column))
+    return dict(table=table, single=single)
 
 
 TOPIC_GRIDS = {
@@ -471,7 +397,7 @@ def rarer_states(rbm, X):
 
 
 def coherence(X, words):
-    """Normalised pointwise mutual information, the mean over pairs of words.
+    """Normalized pointwise mutual information, the mean over pairs of words.
 
     It is 1 for words that occur only together, 0 if they are independent and −1 if
     they never meet.
@@ -488,10 +414,9 @@ def coherence(X, words):
 def topic_run(model, X, test, settings, seed):
     """Figures, and the model."""
     rbm = model(20, batch_size=20, random_state=seed, **settings).fit(X)
-    log_z = log_partition(rbm, method="exact")
     lists = rarer_states(rbm, test)[1]
     figures = {
-        "log-likelihood": float(log_likelihood(rbm, test, log_z).mean()),
+        "log-likelihood": mean_likelihoods(rbm, test)[0],
         "coherence": np.mean([coherence(test, words) for words in lists]),
         "different words": len(np.unique(lists)),
     }
@@ -507,84 +432,57 @@ def topic_table(rbm, X, group, group_names, words):
     H, lists = rarer_states(rbm, X)
     by_group = np.array([H[group == i].mean(axis=0) for i in range(len(group_names))])
     coherences = [coherence(X, columns) for columns in lists]
-    rows = [
-        [
-            f"{coherences[j]:.2f}",
-            f"{H[:, j].mean():.2f}",
-            f"{by_group[:, j].max():.2f} in {group_names[by_group[:, j].argmax()]}",
-            ", ".join(words[lists[j]]),
-        ]
-        for j in np.argsort(coherences)[::-1]
-    ]
-    return table(["coherence", "activation", "most active", "words"], rows)
+    table = Table("coherence | activation | most active | words")
+    for j in np.argsort(coherences)[::-1]:
+        group = by_group[:, j].argmax()
+        most = f"{by_group[group, j]:.2f} in {group_names[group]}"
+        listed = ", ".join(words[lists[j]])
+        table.add(f"{coherences[j]:.2f}", f"{H[:, j].mean():.2f}", most, listed)
+    return table
 
 
-def topics(args, pool):
-    with np.load(args.data / "newsgroups_w100.npz") as news:
-        X, group, words = news["X"].astype(np.float32), news["y"] - 1, news["words"]
-        group_names = [name.removesuffix(".*") for name in news["group_names"]]
+@study.part
+def topics(run):
+    """Topics
+
+    100 words in 16,242 articles of four groups of newsgroups, every other row for
+    testing; 20 hidden units, batches of 20. The log-likelihood of a test row is exact, in
+    nats. A topic is the ten words with the largest weights of a unit, or the smallest if
+    it is active in most rows; coherence is the mean normalized pointwise mutual
+    information of pairs of them in the test rows. Settings are chosen on every fifth
+    training row by likelihood, or for topics by coherence times the number of different
+    words, since units that repeat a topic are coherent, too.
+
+    {table}
+
+    {notes}
+    """
+    X, group, words, group_names = _data.newsgroups(run.data)
     train, test = X[::2], X[1::2]
     fifth = np.arange(len(train)) % 5 == 0
-    rows = [["independent words", "", f"{independent(train, test):.2f}", *[""] * 3]]
-    notes = []
+    alone = f"{independent(train, test):.2f}"
+    table, notes = Table("", [["independent words", "", alone, *[""] * 3]]), []
     for model, grid in TOPIC_GRIDS.items():
         name, grid = model.__name__, list(ParameterGrid(grid))
-        scores = scored(pool, grid, topic_score, model, train[~fifth], train[fifth])
+        scores = run.scored(topic_score, grid, model, train[~fifth], train[fifth])
         likelihood, clear, different = scores.T
+        # The choice by topics is the last one.
         for criterion, score in (
             ("likelihood", likelihood),
             ("topics", clear * different),
         ):
             best = grid[score.argmax()]
-            runs, fitted = seeded(pool, args.seeds, topic_run, model, train, test, best)
-            rows.append([name, criterion, *spreads(runs), described(best)])
-            announce(*rows[-1])
-        # The choice by topics is the last one.
+            runs, fitted = seeded(run, topic_run, model, train, test, best)
+            table.header = ["model", "chosen by", *runs[0], "settings"]
+            table.add(name, criterion, *spreads(runs), described(best))
         listed = topic_table(fitted[0], test, group[1::2], group_names, words)
         tried = grid_table(grid, scores, list(runs[0]))
         notes.append(
             f"## {name}, chosen by topics, seed 0\n\n{listed}\n\n"
             f"Tried, on validation rows:\n\n{tried}"
         )
-    text = (
-        "100 words in 16,242 articles of four groups of newsgroups, every other row for "
-        "testing; 20 hidden units, batches of 20. The log-likelihood of a test row is "
-        "exact, in nats. A topic is the ten words with the largest weights of a unit, "
-        "or the smallest if it is active in most rows; coherence is the mean normalised "
-        "pointwise mutual information of pairs of them in the test rows. Settings are "
-        "chosen on every fifth training row by likelihood, or for topics by coherence "
-        "times the number of different words, since units that repeat a topic are "
-        "coherent, too."
-    )
-    header = ["model", "chosen by", *runs[0], "settings"]
-    return "Topics", text, "\n\n".join([table(header, rows), *notes])
-
-
-PARTS = {f.__name__: f for f in (strokes, faces, variances, topics)}
-
-
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--pictures", type=Path, help="folder for pictures of faces")
-    args = parser.parse_args()
-    if args.pictures:
-        args.pictures.mkdir(parents=True, exist_ok=True)
-    for name in args.parts:
-        with Parallel(args.jobs) as pool:
-            title, text, figures = PARTS[name](args, pool)
-        report(
-            f"features-{name}",
-            title,
-            f"{text}\n\n{figures}",
-            f"python -m benchmarks.studies.features DATA --parts {name} --seeds {args.seeds}",
-        )
+    return dict(table=table, notes="\n\n".join(notes))
 
 
 if __name__ == "__main__":
-    main()
+    study.main()

@@ -1,22 +1,16 @@
 """Missing values filled in by BoltzmannImputer, and by what scikit-learn has.
 
-    python -m benchmarks.studies.imputation DATA [--parts olivetti words]
-
-DATA is a folder with ``olivetti_faces.npz``, ``frey_faces.npz``,
-``caltech101_silhouettes.npz``, ``newsgroups_w100.npz`` and ``uci_binary.npz``. Pictures are
-learned whole; then each half of them, or 70 % of the pixels, are hidden. Of tables 20 % of
-the entries are hidden, in the rows that are learned from as well. The settings of each
-method are chosen on validation rows for each kind of holes, and the test rows are read
-once.
+Pictures are learned whole; then each half of them, or 70 % of the pixels, are hidden. Of
+tables 20 % of the entries are hidden, in the rows that are learned from as well. The
+settings of each method are chosen on validation rows for each kind of holes, and the test
+rows are read once. --rows is the most rows of each part.
 """
 
-import argparse
-import time
 import warnings
 from itertools import groupby
-from pathlib import Path
 from typing import NamedTuple
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -28,16 +22,19 @@ from skdbn.gradients import PCD
 from skdbn.schedules import Linear
 from skdbn.units import Concatenated, Gaussian
 
-from .._harness import announce, mean_and_spread, report, table
+from .. import _data, _pictures
+from .._harness import Study, Table, announce, each, mean_and_spread, timed
 
 # The distances of KNNImputer and the regressions of IterativeImputer take long, and
 # rows of pictures have five kinds of holes.
 MOST_TRAINING_ROWS = 10_000
 MOST_PICTURES, MOST_WORDS = 500, 2000
 TABLE_ROWS = 5000, 1000, 1000
-NEIGHBOURS = (5, 10, 20, 50)
+NEIGHBORS = (5, 10, 20, 50)
 # What a probability of 0 or 1 may cost.
 CLIP = 0.01
+
+study = Study(__file__, __doc__, seeds=3, rows=MOST_TRAINING_ROWS, pictures=None)
 
 
 class Problem(NamedTuple):
@@ -64,6 +61,12 @@ def log_loss(values, truth):
     return -float(np.log(np.where(truth == 1, p, 1 - p)).mean())
 
 
+LOSSES = {
+    squared_error: "Squared error of the hidden pixels",
+    log_loss: "Log loss of the hidden entries in nats, probabilities within "
+    f"[{CLIP}, {1 - CLIP}]",
+}
+
 # The data
 
 
@@ -81,48 +84,36 @@ def picture_holes(shape, parts, rng):
         f"{name} half": [None, *(np.tile(half, (len(X), 1)) for X in parts[1:])]
         for name, half in halves.items()
     }
-    masks["70 % of the pixels"] = [
-        None,
-        *(rng.random(X.shape) < 0.7 for X in parts[1:]),
-    ]
+    some = [rng.random(X.shape) < 0.7 for X in parts[1:]]
+    masks["70 % of the pixels"] = [None, *some]
     return masks
 
 
 def olivetti(folder, rng):
-    """Faces at 32 × 32; no person is in two parts."""
-    with np.load(folder / "olivetti_faces.npz") as data:
-        X, y = data["X"], data["y"]
-    X = X.reshape(-1, 32, 2, 32, 2).mean(axis=(2, 4)).reshape(-1, 1024) / 255
-    people = rng.permutation(40)
-    groups = np.split(people, [28, 34])
-    return [X[np.isin(y, group)].astype(np.float32) for group in groups], (32, 32)
+    """No person is in two parts."""
+    X, y = _data.olivetti(folder)
+    groups = np.split(rng.permutation(40), [28, 34])
+    return [X[np.isin(y, group)] / 255 for group in groups], (32, 32)
 
 
 def frey(folder, rng):
-    """Frames of a film; the parts follow one another, since neighbours are alike."""
-    with np.load(folder / "frey_faces.npz") as data:
-        X = (data["X"] / 255).astype(np.float32)
-    return np.split(X, [1365, 1665]), (28, 20)
+    """The parts follow one another, since neighbors are alike."""
+    return np.split(_data.frey(folder) / 255, [1365, 1665]), (28, 20)
 
 
 def silhouettes(folder, rng):
-    with np.load(folder / "caltech101_silhouettes.npz") as data:
-        parts = [data[f"X_{part}"] for part in ("train", "val", "test")]
-    return [X.astype(np.float32) for X in parts], (28, 28)
+    return _data.silhouettes(folder), (28, 28)
 
 
 def words(folder, rng):
-    with np.load(folder / "newsgroups_w100.npz") as data:
-        X = data["X"][rng.permutation(len(data["X"]))].astype(np.float32)
-    return np.split(X, [10_000, 13_000]), None
+    X, *_ = _data.newsgroups(folder)
+    return np.split(X[rng.permutation(len(X))], [10_000, 13_000]), None
 
 
 def binary_table(name):
     def load(folder, rng):
-        with np.load(folder / "uci_binary.npz") as data:
-            parts = [data[f"{name}_{part}"] for part in ("train", "valid", "test")]
-        parts = [subset(X, n, rng) for X, n in zip(parts, TABLE_ROWS, strict=True)]
-        return [X.astype(np.float32) for X in parts], None
+        parts = zip(_data.binary(folder, name), TABLE_ROWS, strict=True)
+        return [subset(X, n, rng) for X, n in parts], None
 
     return load
 
@@ -237,10 +228,9 @@ def chosen(problem, candidates):
     """For each kind of holes the candidate with the least loss on the validation rows."""
     found = {}
     for name, fill in candidates.items():
-        start = time.perf_counter()
-        found[name] = losses(problem, fill, 1)
-        figures = ", ".join(f"{loss:.5f}" for loss in found[name].values())
-        announce(problem.name, name, figures, f"{time.perf_counter() - start:.0f} s")
+        found[name], spent = timed(losses, problem, fill, 1)
+        figures = each(found[name].values(), 5)
+        announce(problem.name, name, figures, f"{spent:.0f} s")
     return {
         kind: min(found, key=lambda name: found[name][kind]) for kind in problem.holes
     }
@@ -266,7 +256,7 @@ def methods(models, seed):
     return {
         "column means": {"": fill_by(SimpleImputer())},
         "KNNImputer": {
-            f"n_neighbors={n}": fill_by(KNNImputer(n_neighbors=n)) for n in NEIGHBOURS
+            f"n_neighbors={n}": fill_by(KNNImputer(n_neighbors=n)) for n in NEIGHBORS
         },
         "IterativeImputer": {"n_nearest_features=50, max_iter=5": fill_by_regression},
         "BoltzmannImputer": {
@@ -374,14 +364,7 @@ def table_models(name):
 PARTS = {
     "olivetti": [("olivetti_faces", olivetti, face_models(300), squared_error)],
     "frey": [("frey_faces", frey, face_models(150), squared_error)],
-    "silhouettes": [
-        (
-            "silhouettes",
-            silhouettes,
-            silhouette_models(),
-            squared_error,
-        )
-    ],
+    "silhouettes": [("silhouettes", silhouettes, silhouette_models(), squared_error)],
     "words": [
         ("newsgroups_w100", words, binary_models((50, 100), (0.05, 0.1), 100), log_loss)
     ],
@@ -390,29 +373,13 @@ PARTS = {
     ],
 }
 
-# What else was tried, for the page of a part.
-TRIED = {
-    "silhouettes": (
-        "Tried on 100 validation rows, the left and the upper half, where KNNImputer is "
-        "at 0.0916 and 0.1028: other strengths of weight decay, 0.001 (0.0959 and "
-        "0.1266), 0.003, which has the best likelihood (0.0952 and 0.1083), 0.01 (0.0843 "
-        "and 0.1005), 0.02 (0.0826 and 0.0938), 0.04 (0.0845 and 0.0963); 1000 units with "
-        "0.003 (0.1064 and 0.1081). More states of the same chains gain little: 1000 in "
-        "place of 300 at 0.02, 0.0823 and 0.0923; 64 chains with 250 states at 0.003, "
-        "0.0915 and 0.1040; 8 temperatures in place of 8 times the chains at 0.003, 0.0954 "
-        "and 0.1166. The test rows had been read once before, with 0.003."
-    ),
-}
+# The pages
 
 
-# The report
-
-
-def figures(settings, args):
-    """A row of the table for each kind of holes of a data set, and its choices."""
-    rng = np.random.default_rng(0)
-    one = problem(*settings, args.data, rng, args.rows)
-    rows = {kind: [kind] for kind in one.holes}
+def figures(run, settings, table):
+    """Add a row for each kind of holes of a data set; how the rows and settings were."""
+    one = problem(*settings, run.data, np.random.default_rng(0), run.rows)
+    rows = {kind: [] for kind in one.holes}
     choices = []
     for method, candidates in methods(one.models, 0).items():
         best = dict.fromkeys(one.holes, next(iter(candidates)))
@@ -424,7 +391,7 @@ def figures(settings, args):
                 some = "" if len(kinds) == len(best) else f" ({', '.join(kinds)})"
                 choices.append(f"{method}: {name}{some}")
         # The other methods draw nothing.
-        seeds = args.seeds if method == "BoltzmannImputer" else 1
+        seeds = run.seeds if method == "BoltzmannImputer" else 1
         tests = [{} for _ in range(seeds)]
         for seed, test in enumerate(tests):
             for name, fill in methods(one.models, seed)[method].items():
@@ -432,86 +399,65 @@ def figures(settings, args):
                     test.update(losses(one, fill, 2, kinds_of[name]))
         for kind, row in rows.items():
             row.append(mean_and_spread([test[kind] for test in tests], 4))
-        announce(one.name, method, best, tests[0])
-    if args.pictures and one.shape:
+    for kind, row in rows.items():
+        table.add(one.name, kind, *row)
+    if run.pictures and one.shape:
         fills = methods(one.models, 0)["BoltzmannImputer"]
-        draw(one, {kind: fills[name] for kind, name in best.items()}, args.pictures)
-    return [[one.name, *row] for row in rows.values()], one, choices
+        draw(one, {kind: fills[name] for kind, name in best.items()}, run.pictures)
+    sizes = " / ".join(str(len(X)) for X in one.parts)
+    return f"- {one.name}: {sizes} rows; {'; '.join(choices)}."
 
 
 def draw(problem, fills, folder):
     """Originals, holes and restorations of a few test rows, a row of pictures each."""
-    import matplotlib.pyplot as plt
-
     some = np.linspace(0, len(problem.parts[2]) - 1, 12).astype(int)
     X = problem.parts[2][some]
-    holed = {k: hidden(X, masks[2][some]) for k, masks in problem.holes.items()}
-    filled = {}
-    for fill in dict.fromkeys(fills.values()):
-        kinds = [kind for kind in fills if fills[kind] is fill]
-        found = fill(problem.parts[0], [holed[kind] for kind in kinds])
-        filled.update(zip(kinds, found, strict=True))
     rows = [X]
-    for kind, holes in holed.items():
-        rows += [np.nan_to_num(holes, nan=0.5), filled[kind]]
-    height, width = problem.shape
-    sheet = np.concatenate(rows).reshape(len(rows), len(some), height, width)
-    sheet = np.pad(sheet, [(0, 0), (0, 0), (1, 1), (1, 1)], constant_values=1)
-    sheet = sheet.swapaxes(1, 2).reshape(len(rows) * (height + 2), -1)
+    for kind, fill in fills.items():
+        holes = hidden(X, problem.holes[kind][2][some])
+        rows += [np.nan_to_num(holes, nan=0.5), *fill(problem.parts[0], [holes])]
+    images = np.reshape(rows, (len(rows), len(some), *problem.shape))
     path = folder / f"imputation-{problem.name}.png"
-    plt.imsave(path, sheet, cmap="gray", vmin=0, vmax=1)
+    plt.imsave(path, _pictures.sheet(images, gap=2), cmap="gray", vmin=0, vmax=1)
 
 
-def part(name, args):
-    """The title and the text of a part."""
-    rows, notes = [], []
-    for settings in PARTS[name]:
-        own, one, choices = figures(settings, args)
-        rows += own
-        sizes = " / ".join(str(len(X)) for X in one.parts)
-        notes.append(f"{one.name}: {sizes} rows; {'; '.join(choices)}.")
-    squared = PARTS[name][0][-1] is squared_error
-    kind = (
-        "Squared error of the hidden pixels"
-        if squared
-        else (
-            f"Log loss of the hidden entries in nats, probabilities within [{CLIP}, "
-            f"{1 - CLIP}]"
-        )
+# What else was tried, for the page of a part.
+TRIED = {
+    "silhouettes": (
+        "\n\nTried on 100 validation rows, the left and the upper half, where KNNImputer is "
+        "at 0.0916 and 0.1028: other strengths of weight decay, 0.001 (0.0959 and "
+        "0.1266), 0.003, which has the best likelihood (0.0952 and 0.1083), 0.01 (0.0843 "
+        "and 0.1005), 0.02 (0.0826 and 0.0938), 0.04 (0.0845 and 0.0963); 1000 units with "
+        "0.003 (0.1064 and 0.1081). More states of the same chains gain little: 1000 in "
+        "place of 300 at 0.02, 0.0823 and 0.0923; 64 chains with 250 states at 0.003, "
+        "0.0915 and 0.1040; 8 temperatures in place of 8 times the chains at 0.003, 0.0954 "
+        "and 0.1166. The test rows had been read once before, with 0.003."
+    ),
+}
+
+
+def filled(run):
+    """Missing values: {part}
+
+    {loss}, on test rows; of BoltzmannImputer with its standard deviation over {seeds}
+    seeds. Rows to learn from, of validation and of test, and the settings chosen on the
+    validation rows:
+
+    {notes}
+
+    {table}
+    """
+    table = Table(
+        "data | hidden | column means | KNNImputer | IterativeImputer | BoltzmannImputer"
     )
-    header = ["data", "hidden", "column means", "KNNImputer", "IterativeImputer"]
-    header.append("BoltzmannImputer")
-    text = (
-        f"{kind}, on test rows; of BoltzmannImputer with its standard deviation over "
-        f"{args.seeds} seeds. Rows to learn from, of validation and of test, and the "
-        "settings chosen on the validation rows:\n\n"
-        + "\n".join(f"- {note}" for note in notes)
-    )
-    texts = [text, *([TRIED[name]] if name in TRIED else []), table(header, rows)]
-    return f"Missing values: {name}", "\n\n".join(texts)
+    notes = [figures(run, settings, table) for settings in PARTS[run.part]]
+    loss = LOSSES[PARTS[run.part][0][-1]]
+    notes = "\n".join(notes) + TRIED.get(run.part, "")
+    return dict(notes=notes, table=table, loss=loss)
 
 
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument(
-        "--rows", type=int, default=MOST_TRAINING_ROWS, help="most rows of each part"
-    )
-    parser.add_argument("--pictures", type=Path, help="folder for pictures")
-    args = parser.parse_args()
-    if args.pictures:
-        args.pictures.mkdir(parents=True, exist_ok=True)
-    for name in args.parts:
-        report(
-            f"imputation-{name}",
-            *part(name, args),
-            f"python -m benchmarks.studies.imputation DATA --parts {name} --seeds {args.seeds}",
-        )
-
+for name in PARTS:
+    study.part(filled, f"imputation-{name}", name)
 
 if __name__ == "__main__":
-    main()
+    study.main()

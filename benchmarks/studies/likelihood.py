@@ -1,12 +1,5 @@
 """Test log-likelihood of published runs, here and in the literature.
 
-    python -m benchmarks.studies.likelihood DATA [--parts exact ...] [--seeds 2] [--jobs 2]
-    python -m benchmarks.studies.likelihood DATA --parts budget --budget 10
-
-DATA is a folder with ``mnist.npz`` (X_train, X_test, pixels as bytes),
-``caltech101_silhouettes.npz`` (X_train, X_val, X_test, bits) and ``uci_binary.npz``
-(<set>_train, <set>_valid, <set>_test, bits). Each part writes a page:
-
 exact        16 hidden units on MNIST, where the likelihood is a sum over 2¹⁶ states
 published    500 hidden units on MNIST, by annealing from both sides
 budget       the best that some minutes of training give
@@ -19,84 +12,32 @@ The digits of MNIST are either thresholded, or grey values from which training d
 bits at each presentation; the test set is then one fixed draw (seed 0). Settings are
 chosen on validation rows: the last 10,000 of the training digits, or those that come
 with the data. Fits run --jobs at a time with a thread each; for the curves give the
-process one thread and a core of its own.
+process one thread and a core of its own. --budget is in minutes of training, --limit in
+minutes given to scikit-learn.
 """
 
-import argparse
 import time
-import warnings
-from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
 from scipy import special
 from scipy.stats import spearmanr
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.neural_network import BernoulliRBM as ScikitLearnRBM
 
 from skdbn import BernoulliRBM
-from skdbn.evaluation import log_likelihood, log_partition
-from skdbn.exceptions import EstimateWarning
 from skdbn.gradients import CD, PCD, PT
 from skdbn.schedules import Linear, Step
 
-from .._harness import RESULTS, announce, mean_and_spread, report, table
+from .. import _data, _pictures
+from .._harness import Study, Table, announce, mean_and_spread, rates, timed, two
+from .._scores import ends, mean_likelihoods
 
-
-def thresholded(folder):
-    """Training and test digits as bits."""
-    with np.load(folder / "mnist.npz") as mnist:
-        return [
-            (mnist[name].reshape(-1, 784) > 127).astype(np.float32)
-            for name in ("X_train", "X_test")
-        ]
-
-
-def resampled(folder):
-    """Grey training digits, and a fixed draw of the test digits."""
-    with np.load(folder / "mnist.npz") as mnist:
-        X, test = (
-            mnist[name].reshape(-1, 784).astype(np.float32) / 255
-            for name in ("X_train", "X_test")
-        )
-    return X, draw(test)
-
-
-def draw(grey):
-    """Bits with these probabilities, always the same."""
-    return (np.random.default_rng(0).random(grey.shape) < grey).astype(np.float32)
+study = Study(__file__, __doc__, seeds=2, budget=10.0, limit=60.0)
 
 
 def fit(X, n_components=500, seed=0, **settings):
     """A fitted model, and the seconds that it took."""
-    rbm = BernoulliRBM(n_components, random_state=seed, **settings)
-    start = time.perf_counter()
-    rbm.fit(X)
-    return rbm, time.perf_counter() - start
-
-
-def ends(rbm, train, *tests, n_betas=10_000, n_jobs=None):
-    """Mean log-likelihood of each test set, forward and at the lower end."""
-    with warnings.catch_warnings(action="ignore", category=EstimateWarning):
-        found = log_partition(
-            rbm,
-            method="bracket",
-            X=train,
-            n_betas=n_betas,
-            n_jobs=n_jobs,
-            random_state=0,
-        )
-    energies = [rbm.free_energy(rows).mean(dtype=float) for rows in tests]
-    return [
-        (-energy - found.low, -energy - found.high if found.settled else -np.inf)
-        for energy in energies
-    ]
-
-
-def exactly(rbm, *tests):
-    """Mean log-likelihood of each test set."""
-    log_z = log_partition(rbm, method="exact")
-    return [float(log_likelihood(rbm, rows, log_z).mean()) for rows in tests]
+    return timed(BernoulliRBM(n_components, random_state=seed, **settings).fit, X)
 
 
 # 16 hidden units: Melchior, Fischer and Wiskott (2016), 50 epochs of PCD-1.
@@ -107,33 +48,12 @@ PUBLISHED_EXACT = {
     ("inverted", False): -183.36,
 }
 RATES = (0.02, 0.05, 0.1, 0.2)
-SINGLE_RUNS = (
-    "The published figures are single runs, and the likelihood of a run goes up and "
-    "down from epoch to epoch, that of a plain one by several nats: so there are five "
-    "seeds at least, and the mean and the range of the values after epochs 41 to 50; "
-    "the next column counts those that are not above the published one. A separate loop with the published seed and order of random "
-    "draws repeats to three decimals the centered figures that the authors' code "
-    "gives at a rate of 0.05 (training rows after ten epochs, −152.837 and inverted "
-    "−145.068), so that the updates and the chains are the same. Plain runs cannot be "
-    "repeated: with two roundings of the logistic function the same run agrees for "
-    "ten epochs (−156.127) and ends at −145.62 and −146.30. Batches in the order of "
-    "the file and chains from zeros, as published, gave −146.08, inverted −191.31; "
-    "the start of the centered run gave the plain gradient −145.4, inverted −175.1."
-)
 
 
-def exact_published(X, test, seed, centered):
+def exact_published(X, test, centered, seed):
     """The published run, from its initial parameters: the last ten epochs."""
-    rbm, _ = fit(
-        X,
-        16,
-        seed,
-        gradient=PCD(),
-        batch_size=100,
-        n_iter=0,
-        learning_rate=0.01,
-        centered=centered,
-    )
+    settings = dict(gradient=PCD(), batch_size=100, learning_rate=0.01)
+    rbm, _ = fit(X, 16, seed, n_iter=0, centered=centered, **settings)
     machine, rng = rbm.machine_, np.random.default_rng(seed)
     width = 4 * np.sqrt(6 / sum(machine.weights.shape))
     machine.weights[:] = rng.uniform(-width, width, machine.weights.shape)
@@ -147,68 +67,65 @@ def exact_published(X, test, seed, centered):
     for epoch in range(50):
         rbm.partial_fit(X)
         if epoch >= 40:
-            scores += exactly(rbm, test)
+            scores += mean_likelihoods(rbm, test)
     return scores
 
 
-def exact_fit(X, tests, seed, rate, centered):
+def exact_fit(X, test, centered, rate, seed=0):
     settings = dict(gradient=PCD(), batch_size=100, n_iter=50, centered=centered)
     rbm, _ = fit(X, 16, seed, learning_rate=Linear(rate), **settings)
-    return exactly(rbm, *tests)
+    return mean_likelihoods(rbm, test)[0]
 
 
-def exact(args, pool):
-    X, test = thresholded(args.data)
-    rows = []
+@study.part
+def exact(run):
+    """16 hidden units, exactly
+
+    Mean log-likelihood of a test row in nats; thresholded digits of MNIST, 50 epochs of
+    PCD-1 with batches of 100. As published: learning rate 0.01, weights from U(±4√(6 /
+    (784 + 16))). Ours: the package's initial weights and a rate falling to zero from the
+    best of {RATES} on validation rows.
+
+    The published figures are single runs, and the likelihood of a run goes up and down
+    from epoch to epoch, that of a plain one by several nats: so there are five seeds at
+    least, and the mean and the range of the values after epochs 41 to 50; the next column
+    counts those that are not above the published one. A separate loop with the published
+    seed and order of random draws repeats to three decimals the centered figures that the
+    authors' code gives at a rate of 0.05 (training rows after ten epochs, −152.837 and
+    inverted −145.068), so that the updates and the chains are the same. Plain runs cannot
+    be repeated: with two roundings of the logistic function the same run agrees for ten
+    epochs (−156.127) and ends at −145.62 and −146.30. Batches in the order of the file and
+    chains from zeros, as published, gave −146.08, inverted −191.31; the start of the
+    centered run gave the plain gradient −145.4, inverted −175.1.
+
+    {table}
+    """
+    X, test = _data.thresholded(run.data)
+    table = Table(
+        "pixels | gradient | published | as published, epoch 50 | mean of epochs 41 to 50"
+        " | their range | not above published | ours | our rate"
+    )
     for (pixels, centered), published in PUBLISHED_EXACT.items():
         train, held_out = (X, test) if pixels == "as they are" else (1 - X, 1 - test)
-        # A run goes up and down from epoch to epoch.
-        found = pool(
-            delayed(exact_published)(train, held_out, seed, centered)
-            for seed in range(max(args.seeds, 5))
+        found = run.map(
+            exact_published,
+            [(train, held_out, centered, seed) for seed in range(max(run.seeds, 5))],
         )
-        scores = pool(
-            delayed(exact_fit)(train[:50000], [train[50000:]], 0, rate, centered)
-            for rate in RATES
+        learn, valid = np.split(train, [-_data.N_VALID])
+        best = RATES[run.scored(exact_fit, RATES, learn, valid, centered).argmax()]
+        ours = run.seeded(exact_fit, train, held_out, centered, best)
+        table.add(
+            pixels,
+            "centered" if centered else "plain",
+            published,
+            mean_and_spread([one[-1] for one in found]),
+            mean_and_spread(np.mean(found, axis=1)),
+            f"{np.min(found):.2f} to {np.max(found):.2f}",
+            f"{np.sum(np.array(found) <= published)} of {np.size(found)}",
+            mean_and_spread(ours),
+            best,
         )
-        best = RATES[int(np.argmax(scores))]
-        ours = pool(
-            delayed(exact_fit)(train, [held_out], seed, best, centered)
-            for seed in range(args.seeds)
-        )
-        rows.append(
-            [
-                pixels,
-                "centered" if centered else "plain",
-                published,
-                mean_and_spread([run[-1] for run in found]),
-                mean_and_spread([np.mean(run) for run in found]),
-                f"{np.min(found):.2f} to {np.max(found):.2f}",
-                f"{np.sum(np.array(found) <= published)} of {np.size(found)}",
-                mean_and_spread([score for (score,) in ours]),
-                best,
-            ]
-        )
-        announce(*rows[-1])
-    text = (
-        "Mean log-likelihood of a test row in nats; thresholded digits of MNIST, 50 "
-        "epochs of PCD-1 with batches of 100. As published: learning rate 0.01, "
-        "weights from U(±4√(6 / (784 + 16))). Ours: the package's initial weights and "
-        f"a rate falling to zero from the best of {RATES} on validation rows.\n\n"
-        f"{SINGLE_RUNS}"
-    )
-    header = [
-        "pixels",
-        "gradient",
-        "published",
-        "as published, epoch 50",
-        "mean of epochs 41 to 50",
-        "their range",
-        "not above published",
-        "ours",
-        "our rate",
-    ]
-    return "16 hidden units, exactly", text, table(header, rows)
+    return table
 
 
 # Salakhutdinov and Murray (2008): learning rate 0.05, momentum and weight decay; they
@@ -220,130 +137,78 @@ CD_RECIPE = dict(
     weight_decay=2e-4,
 )
 PCD_RECIPE = dict(gradient=PCD(), batch_size=100, learning_rate=Linear(0.1))
+SLOW = dict(PCD_RECIPE, learning_rate=0.01)
 PUBLISHED = [
     ("resampled", "CD-1", "−125.53", dict(CD_RECIPE, gradient=CD(1), n_iter=60)),
     ("resampled", "CD-3", "−105.50", dict(CD_RECIPE, gradient=CD(3), n_iter=60)),
     ("resampled", "CD-25", "−86.34", dict(CD_RECIPE, gradient=CD(25), n_iter=30)),
-    (
-        "thresholded",
-        "PCD-1, rate 0.01",
-        "−84.86; −96.61",
-        dict(batch_size=100, learning_rate=0.01, gradient=PCD(), n_iter=200),
-    ),
+    ("thresholded", "PCD-1, rate 0.01", "−84.86; −96.61", dict(SLOW, n_iter=200)),
     ("thresholded", "PCD-1, 0.1 to 0", "", dict(PCD_RECIPE, n_iter=50)),
 ]
 
 
-def published_run(folder, digits, seed, settings):
-    train, test = (thresholded if digits == "thresholded" else resampled)(folder)
+def published_run(folder, digits, settings, seed):
+    train, test = getattr(_data, digits)(folder)
     rbm, spent = fit(train, seed=seed, **settings)
     return *ends(rbm, train, test)[0], spent
 
 
-def published(args, pool):
-    jobs = [
-        (i, seed)
-        for i in np.argsort([-run[3]["gradient"].n_steps for run in PUBLISHED])
-        for seed in range(args.seeds)
-    ]
-    found = pool(
-        delayed(published_run)(args.data, PUBLISHED[i][0], seed, PUBLISHED[i][3])
-        for i, seed in jobs
+@study.part
+def published(run):
+    """500 hidden units, from both sides
+
+    Mean log-likelihood of a test row in nats; 784 × 500 units, centered, batches of 100.
+    Published figures are by forward annealing, the second one by reverse annealing. CD
+    has a learning rate falling to zero from 0.05, momentum 0.9 after five epochs and
+    weight decay 0.0002, as far as the literature states them. {BRACKET} The width is the
+    largest over the seeds. Seconds are those of one thread with {jobs} fits at a time.
+
+    {table}
+    """
+    table = Table(
+        "digits | gradient | epochs | published | forward | lower end | width | seconds"
     )
-    rows = []
-    for i, (digits, name, figures, settings) in enumerate(PUBLISHED):
-        runs = [run for (j, _), run in zip(jobs, found, strict=True) if j == i]
-        forward, lower, spent = zip(*runs, strict=True)
-        rows.append(
-            [
-                digits,
-                name,
-                settings["n_iter"],
-                figures,
-                mean_and_spread(forward),
-                mean_and_spread(lower),
-                f"{max(np.subtract(forward, lower)):.2f}",
-                f"{np.mean(spent):.0f}",
-            ]
+    for digits, name, figures, settings in PUBLISHED:
+        runs = run.seeded(published_run, run.data, digits, settings)
+        forward, lower, spent = np.transpose(runs)
+        table.add(
+            digits,
+            name,
+            settings["n_iter"],
+            figures,
+            mean_and_spread(forward),
+            mean_and_spread(lower),
+            two(max(forward - lower)),
+            f"{np.mean(spent):.0f}",
         )
-        announce(*rows[-1])
-    text = (
-        "Mean log-likelihood of a test row in nats; 784 × 500 units, centered, batches "
-        "of 100. Published figures are by forward annealing, the second one by reverse "
-        "annealing. CD has a learning rate falling to zero from 0.05, momentum 0.9 "
-        "after five epochs and weight decay 0.0002, as far as the literature states "
-        f"them. {BRACKET} The width is the largest over the seeds. Seconds are those "
-        f"of one thread with {args.jobs} fits at a time."
-    )
-    header = [
-        "digits",
-        "gradient",
-        "epochs",
-        "published",
-        "forward",
-        "lower end",
-        "width",
-        "seconds",
-    ]
-    return "500 hidden units, from both sides", text, table(header, rows)
+    return table
 
 
-BRACKET = (
-    "Forward: annealing of 100 chains over 10,000 temperatures, which flatters a model. "
-    "Lower end: the same backwards, from 1,000 Gibbs sweeps that began at training "
-    "rows."
-)
-
-
-def budget_run(folder, seed, minutes):
-    X, test = resampled(folder)
+def budget_run(folder, minutes, seed):
+    X, test = _data.resampled(folder)
     _, spent = fit(X, seed=seed, n_iter=3, **PCD_RECIPE)
     n_iter = int(60 * minutes / (spent / 3))
     rbm, spent = fit(X, seed=seed, n_iter=n_iter, **PCD_RECIPE)
-    return n_iter, spent, *ends(rbm, X, test, draw(X[:10000]))
+    (forward, lower), (_, train) = ends(rbm, X, test, _data.draw(X[:10000]))
+    return seed, n_iter, f"{spent / 60:.1f}", two(forward), two(lower), two(train)
 
 
-def budget(args, pool):
-    runs = pool(
-        delayed(budget_run)(args.data, seed, args.budget) for seed in range(args.seeds)
+@study.part(page="likelihood-budget-{budget:g}")
+def budget(run):
+    """What {budget:g} minutes give
+
+    Mean log-likelihood of a test row in nats, drawn from the grey digits of MNIST; 784 ×
+    500 units, centered PCD-1 with batches of 100, learning rate falling to zero from 0.1.
+    {BRACKET} The published figure is −86.34 forward, after about 250 epochs of CD-25. A
+    thread a fit, {jobs} fits at a time.
+
+    {table}
+    """
+    header = (
+        "seed | epochs | minutes of training | forward | lower end"
+        " | lower end, training rows"
     )
-    rows = [
-        [
-            seed,
-            n_iter,
-            f"{spent / 60:.1f}",
-            f"{forward:.2f}",
-            f"{lower:.2f}",
-            f"{train:.2f}",
-        ]
-        for seed, (n_iter, spent, (forward, lower), (_, train)) in enumerate(runs)
-    ]
-    for row in rows:
-        announce(*row)
-    text = (
-        "Mean log-likelihood of a test row in nats, drawn from the grey digits of "
-        "MNIST; 784 × 500 units, centered PCD-1 with batches of 100, learning rate "
-        f"falling to zero from 0.1. {BRACKET} The published figure is −86.34 forward, "
-        f"after about 250 epochs of CD-25. A thread a fit, {args.jobs} fits at a time."
-    )
-    header = [
-        "seed",
-        "epochs",
-        "minutes of training",
-        "forward",
-        "lower end",
-        "lower end, training rows",
-    ]
-    return f"What {args.budget:g} minutes give", text, table(header, rows)
-
-
-def silhouette_rows(folder):
-    """Training, validation and test rows; 1 is background."""
-    with np.load(folder / "caltech101_silhouettes.npz") as data:
-        return [
-            data[f"X_{part}"].reshape(-1, 784).astype(np.float32)
-            for part in ("train", "val", "test")
-        ]
+    return Table(header, run.seeded(budget_run, run.data, run.budget))
 
 
 SILHOUETTE_GRID = {
@@ -355,43 +220,35 @@ SILHOUETTE_GRID = {
 }
 
 
-def silhouette_run(parts, seed, settings):
-    rbm, spent = fit(
-        parts[0], seed=seed, gradient=PCD(5), batch_size=100, n_iter=200, **settings
-    )
-    return [*ends(rbm, *parts), spent]
+def silhouette_run(train, test, settings, seed=0):
+    """Forward and lower end, and seconds."""
+    recipe = dict(gradient=PCD(5), batch_size=100, n_iter=200)
+    rbm, spent = fit(train, seed=seed, **recipe, **settings)
+    return *ends(rbm, train, test)[0], spent
 
 
-def silhouettes(args, pool):
-    train, valid, test = silhouette_rows(args.data)
-    scores = pool(
-        delayed(silhouette_run)([train, valid], 0, settings)
-        for settings in SILHOUETTE_GRID.values()
-    )
-    scores = [lower for (_, lower), _ in scores]
-    best = list(SILHOUETTE_GRID)[int(np.argmax(scores))]
-    runs = pool(
-        delayed(silhouette_run)([train, test], seed, SILHOUETTE_GRID[best])
-        for seed in range(args.seeds)
-    )
-    rows = [
-        [seed, f"{forward:.2f}", f"{lower:.2f}", f"{spent:.0f}"]
-        for seed, ((forward, lower), spent) in enumerate(runs)
-    ]
-    for row in rows:
-        announce(*row)
-    grid = table(
-        ["rate, weight decay", "validation, lower end"],
-        [[name, f"{x:.2f}"] for name, x in zip(SILHOUETTE_GRID, scores, strict=True)],
-    )
-    text = (
-        "Mean log-likelihood of a test row in nats; 784 × 500 units, centered PCD-5, "
-        f"200 epochs with batches of 100. {BRACKET} The published figure is −114.8. "
-        f"Rate and weight decay are those of the best validation row, {best}:\n\n"
-        f"{grid}"
-    )
-    header = ["seed", "forward", "lower end", "seconds of one thread"]
-    return "Caltech silhouettes", text, table(header, rows)
+@study.part
+def silhouettes(run):
+    """Caltech silhouettes
+
+    Mean log-likelihood of a test row in nats; 784 × 500 units, centered PCD-5, 200 epochs
+    with batches of 100. {BRACKET} The published figure is −114.8. Rate and weight decay
+    are those of the best validation row, {best}:
+
+    {grid}
+
+    {table}
+    """
+    train, valid, test = _data.silhouettes(run.data)
+    scores = run.scored(silhouette_run, SILHOUETTE_GRID.values(), train, valid)[:, 1]
+    best = list(SILHOUETTE_GRID)[scores.argmax()]
+    grid = Table("rate, weight decay | validation, lower end")
+    grid += zip(SILHOUETTE_GRID, map(two, scores), strict=True)
+    table = Table("seed | forward | lower end | seconds of one thread")
+    runs = run.seeded(silhouette_run, train, test, SILHOUETTE_GRID[best])
+    for seed, (forward, lower, spent) in enumerate(runs):
+        table.add(seed, two(forward), two(lower), f"{spent:.0f}")
+    return dict(best=best, grid=grid, table=table)
 
 
 # The figures of a small RBM in Larochelle and Murray (2011).
@@ -403,113 +260,87 @@ SMALL = {
     "nips": -277.37,
 }
 SMALL_GRID = [
-    dict(weight_decay=decay, l1_ratio=l1_ratio)
-    for decay, l1_ratio in (
-        (0.0, 0.0),
-        (1e-3, 0.0),
-        (1e-2, 0.0),
-        (3e-2, 0.0),
-        (2e-3, 1.0),
-        (5e-3, 1.0),
-    )
-]
+    dict(weight_decay=decay, l1_ratio=0.0) for decay in (0.0, 1e-3, 1e-2, 3e-2)
+] + [dict(weight_decay=decay, l1_ratio=1.0) for decay in (2e-3, 5e-3)]
 
 
-def small_run(train, tests, seed, method, settings):
-    """Mean log-likelihood of each test set after about as many steps on each set."""
+def small_run(train, test, method, settings, seed=0):
+    """Mean log-likelihood after about as many steps on each set."""
     n_iter = int(np.clip(1_200_000 // len(train), 40, 1000))
     recipe = dict(gradient=PT(10), batch_size=20, learning_rate=Linear(0.1))
     rbm, _ = fit(train, 23, seed, n_iter=n_iter, **recipe, **settings)
-    log_z = log_partition(rbm, method=method, n_betas=2000, X=train, random_state=0)
-    return [float(log_likelihood(rbm, rows, log_z).mean()) for rows in tests]
+    how = {} if method == "exact" else dict(n_betas=2000, X=train, random_state=0)
+    return mean_likelihoods(rbm, test, method=method, **how)[0]
 
 
-def small(args, pool):
-    rows = []
-    with np.load(args.data / "uci_binary.npz") as sets:
-        for name, published in SMALL.items():
-            train, valid, test = (
-                sets[f"{name}_{part}"].astype(np.float32)
-                for part in ("train", "valid", "test")
-            )
-            scores = pool(
-                delayed(small_run)(train, [valid], 0, "ais", settings)
-                for settings in SMALL_GRID
-            )
-            best = SMALL_GRID[int(np.argmax(scores))]
-            found = pool(
-                delayed(small_run)(train, [test], seed, "exact", best)
-                for seed in range(args.seeds)
-            )
-            rows.append(
-                [
-                    name,
-                    published,
-                    mean_and_spread([score for (score,) in found]),
-                    f"{best['weight_decay']:g} {'L1' if best['l1_ratio'] else 'L2'}",
-                ]
-            )
-            announce(*rows[-1])
-    text = (
-        "Mean log-likelihood of a test row in nats, exact; 23 hidden units, parallel "
-        "tempering with 10 temperatures, centered, batches of 20, rate falling to zero "
-        "from 0.1. The weight decay is the best on the validation rows."
-    )
-    header = ["data", "published", "here", "weight decay"]
-    return "Small sets of bits, exactly", text, table(header, rows)
+@study.part
+def small(run):
+    """Small sets of bits, exactly
+
+    Mean log-likelihood of a test row in nats, exact; 23 hidden units, parallel tempering
+    with 10 temperatures, centered, batches of 20, rate falling to zero from 0.1. The
+    weight decay is the best on the validation rows.
+
+    {table}
+    """
+    table = Table("data | published | here | weight decay")
+    for name, published in SMALL.items():
+        train, valid, test = _data.binary(run.data, name)
+        scores = run.scored(small_run, SMALL_GRID, train, valid, "ais")
+        best = SMALL_GRID[scores.argmax()]
+        found = run.seeded(small_run, train, test, "exact", best)
+        decay = f"{best['weight_decay']:g} {'L1' if best['l1_ratio'] else 'L2'}"
+        table.add(name, published, mean_and_spread(found), decay)
+    return table
 
 
-def likelihood_score(rbm, X, y=None):
+SELECTION = {
+    "n_components": [50, 200],
+    "learning_rate": rates(0.01, 0.03, 0.1, 0.3),
+    "weight_decay": [0.0, 1e-3, 1e-2],
+}
+
+
+def both_criteria(rbm, X, y=None):
     """What the search is given: both criteria of held-out rows."""
     return {"pseudo": rbm.score(X), "likelihood": ends(rbm, X, X, n_betas=3000)[0][1]}
 
 
-def selection(args, pool):
-    train, valid, _ = silhouette_rows(args.data)
-    grid = {
-        "n_components": [50, 200],
-        "learning_rate": [Linear(rate) for rate in (0.01, 0.03, 0.1, 0.3)],
-        "weight_decay": [0.0, 1e-3, 1e-2],
-    }
+@study.part
+def selection(run):
+    """Pseudo-likelihood and likelihood
+
+    `GridSearchCV` without `scoring` goes by the pseudo-likelihood. Over {n} candidates on
+    the silhouettes its ranks and those of the likelihood (lower end, 3,000 temperatures)
+    correlate by {rank:.2f}; its choice is {lost:.1f} nats below the best. Means over the
+    validation rows, 50 epochs with batches of 100, one seed.
+
+    {table}
+    """
+    train, valid, _ = _data.silhouettes(run.data)
     search = GridSearchCV(
         BernoulliRBM(batch_size=100, n_iter=50, random_state=0),
-        grid,
-        scoring=likelihood_score,
+        SELECTION,
+        scoring=both_criteria,
         cv=PredefinedSplit(np.repeat([-1, 0], [len(train), len(valid)])),
         refit=False,
-        n_jobs=args.jobs,
+        n_jobs=run.jobs,
     ).fit(np.concatenate([train, valid]))
     results = search.cv_results_
-    pseudo, likelihood = (
-        results[f"mean_test_{name}"] for name in ("pseudo", "likelihood")
+    pseudo, exact = results["mean_test_pseudo"], results["mean_test_likelihood"]
+    table = Table(
+        "hidden units | rate, to 0 | weight decay | pseudo-likelihood | likelihood"
     )
-    rows = [
-        [
-            setting["n_components"],
-            setting["learning_rate"].initial,
-            setting["weight_decay"],
-            f"{pseudo[i]:.2f}",
-            f"{likelihood[i]:.2f}",
-        ]
-        for i, setting in enumerate(results["params"])
-    ]
-    rank = spearmanr(pseudo, likelihood).statistic
-    lost = likelihood.max() - likelihood[pseudo.argmax()]
-    text = (
-        "`GridSearchCV` without `scoring` goes by the pseudo-likelihood. Over "
-        f"{len(rows)} candidates on the silhouettes its ranks and those of the "
-        f"likelihood (lower end, 3,000 temperatures) correlate by {rank:.2f}; its "
-        f"choice is {lost:.1f} nats below the best. Means over the validation rows, 50 "
-        "epochs with batches of 100, one seed."
+    for settings, *scores in zip(results["params"], pseudo, exact, strict=True):
+        rate = settings["learning_rate"].initial
+        settings = settings["n_components"], rate, settings["weight_decay"]
+        table.add(*settings, *map(two, scores))
+    return dict(
+        n=len(table),
+        rank=spearmanr(pseudo, exact).statistic,
+        lost=exact.max() - exact[pseudo.argmax()],
+        table=table,
     )
-    header = [
-        "hidden units",
-        "rate, to 0",
-        "weight decay",
-        "pseudo-likelihood",
-        "likelihood",
-    ]
-    return "Pseudo-likelihood and likelihood", text, table(header, rows)
 
 
 def our_epochs(X, n_epochs, **settings):
@@ -550,13 +381,13 @@ class Curve:
         self.last = settings["n_epochs"]
         self.points, self.due = [], 1.0
 
-    def train(self, limit, target=np.inf):
+    def train(self, limit=np.inf, target=np.inf):
         """Go on to the last epoch, the limit in seconds or the target in nats."""
         for epoch, (spent, rbm) in self.epochs:
             if epoch < min(self.due, self.last) and spent < limit:
                 continue
-            (_, valid), (forward, lower) = ends(rbm, *self.data, n_betas=3000)
-            self.points.append((spent, valid, forward, lower))
+            (_, valid), (_, lower) = ends(rbm, *self.data, n_betas=3000)
+            self.points.append((spent, valid, lower))
             announce(epoch, *self.points[-1])
             self.due = max(self.due * np.sqrt(2), epoch + 1)
             if spent >= limit or lower >= target:
@@ -564,35 +395,17 @@ class Curve:
         return self
 
     def columns(self):
-        """Seconds, validation, forward and lower ends."""
+        """Seconds, validation and test rows, at the lower end."""
         return np.array(self.points).T
 
 
-def reached(spent, lower, target=-100):
+TARGET = -100
+
+
+def reached(spent, lower):
     """The seconds after which a curve is first at the target."""
-    there = spent[lower >= target]
+    there = spent[lower >= TARGET]
     return f"{there[0]:.1f}" if len(there) else f"not in {spent[-1]:.0f}"
-
-
-def picture(curves, path):
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
-    for (label, points), color in zip(curves.items(), COLORS, strict=True):
-        style = "--" if label.startswith("scikit-learn") else "-"
-        seconds, _, _, lower = points
-        axes.plot(seconds, lower, style, color=color, label=label)
-    axes.axhline(-100, color="0.6", linewidth=0.8)
-    axes.set(
-        xscale="log",
-        ylim=(-170, -70),
-        xlabel="seconds of training",
-        ylabel="test log-likelihood, lower end (nats)",
-    )
-    figure.legend(frameon=False, loc="outside lower center", ncols=2, fontsize="small")
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
 OURS = {
@@ -600,106 +413,63 @@ OURS = {
         n_epochs=10, learning_rate=Linear(0.1)
     ),
     "skdbn, batch 100, 0.2 to 0 in 3 epochs": dict(
-        n_epochs=3, gradient=PCD(), batch_size=100, learning_rate=Linear(0.2)
+        PCD_RECIPE, n_epochs=3, learning_rate=Linear(0.2)
     ),
-    "skdbn, batch 100, 0.1 to 0 in 50 epochs": dict(
-        n_epochs=50, gradient=PCD(), batch_size=100, learning_rate=Linear(0.1)
-    ),
+    "skdbn, batch 100, 0.1 to 0 in 50 epochs": dict(PCD_RECIPE, n_epochs=50),
 }
 THEIR_DEFAULTS = dict(n_epochs=3, batch_size=10, learning_rate=0.1)
 THEIR_RATES = (0.03, 0.01, 0.003, 0.001)
-COLORS = ("tab:blue", "tab:green", "navy", "tab:orange", "tab:red")
 # Minutes after which one of scikit-learn's rates is chosen to go on.
 TRIAL = 2
 
 
-def curves(args, pool):
-    X, test = thresholded(args.data)
-    data = X[:50000], X[50000:], test
-    found = {}
-    for label, settings in OURS.items():
-        announce(label)
-        found[label] = Curve(our_epochs, settings, *data).train(np.inf).columns()
-    label = "scikit-learn, defaults (batch 10, 0.1)"
-    announce(label)
-    curve = Curve(their_epochs, THEIR_DEFAULTS, *data)
-    found[label] = curve.train(60 * args.limit).columns()
+@study.part
+def curves(run):
+    """Likelihood against seconds of training
+
+    Mean log-likelihood of a test row in nats, thresholded digits of MNIST, 50,000 of them
+    to learn from, 784 × 500 units, one thread, seconds of the processor. {BRACKET} Here
+    3,000 temperatures, after 1, 2, 3, 4, 6, 8, 11, ... epochs; one seed. scikit-learn has
+    PCD-1 and a constant rate; its parameters were evaluated in a model of skdbn. The rate
+    that was best on the validation rows in {TRIAL} minutes went on, for {limit:g} minutes
+    or until −100.
+
+    {tried}
+
+    ![test log-likelihood against seconds](likelihood-curves.png)
+
+    {table}
+    """
+    X, test = _data.thresholded(run.data)
+    data = *np.split(X, [-_data.N_VALID]), test
+    found = {
+        label: Curve(our_epochs, settings, *data).train().columns()
+        for label, settings in OURS.items()
+    }
+    curve = Curve(their_epochs, THEIR_DEFAULTS, *data).train(60 * run.limit)
+    found["scikit-learn, defaults (batch 10, 0.1)"] = curve.columns()
+    tried = Table(
+        f" | best validation row in {TRIAL} minutes | seconds to −100 on the test rows"
+    )
     trials = {}
     for rate in THEIR_RATES:
         label = f"scikit-learn, batch 100, {rate}"
-        announce(label)
         settings = dict(n_epochs=100_000, batch_size=100, learning_rate=rate)
-        trials[label] = Curve(their_epochs, settings, *data).train(60 * TRIAL)
-    label = max(trials, key=lambda label: trials[label].columns()[1].max())
-    announce(label, "goes on")
-    found[label] = trials[label].train(60 * args.limit, target=-100).columns()
-    rows = []
-    for label, (spent, _, _, lower) in found.items():
+        trial = Curve(their_epochs, settings, *data).train(60 * TRIAL)
+        spent, valid, lower = trial.columns()
+        tried.add(label, two(valid.max()), reached(spent, lower))
+        trials[valid.max()] = label, trial
+    label, best = trials[max(trials)]
+    found[label] = best.train(60 * run.limit, TARGET).columns()
+    table = Table(" | seconds to −100 | best lower end | after seconds")
+    for label, (spent, _, lower) in found.items():
         best_at = f"{spent[lower.argmax()]:.0f}"
-        rows.append([label, reached(spent, lower), f"{lower.max():.2f}", best_at])
-        announce(*rows[-1])
-    picture(found, RESULTS / "likelihood-curves.png")
-    tried = []
-    for label, trial in trials.items():
-        spent, valid, _, lower = trial.columns()
-        within = spent <= 61 * TRIAL
-        there = reached(spent[within], lower[within])
-        tried.append([label, f"{valid[within].max():.2f}", there])
-    tried = table(
-        [
-            "",
-            f"best validation row in {TRIAL} minutes",
-            "seconds to −100 on the test rows",
-        ],
-        tried,
-    )
-    text = (
-        "Mean log-likelihood of a test row in nats, thresholded digits of MNIST, "
-        "50,000 of them to learn from, 784 × 500 units, one thread, seconds of the "
-        f"processor. {BRACKET} Here 3,000 temperatures, after 1, 2, 3, 4, 6, 8, 11, ... "
-        "epochs; one seed. scikit-learn has PCD-1 and a constant rate; its parameters "
-        "were evaluated in a model of skdbn. The rate that was best on the validation "
-        f"rows in {TRIAL} minutes went on, for {args.limit:g} minutes or until −100.\n\n"
-        f"{tried}\n\n"
-        "![test log-likelihood against seconds](likelihood-curves.png)"
-    )
-    header = ["", "seconds to −100", "best lower end", "after seconds"]
-    return "Likelihood against seconds of training", text, table(header, rows)
-
-
-PARTS = {
-    f.__name__: f
-    for f in (exact, published, budget, curves, silhouettes, small, selection)
-}
-
-
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--budget", type=float, default=10, help="minutes of training")
-    parser.add_argument(
-        "--limit", type=float, default=60, help="minutes given to scikit-learn"
-    )
-    args = parser.parse_args()
-    for name in args.parts:
-        with Parallel(args.jobs) as pool:
-            title, text, figures = PARTS[name](args, pool)
-        page, command = f"likelihood-{name}", f"--parts {name} --seeds {args.seeds}"
-        if name == "budget":
-            page += f"-{args.budget:g}"
-            command += f" --budget {args.budget:g}"
-        report(
-            page,
-            title,
-            f"{text}\n\n{figures}",
-            f"python -m benchmarks.studies.likelihood DATA {command}",
-        )
+        table.add(label, reached(spent, lower), two(lower.max()), best_at)
+    lines = {label: (spent, lower) for label, (spent, _, lower) in found.items()}
+    path = run.pages / "likelihood-curves.png"
+    _pictures.curves(lines, path, TARGET, ylim=(-170, -70))
+    return dict(tried=tried, table=table)
 
 
 if __name__ == "__main__":
-    main()
+    study.main()

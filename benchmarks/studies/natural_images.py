@@ -1,25 +1,16 @@
 """Filters and likelihood of Gaussian RBMs on patches of natural images.
 
-    python -m benchmarks.studies.natural_images DATA [--jobs 2]
-    python -m benchmarks.studies.natural_images DATA --quick
-
-DATA is a folder with ``natural_images_bsds.npz`` (images_train, images_test, grey
-pictures as bytes). Contrastive divergence and score matching are compared with Gaussians
-and with independent components, by the likelihood of patches from other pictures and by
-how many of their filters are Gabor functions. Settings are chosen by the likelihood of
-validation rows, from pictures of their own, and by the filters. --quick is a small run
-that prints its page and keeps nothing.
+Contrastive divergence and score matching are compared with Gaussians and with independent
+components, by the likelihood of patches from other pictures and by how many of their
+filters are Gabor functions. Settings are chosen by the likelihood of validation rows,
+from pictures of their own, and by the filters. --scale quick is a small run; give it
+other --pages than those that are kept.
 """
 
-import argparse
-import time
 from itertools import product
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
-from matplotlib import colormaps
 from matplotlib.image import imsave
 from scipy.optimize import least_squares, minimize
 from scipy.stats import multivariate_normal
@@ -29,14 +20,14 @@ from sklearn.model_selection import ParameterGrid
 from skdbn import RBM, GaussianRBM, SparseRBM
 from skdbn.gradients import CD, ScoreMatching
 
-from .._harness import RESULTS, report, table
-from .features import described, rates, tiles
-from .likelihood import BRACKET, announce, ends
+from .. import _data, _pictures
+from .._harness import Study, Table, described, rates, timed, two
+from .._scores import ends
+
+study = Study(__file__, __doc__, scale="full")
 
 SIZE = 14
 N_HIDDEN = SIZE**2
-# Every tenth training picture is for validation.
-VALIDATION = slice(9, None, 10)
 
 
 class Scale(NamedTuple):
@@ -48,8 +39,10 @@ class Scale(NamedTuple):
     ica_steps: int
 
 
-FULL = Scale(per_picture=5000, n_epochs=30, n_betas=10_000, ica_steps=100)
-QUICK = Scale(per_picture=200, n_epochs=20, n_betas=400, ica_steps=20)
+SCALES = {
+    "full": Scale(per_picture=5000, n_epochs=30, n_betas=10_000, ica_steps=100),
+    "quick": Scale(per_picture=200, n_epochs=20, n_betas=400, ica_steps=20),
+}
 
 
 def patches(pictures, per_picture, rng):
@@ -65,13 +58,10 @@ def patches(pictures, per_picture, rng):
 def whitened(folder, per_picture):
     """The fitted whitening, and training, validation and test rows."""
     rng = np.random.default_rng(0)
-    with np.load(folder / "natural_images_bsds.npz") as data:
-        learn, test = data["images_train"], data["images_test"]
-    valid, train = learn[VALIDATION], np.delete(learn, VALIDATION, axis=0)
     counts = per_picture, per_picture, (2 * per_picture) // 5
     sets = [
         patches(pictures, count, rng)
-        for pictures, count in zip((train, valid, test), counts, strict=True)
+        for pictures, count in zip(_data.pictures(folder), counts, strict=True)
     ]
     # The mean that is taken away leaves a dimension fewer.
     pca = PCA(SIZE**2 - 1, whiten=True, svd_solver="full").fit(sets[0])
@@ -130,7 +120,7 @@ def fit_ica(train, valid, n_steps):
 def gabor_pair(x, y, angle, frequency, log_along, log_across):
     """Orthonormal basis of the Gabor functions that differ in phase and amplitude.
 
-    Centre and widths are in pixels, the frequency in cycles per pixel; x and y count
+    Center and widths are in pixels, the frequency in cycles per pixel; x and y count
     from the first pixel. Of shape (..., pixels, 2).
     """
     rows, columns = np.indices((SIZE, SIZE)).reshape(2, -1)
@@ -144,13 +134,13 @@ def gabor_pair(x, y, angle, frequency, log_along, log_across):
     return np.linalg.qr(pair).Q
 
 
-# Centres a little outside, waves up to the diagonal ones of a chessboard, and no
+# Centers a little outside, waves up to the diagonal ones of a chessboard, and no
 # envelope so narrow that it stands for a single pixel's noise or wider than the patch.
 LOWEST = np.array([-1, -1, -np.inf, 0, np.log(0.5), np.log(0.5)])
 HIGHEST = np.array([SIZE, SIZE, np.inf, 0.5**0.5, np.log(SIZE), np.log(SIZE)])
 
 FREQUENCIES = (0.05, 0.1, 0.18, 0.28, 0.4)
-CENTRES = np.arange(0.5, SIZE, 2)
+CENTERS = np.arange(0.5, SIZE, 2)
 ANGLES = np.arange(8) * np.pi / 8
 LOG_WIDTHS = np.log([0.7, 1.5, 3])
 
@@ -158,7 +148,7 @@ LOG_WIDTHS = np.log([0.7, 1.5, 3])
 def gabor_starts(filters):
     """For each filter the best one of a lattice of Gabors at each frequency."""
     for frequency in FREQUENCIES:
-        axes = CENTRES, CENTRES, ANGLES, [frequency], LOG_WIDTHS, LOG_WIDTHS
+        axes = CENTERS, CENTERS, ANGLES, [frequency], LOG_WIDTHS, LOG_WIDTHS
         lattice = np.array(list(product(*axes)))
         basis = gabor_pair(*lattice.T[..., None])
         even, odd = (np.square(filters @ basis[..., i].T) for i in range(2))
@@ -209,13 +199,12 @@ def known_filters(rng):
     return {"known Gabors": noisy, "noise": noise}
 
 
-def sheet(filters, path):
+def draw(filters, path):
     """A picture of the filters, those with most energy first."""
     order = np.argsort(-np.square(filters).sum(axis=1))
-    square = tiles(filters[order].reshape(-1, SIZE, SIZE), gap=1)
-    # A few levels of grey, for small files.
-    cmap = colormaps["gray"].resampled(17)
-    imsave(path, square.repeat(3, 0).repeat(3, 1), cmap=cmap, vmin=-1, vmax=1)
+    square = _pictures.tiles(filters[order].reshape(-1, SIZE, SIZE), gap=1)
+    square = square.repeat(3, 0).repeat(3, 1)
+    imsave(path, square, cmap=_pictures.GREYS, vmin=-1, vmax=1)
 
 
 # SparseRBM starts with units that are rarely on: from biases of zero score matching finds
@@ -223,10 +212,7 @@ def sheet(filters, path):
 GRIDS = {
     "CD-1": (
         GaussianRBM,
-        dict(
-            gradient=[CD()],
-            learning_rate=rates(0.3, 0.5),
-        ),
+        dict(gradient=[CD()], learning_rate=rates(0.3, 0.5)),
     ),
     "score matching": (
         SparseRBM,
@@ -240,13 +226,9 @@ GRIDS = {
         ),
     ),
 }
-QUICK_GRIDS = {
-    name: (model, {key: values[-1:] for key, values in grid.items()})
-    for name, (model, grid) in GRIDS.items()
-}
 
 
-class Run(NamedTuple):
+class Fitted(NamedTuple):
     """A fitted model, its filters and their cells, and what it is chosen by."""
 
     rbm: RBM | None
@@ -256,11 +238,11 @@ class Run(NamedTuple):
     share: float
 
 
-# In words, and the field of a run that is to be large.
+# In words, and the field of a fit that is to be large.
 CRITERIA = {"likelihood": "likelihood", "filters": "share"}
 
 
-def run(train, valid, basis, scale, model, settings):
+def fitted(train, valid, basis, scale, model, settings):
     rbm = model(
         N_HIDDEN,
         momentum=0.9,
@@ -269,41 +251,38 @@ def run(train, valid, basis, scale, model, settings):
         random_state=0,
         **settings,
     )
-    start = time.perf_counter()
     try:
-        rbm.fit(train)
+        rbm, spent = timed(rbm.fit, train)
     except ValueError:
         # It diverged.
-        return Run(None, None, [""] * 3, -np.inf, -np.inf)
-    spent = time.perf_counter() - start
+        return Fitted(None, None, [""] * 3, -np.inf, -np.inf)
     # What a hidden unit adds to a row, as an image.
     filters = rbm.components_ / rbm.machine_.visible.precision @ basis
     explained = gabor_energy(filters)
     # A quarter of the temperatures is enough to rank settings.
     ((_, lower),) = ends(rbm, train, valid, n_betas=scale.n_betas // 4)
     cells = filter_cells(explained, spent)
-    return Run(rbm, filters, cells, lower, gabor_share(explained))
+    return Fitted(rbm, filters, cells, lower, gabor_share(explained))
 
 
-def best_runs(pool, model, grid, *args):
-    """The best runs with what each is chosen by, and what was tried in Markdown."""
+def best_fits(run, model, grid, *args):
+    """The best fits with what each is chosen by, and what was tried in Markdown."""
     grid = list(ParameterGrid(grid))
-    runs = pool(delayed(run)(*args, model, settings) for settings in grid)
+    fits = run.map(fitted, [(*args, model, settings) for settings in grid])
     best = {}
     for words, field in CRITERIA.items():
-        index = int(np.argmax([getattr(tried, field) for tried in runs]))
+        index = int(np.argmax([getattr(tried, field) for tried in fits]))
         best.setdefault(index, []).append(words)
     best = {" and ".join(words): index for index, words in best.items()}
-    rows = [
-        [described(settings), f"{tried.likelihood:.2f}", *tried.cells]
-        for settings, tried in zip(grid, runs, strict=True)
-    ]
+    table = Table(["settings", "validation, lower end", *FILTER_HEADER])
+    for settings, tried in zip(grid, fits, strict=True):
+        table.add(described(settings), two(tried.likelihood), *tried.cells)
     notes = [
         f"Chosen by {words}: {model.__name__} with {described(grid[index])}."
         for words, index in best.items()
     ]
-    notes.append(table(["settings", "validation, lower end", *FILTER_HEADER], rows))
-    return {words: runs[index] for words, index in best.items()}, "\n\n".join(notes)
+    chosen = {words: fits[index] for words, index in best.items()}
+    return chosen, "\n\n".join([*notes, str(table)])
 
 
 def exact_cells(name, test, train):
@@ -320,9 +299,7 @@ def reference_rows(pca, train, valid, test, n_steps):
         [*exact_cells(name, *gaussian(covariance, test, train)), *[""] * 3]
         for name, covariance in covariances.items()
     ]
-    start = time.perf_counter()
-    unmixing = fit_ica(train, valid, n_steps)
-    spent = time.perf_counter() - start
+    unmixing, spent = timed(fit_ica, train, valid, n_steps)
     scores = (ica_log_likelihood(unmixing, X @ unmixing.T) for X in (test, train))
     filters = np.linalg.inv(unmixing).T @ pca.components_
     cells = filter_cells(gabor_energy(filters), spent)
@@ -330,84 +307,62 @@ def reference_rows(pca, train, valid, test, n_steps):
     return rows, filters
 
 
-def benchmark(pool, folder, scale, grids):
-    """The text of the page, and the filters of each model."""
-    pca, (train, valid, test) = whitened(folder, scale.per_picture)
+@study.part(page="natural-images")
+def patches_of_pictures(run):
+    """Patches of natural images
+
+    {n_train:,} patches of {SIZE} × {SIZE} pixels, {n_valid:,} validation and {n_test:,}
+    test patches from other pictures. Grey values are as stored; the mean of a patch is
+    taken away, and what is left is whitened in {n_features} dimensions. {N_HIDDEN} hidden
+    units, batches of 100, {scale.n_epochs} epochs, momentum 0.9, one seed. Settings are
+    chosen by the likelihood of the validation rows and, apart from that, by the share of
+    Gabor functions among the filters.
+
+    Log-likelihoods are means in nats a patch, of the whitened values, where a Gaussian of
+    full covariance is one of independent coordinates. {BRACKET} With noise, score matching
+    learns the density of the noisy rows, and the more noise, the lower the likelihood of
+    those without. Settings are ranked with a quarter of {scale.n_betas:,} temperatures;
+    one that diverged, or whose Gibbs chains had not settled, has −inf. ICA is complete,
+    with logistic sources, of the largest likelihood.
+
+    A filter is what a unit adds to the whitened image. It counts as a Gabor function if
+    one explains at least 80 % of its energy, and the next column is the median of the
+    share explained. Pictures show the models chosen by filters. The last two rows are
+    controls: Gabor functions with a tenth of their energy in noise, and noise. Seconds
+    are those of a fit, while others run beside it.
+
+    {table}
+
+    {notes}
+    """
+    scale = SCALES[run.scale]
+    pca, (train, valid, test) = whitened(run.data, scale.per_picture)
+    header = "model | chosen by | test | test, lower end | training, lower end"
     rows, ica = reference_rows(pca, train, valid, test, scale.ica_steps)
+    table = Table([*header.split(" | "), *FILTER_HEADER], rows)
     filters, notes = {"ICA": ica}, []
-    for name, (model, grid) in grids.items():
-        best, tried = best_runs(pool, model, grid, train, valid, pca.components_, scale)
+    for name, (model, grid) in GRIDS.items():
+        if run.scale == "quick":
+            grid = {key: values[-1:] for key, values in grid.items()}
+        best, tried = best_fits(run, model, grid, train, valid, pca.components_, scale)
         for words, chosen in best.items():
             found = ends(chosen.rbm, train, test, train, n_betas=scale.n_betas)
             (forward, lower), (_, learned) = found
-            scores = [f"{score:.2f}" for score in (forward, lower, learned)]
-            rows.append([name, words, *scores, *chosen.cells])
-            announce(*rows[-1])
+            table.add(name, words, *map(two, (forward, lower, learned)), *chosen.cells)
         # The filters are the last criterion.
         filters[name] = chosen.filters
         notes.append(f"## {name}\n\n{tried}")
     for name, known in known_filters(np.random.default_rng(0)).items():
-        rows.append([name, *[""] * 4, *filter_cells(gabor_energy(known))])
-    header = [
-        "model",
-        "chosen by",
-        "test",
-        "test, lower end",
-        "training, lower end",
-        *FILTER_HEADER,
-    ]
-    text = (
-        f"{len(train):,} patches of {SIZE} × {SIZE} pixels, {len(valid):,} validation "
-        f"and {len(test):,} test patches from other pictures. Grey values are as "
-        "stored; the mean of a patch is taken away, and what is left is whitened in "
-        f"{train.shape[1]} dimensions. {N_HIDDEN} hidden units, batches of 100, "
-        f"{scale.n_epochs} epochs, momentum 0.9, one seed. Settings are chosen by the "
-        "likelihood of the validation rows and, apart from that, by the share of Gabor "
-        "functions among the filters."
-        "\n\n"
-        "Log-likelihoods are means in nats a patch, of the whitened values, where a "
-        f"Gaussian of full covariance is one of independent coordinates. {BRACKET} "
-        "With noise, score matching learns the density of the noisy rows, and the more "
-        "noise, the lower the likelihood of those without. "
-        f"Settings are ranked with {scale.n_betas // 4:,} temperatures; one that diverged, "
-        "or whose Gibbs chains had not settled, has −inf. ICA is complete, with "
-        "logistic sources, of the largest likelihood."
-        "\n\n"
-        "A filter is what a unit adds to the whitened image. It counts as a Gabor "
-        "function if one explains at least 80 % of its energy, and the next column is "
-        "the median of the share explained. Pictures show the models chosen by filters. "
-        "The last two rows are controls: Gabor "
-        "functions with a tenth of their energy in noise, and noise. Seconds are those "
-        "of a fit, while others run beside it."
-    )
-    return "\n\n".join([text, table(header, rows), *notes]), filters
-
-
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--quick", action="store_true")
-    args = parser.parse_args()
-    scale, grids = (QUICK, QUICK_GRIDS) if args.quick else (FULL, GRIDS)
-    with Parallel(args.jobs) as pool:
-        text, filters = benchmark(pool, args.data, scale, grids)
-    if args.quick:
-        print(text)
-        return
+        table.add(name, *[""] * 4, *filter_cells(gabor_energy(known)))
     for name, shown in filters.items():
         picture = f"natural-images-{name.lower().replace(' ', '-')}.png"
-        sheet(shown, RESULTS / picture)
-        text += f"\n\n## Filters of {name}\n\n![filters of {name}]({picture})"
-    report(
-        "natural-images",
-        "Patches of natural images",
-        text,
-        "python -m benchmarks.studies.natural_images DATA",
+        draw(shown, run.pages / picture)
+        notes.append(f"## Filters of {name}\n\n![filters of {name}]({picture})")
+    sizes = dict(n_train=len(train), n_valid=len(valid), n_test=len(test))
+    return sizes | dict(
+        n_features=train.shape[1], scale=scale, table=table, notes="\n\n".join(notes)
     )
 
 
 if __name__ == "__main__":
-    main()
+    study.main()

@@ -1,21 +1,19 @@
 """skdbn beside other RBMs: likelihood against seconds, few labels, memory.
 
-    python -m benchmarks.studies.peers DATA --work DIR [--parts likelihood labels memory]
-
-DATA is a folder with ``mnist.npz`` (see likelihood.py). scikit-learn takes part, and where
-they are installed learnergy, rbms and PyTorch by hand; what is missing is named in the
-pages. Each fit has a process of its own, with one thread. Models and figures are kept in
-DIR, so that a run goes on where it stopped; begin with an empty folder.
-
 likelihood   test log-likelihood of MNIST against seconds of training
 labels       test error with 1,000 labels, by features from 20,000 rows without them
 memory       peak of the resident memory of an epoch, above imports and data (Linux)
+
+scikit-learn takes part, and where they are installed learnergy, rbms and PyTorch by hand;
+what is missing is named in the pages. Each fit has a process of its own, with one thread.
+Models and figures are kept in the folder --work, so that a run goes on where it stopped;
+begin with an empty folder. Of the likelihood --seconds are those of each run, --betas the
+temperatures and --runs those at the best rate; --rows is what is learned from.
 
 All have 500 hidden units and batches of 100. Every model is moved into a machine of
 skdbn, and evaluated there. Rates are chosen on the last 10,000 training digits.
 """
 
-import argparse
 import importlib
 import os
 import time
@@ -38,17 +36,27 @@ from skdbn import BernoulliRBM, SparseRBM
 from skdbn.gradients import PCD
 from skdbn.schedules import Linear
 
-from .._harness import RESULTS, Kept, announce, mean_and_spread, report, spread, table
-from .likelihood import ends, thresholded
+from .. import _data, _pictures
+from .._harness import Study, Table, each, mean_and_spread, spread, two
+from .._scores import ends
 
 HIDDEN, BATCH = 500, 100
-N_VALID = 10_000
 # Points of a curve, and nats.
 N_POINTS, TARGET = 5, -100
 # Of the part with few labels.
 N_UNLABELED, N_LABELS, N_EPOCHS = 20_000, 1000, 10
 CS = (0.01, 0.1, 1.0, 10.0, 100.0)
 
+study = Study(
+    __file__,
+    __doc__,
+    work=Path,
+    rows=50_000,
+    seeds=3,
+    seconds=50.0,
+    betas=3000,
+    runs=1,
+)
 
 # Each of these makes a model and gives two functions: one trains it for an epoch, the
 # other returns its weights (visible × hidden), visible and hidden biases.
@@ -96,7 +104,7 @@ def scikit_learn(X, rate, n_epochs, seed):
     return epoch, parameters
 
 
-def learnergy(X, rate, n_epochs, seed):
+def learnergy(X, rate, n_epochs, seed, hidden=HIDDEN, batch_size=BATCH):
     """CD-1 at a constant rate, by its own `fit`."""
     import torch
     from learnergy.models.bernoulli import RBM
@@ -104,12 +112,12 @@ def learnergy(X, rate, n_epochs, seed):
     torch.manual_seed(seed)
     rows = torch.from_numpy(X)
     dataset = torch.utils.data.TensorDataset(rows, torch.zeros(len(rows)))
-    rbm = RBM(n_visible=X.shape[1], n_hidden=HIDDEN, learning_rate=rate)
+    rbm = RBM(n_visible=X.shape[1], n_hidden=hidden, learning_rate=rate)
 
     def parameters():
         return [array.detach().numpy() for array in (rbm.W, rbm.a, rbm.b)]
 
-    return lambda: rbm.fit(dataset, batch_size=BATCH, epochs=1), parameters
+    return lambda: rbm.fit(dataset, batch_size=batch_size, epochs=1), parameters
 
 
 def rbms(X, rate, n_epochs, seed, hidden=HIDDEN, batch_size=BATCH):
@@ -214,8 +222,9 @@ def apart(function, *args):
 @cache
 def rows_of(folder, n_rows):
     """The digits to learn from, validation digits and test digits, as bits."""
-    X, test = thresholded(folder)
-    return X[:-N_VALID][:n_rows], X[-N_VALID:], test
+    X, test = _data.thresholded(folder)
+    learn, valid = np.split(X, [-_data.N_VALID])
+    return learn[:n_rows], valid, test
 
 
 def processor_seconds(call):
@@ -255,25 +264,23 @@ def machine_of(weights, visible_bias, hidden_bias):
 class Course:
     """A run whose models are evaluated where they are asked for."""
 
-    def __init__(self, args, kept, name, rate, plan, seed=0):
-        self.args, self.kept, self.rate = args, kept, rate
-        self.key = f"{name}-{rate}-{plan:g}-{seed}-{args.rows}".replace(" ", "-")
-        self.found = kept.model(
-            self.key,
-            lambda: apart(course, args.data, args.rows, name, rate, plan, seed),
-        )
+    def __init__(self, run, name, rate, plan, seed=0):
+        self.run, self.rate = run, rate
+        self.key = f"{name}-{rate}-{plan:g}-{seed}-{run.rows}"
+        args = course, run.data, run.rows, name, rate, plan, seed
+        self.found = run.kept.model(self.key, apart, *args)
         self.spent = np.array([spent for spent, _ in self.found])
 
     def __getitem__(self, i):
         i = range(len(self.found))[i]
-        key = f"{self.key}-at-{i}-{self.args.betas}"
-        return self.kept.result(key, lambda: self.evaluated(i))
+        key = f"{self.key}-at-{i}-{self.run.betas}"
+        return self.run.kept.result(key, self.evaluated, i)
 
     def evaluated(self, i):
-        X, valid, test = rows_of(self.args.data, self.args.rows)
+        X, valid, test = rows_of(self.run.data, self.run.rows)
         rbm = machine_of(*self.found[i][1])
         (_, low_valid), (forward, low) = ends(
-            rbm, X, valid, test, n_betas=self.args.betas
+            rbm, X, valid, test, n_betas=self.run.betas
         )
         return dict(valid=float(low_valid), forward=float(forward), lower=float(low))
 
@@ -301,75 +308,54 @@ class Course:
         return self.spent[which], [self[i]["lower"] for i in which]
 
 
-def likelihood(args, kept):
+@study.part
+def likelihood(run):
+    """Likelihood beside other packages
+
+    Mean log-likelihood of a test row in nats, thresholded digits of MNIST, {rows:,} of
+    them to learn from, 784 × {HIDDEN} units, batches of {BATCH}. Each run has a process
+    and one thread; seconds are those of the processor in training, and the number of
+    epochs is the planned seconds over those of one epoch. skdbn and PyTorch by hand have
+    PCD-1 with a rate that falls to zero over the plan, skdbn with centered gradients; the
+    others have constant rates, scikit-learn PCD-1, rbms PCD-1 with centered gradients
+    that are scaled to norm one, learnergy CD-1. rbms is driven by its own step, without
+    the file that its `train` writes at each. Every model was evaluated in skdbn with
+    {betas:,} temperatures. Forward: annealing of 100 chains, which flatters a model; lower
+    end: the same backwards, from 1,000 Gibbs steps that began at training rows. Seconds
+    to −100 are those of the first model above it, to ten percent, with seed 0.{missing}
+
+    The rates that were tried, with the last 10,000 training digits at the end of the run:
+
+    {tried}
+
+    ![test log-likelihood against seconds](peers-likelihood.png)
+
+    {table}
+    """
     peers, missing = installed("likelihood")
-    rows, curves, tried = [], {}, []
+    table = Table(" | planned | rate | seconds to −100 | forward | lower end")
+    tried, curves = Table(" | planned | rate | validation, lower end"), {}
     for name, peer in peers.items():
-        plans = (args.seconds / 10, args.seconds) if peer.falling else (args.seconds,)
-        for plan in plans:
-            runs = [Course(args, kept, name, rate, plan) for rate in peer.rates]
-            best = max(runs, key=lambda run: run[-1]["valid"])
+        falls = " to 0" if peer.falling else ""
+        for plan in (run.seconds / 10, run.seconds) if peer.falling else (run.seconds,):
+            runs = [Course(run, name, rate, plan) for rate in peer.rates]
+            for one in runs:
+                tried.add(name, f"{plan:g}", one.rate, two(one[-1]["valid"]))
+            best = max(runs, key=lambda one: one[-1]["valid"])
             others = [
-                Course(args, kept, name, best.rate, plan, seed)
-                for seed in range(1, args.runs)
+                Course(run, name, best.rate, plan, seed) for seed in range(1, run.runs)
             ]
-            ends_of = [run[-1] for run in (best, *others)]
-            curves[f"{name}, {plan:g} s" if peer.falling else name] = best.curve()
-            rows.append(
-                [
-                    name,
-                    f"{plan:g}",
-                    f"{best.rate:g} to 0" if peer.falling else f"{best.rate:g}",
-                    best.reached(),
-                    mean_and_spread([end["forward"] for end in ends_of]),
-                    mean_and_spread([end["lower"] for end in ends_of]),
-                ]
-            )
-            announce(*rows[-1])
-            tried += [
-                [name, f"{plan:g}", run.rate, f"{run[-1]['valid']:.2f}"] for run in runs
+            last = [one[-1] for one in (best, *others)]
+            scores = [
+                mean_and_spread([one[key] for one in last])
+                for key in ("forward", "lower")
             ]
-    picture(curves, RESULTS / "peers-likelihood.png")
-    tried = table(["", "planned", "rate", "validation, lower end"], tried)
-    text = (
-        "Mean log-likelihood of a test row in nats, thresholded digits of MNIST, "
-        f"{args.rows:,} of them to learn from, 784 × {HIDDEN} units, batches of {BATCH}. "
-        "Each run has a process and one thread; seconds are those of the processor in "
-        "training, and the number of epochs is the planned seconds over those of one "
-        "epoch. skdbn and PyTorch by hand have PCD-1 with a rate that falls to zero over "
-        "the plan, skdbn with centered gradients; the others have constant rates, "
-        "scikit-learn PCD-1, rbms PCD-1 with centered gradients that are scaled to norm "
-        "one, learnergy CD-1. rbms is driven by its own step, without the file that its "
-        "`train` writes at each. Every model was evaluated in skdbn with "
-        f"{args.betas:,} temperatures. Forward: annealing of 100 chains, which flatters a "
-        "model; lower end: the same backwards, from 1,000 Gibbs sweeps that began at "
-        f"training rows. Seconds to −{-TARGET} are those of the first model above it, to "
-        f"ten percent, with seed 0.{missing}\n\nThe rates that were tried, with the "
-        f"last 10,000 training digits at the end of the run:\n\n{tried}\n\n"
-        "![test log-likelihood against seconds](peers-likelihood.png)"
-    )
-    header = ["", "planned", "rate", f"seconds to −{-TARGET}", "forward", "lower end"]
-    return "Likelihood beside other packages", text, table(header, rows)
-
-
-def picture(curves, path):
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
-    for label, (spent, lower) in curves.items():
-        style = "o-" if label.startswith("skdbn") else "o--"
-        axes.plot(spent, lower, style, markersize=3, label=label)
-    axes.axhline(TARGET, color="0.6", linewidth=0.8)
-    axes.set(
-        xscale="log",
-        ylim=(-200, -65),
-        xlabel="seconds of training, one thread",
-        ylabel="test log-likelihood, lower end (nats)",
-    )
-    figure.legend(frameon=False, loc="outside lower center", ncols=2, fontsize="small")
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+            rate = f"{best.rate:g}{falls}"
+            table.add(name, f"{plan:g}", rate, best.reached(), *scores)
+            curves[f"{name}, {plan:g} s" if falls else name] = best.curve()
+    path = run.pages / "peers-likelihood.png"
+    _pictures.curves(curves, path, TARGET, ylim=(-200, -65))
+    return dict(table=table, tried=tried, missing=missing)
 
 
 def trained(folder, n_rows, name, rate, seed):
@@ -381,18 +367,17 @@ def trained(folder, n_rows, name, rate, seed):
     return [np.array(array) for array in parameters()]
 
 
-def errors(args, kept, name, rate, seed):
+def errors(run, name, rate, seed):
     """Validation and test errors in percent for each C of the classifier."""
-    n_rows = min(args.rows, N_UNLABELED)
-    X, valid, test = rows_of(args.data, n_rows)
-    with np.load(args.data / "mnist.npz") as mnist:
-        y, y_test = mnist["y_train"], mnist["y_test"]
+    n_rows = min(run.rows, N_UNLABELED)
+    X, valid, test = rows_of(run.data, n_rows)
+    _, y, _, y_test = _data.digits(run.data)
     few = np.random.default_rng(seed).choice(n_rows, N_LABELS, replace=False)
     groups = X[few], valid, test
     if name in PEERS:
-        key = f"labels-{name}-{rate}-{seed}-{n_rows}".replace(" ", "-")
-        make = lambda: apart(trained, args.data, n_rows, name, rate, seed)
-        rbm = machine_of(*kept.model(key, make))
+        key = f"labels-{name}-{rate}-{seed}-{n_rows}"
+        args = trained, run.data, n_rows, name, rate, seed
+        rbm = machine_of(*run.kept.model(key, apart, *args))
         groups = [rbm.transform(rows) for rows in groups]
     features, of_valid, of_test = groups
     found = {}
@@ -400,48 +385,41 @@ def errors(args, kept, name, rate, seed):
         model = LogisticRegression(C=C, max_iter=10_000).fit(features, y[few])
         found[f"{C:g}"] = [
             100 * (1 - model.score(rows, labels))
-            for rows, labels in ((of_valid, y[-N_VALID:]), (of_test, y_test))
+            for rows, labels in ((of_valid, y[-_data.N_VALID :]), (of_test, y_test))
         ]
     return found
 
 
-def labels(args, kept):
+@study.part
+def labels(run):
+    """Few labels beside other packages
+
+    Error of all 10,000 test digits of MNIST (bits), in percent: {N_LABELS:,} labels among
+    the {n:,} rows that each RBM learned from without labels, {HIDDEN} hidden units,
+    {N_EPOCHS} epochs with batches of {BATCH}; then scikit-learn's `LogisticRegression` on
+    the means of the hidden units. Rates and C were chosen with seed 0 on the last 10,000
+    training digits, from two rates for each and C in {CS}. Mean and standard deviation
+    over seeds, which draw the labels and begin the training.{missing}
+
+    {table}
+    """
     peers, missing = installed("labels")
-    rows = []
+    table = Table("features | rate | C | test error, % | each seed")
     for name in ("raw pixels", *peers):
         rates = peers[name].rates if name in peers else (None,)
 
         def found(rate, seed):
-            key = f"errors-{name}-{rate}-{seed}-{args.rows}".replace(" ", "-")
-            return kept.result(key, lambda: errors(args, kept, name, rate, seed))
+            key = f"errors-{name}-{rate}-{seed}-{run.rows}"
+            return run.kept.result(key, errors, run, name, rate, seed)
 
         rate, C = min(
             ((rate, f"{C:g}") for rate in rates for C in CS),
             key=lambda choice: found(choice[0], 0)[choice[1]][0],
         )
-        test = [found(rate, seed)[C][1] for seed in range(args.seeds)]
-        rows.append(
-            [
-                name,
-                "" if rate is None else f"{rate:g}",
-                C,
-                mean_and_spread(test),
-                ", ".join(f"{error:.2f}" for error in test),
-            ]
-        )
-        announce(*rows[-1])
-    text = (
-        f"Error of all 10,000 test digits of MNIST (bits), in percent: {N_LABELS:,} "
-        f"labels among the {min(args.rows, N_UNLABELED):,} rows that each RBM learned "
-        f"from without labels, {HIDDEN} hidden units, {N_EPOCHS} epochs with batches of "
-        f"{BATCH}; then scikit-learn's `LogisticRegression` on the means of the hidden "
-        "units. Rates and C were chosen with seed 0 on the last 10,000 training digits, "
-        f"from two rates for each and C in {', '.join(f'{C:g}' for C in CS)}. Mean and "
-        "standard deviation over seeds, which draw the labels and begin the training."
-        f"{missing}"
-    )
-    header = ["features", "rate", "C", "test error, %", "each seed"]
-    return "Few labels beside other packages", text, table(header, rows)
+        test = [found(rate, seed)[C][1] for seed in range(run.seeds)]
+        rate = "" if rate is None else f"{rate:g}"
+        table.add(name, rate, C, mean_and_spread(test), each(test))
+    return dict(table=table, missing=missing, n=min(run.rows, N_UNLABELED))
 
 
 def resident(key):
@@ -463,66 +441,35 @@ def peak(path, name, repeat):
     return {"peak": resident("VmHWM") - before}
 
 
-def memory(args, kept):
+@study.part
+def memory(run):
+    """Memory beside other packages
+
+    The highest resident memory of a process that trains for an epoch, less what was
+    resident after import and loading: the model, its work space, copies of the data and
+    what libraries set up at first use. {n:,} × 784 float32, {size:.0f} MiB; {HIDDEN}
+    hidden units, batches of {BATCH}, one thread.{missing}
+
+    {table}
+    """
     peers, missing = installed("memory")
-    path = kept.folder / "rows.npy"
-    X, _, _ = rows_of(args.data, args.rows)
+    path = run.work / "rows.npy"
+    X, _, _ = rows_of(run.data, run.rows)
     np.save(path, X)
-    rows = []
+    table = Table(" | MiB above the data")
     for name in peers:
         found = [
-            kept.result(
-                f"memory-{name}-{repeat}-{args.rows}".replace(" ", "-"),
-                lambda: apart(peak, path, name, repeat),
+            run.kept.result(
+                f"memory-{name}-{repeat}-{run.rows}", apart, peak, path, name, repeat
             )["peak"]
-            for repeat in range(args.seeds)
+            for repeat in range(run.seeds)
         ]
-        rows.append([name, spread(found, 0)])
-        announce(*rows[-1])
-    text = (
-        f"The highest resident memory of a process that trains for an epoch, less what "
-        "was resident after import and loading: the model, its work space, copies of "
-        f"the data and what libraries set up at first use. {X.shape[0]:,} × "
-        f"{X.shape[1]} float32, {X.nbytes / 2**20:.0f} MiB; {HIDDEN} hidden units, "
-        f"batches of {BATCH}, one thread.{missing}"
-    )
-    header = ["", "MiB above the data"]
-    return "Memory beside other packages", text, table(header, rows)
-
-
-PARTS = {f.__name__: f for f in (likelihood, labels, memory)}
-
-
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--seconds", type=float, default=50, help="of each run")
-    parser.add_argument("--betas", type=int, default=3000, help="temperatures")
-    parser.add_argument("--rows", type=int, default=50_000, help="to learn from")
-    parser.add_argument("--runs", type=int, default=1, help="at the best rate")
-    parser.add_argument("--seeds", type=int, default=3, help="of the other parts")
-    args = parser.parse_args()
-    # For the processes of the fits.
-    for library in ("OMP", "OPENBLAS", "MKL"):
-        os.environ[f"{library}_NUM_THREADS"] = "1"
-    kept = Kept(args.work)
-    for name in args.parts:
-        title, text, figures = PARTS[name](args, kept)
-        command = f"--parts {name} --rows {args.rows} --seeds {args.seeds}"
-        if name == "likelihood":
-            command += f" --seconds {args.seconds:g} --betas {args.betas}"
-            command += f" --runs {args.runs}"
-        report(
-            f"peers-{name}",
-            title,
-            f"{text}\n\n{figures}",
-            f"python -m benchmarks.studies.peers DATA --work DIR {command}",
-        )
+        table.add(name, spread(found, 0))
+    return dict(table=table, missing=missing, n=len(X), size=X.nbytes / 2**20)
 
 
 if __name__ == "__main__":
-    main()
+    # For the processes of the fits.
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ[f"{library}_NUM_THREADS"] = "1"
+    study.main()
