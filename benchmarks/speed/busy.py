@@ -6,7 +6,8 @@ import time
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from skdbn import BernoulliRBM, _threads
+from skdbn import BernoulliRBM
+from skdbn._utils import _threads
 
 from .._harness import Table, spread
 from ._measure import random_bits, seconds
