@@ -11,7 +11,7 @@ from ._base import STATE, Units
 # Variances stay above this share of those from which they start. So many times as large
 # they have diverged.
 SMALLEST = 1e-4
-LARGEST = 1e8
+LARGEST = 1e30
 
 # Quadrature: the nodes are a standard deviation apart, which for Gaussians errs by
 # 2 exp(-2π²), and reach this many beyond the outermost mean.
