@@ -33,8 +33,7 @@ class Clamp(NamedTuple):
 class Workspace:
     """What a step needs: the data's state, and the chains of the model."""
 
-    def __init__(self, n_model=None):
-        self.n_model = n_model
+    def __init__(self):
         self.batch = self.data = self.state = None
 
 
@@ -191,7 +190,7 @@ class Machine:
         work : object
             Its attribute ``state`` has the states of the chains, and may be set.
         """
-        return Workspace(n_model)
+        return Workspace()
 
     def load(self, work, batch, rng=None):
         """Put a batch into the workspace.
