@@ -7,6 +7,7 @@ from . import (
     machines,
     plotting,
     schedules,
+    structured,
     units,
 )
 from ._estimators._bernoulli_rbm import BernoulliRBM
@@ -41,5 +42,6 @@ __all__ = [
     "plotting",
     "schedules",
     "show_versions",
+    "structured",
     "units",
 ]

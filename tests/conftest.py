@@ -1,6 +1,7 @@
 """Seeds, tiny machines, and no silent skips."""
 
 import os
+from importlib.util import find_spec
 from math import isqrt
 from random import Random
 
@@ -22,10 +23,14 @@ SEED = int(os.environ.get("SKDBN_TEST_SEED", "0"))
 
 # A test that is skipped for any other reason fails.
 CALLBACKS = "scikit-learn has callbacks from 1.9 on"
-SKIPS = (CALLBACKS,)
+IMAGES = "superpixels need scikit-image"
+SKIPS = (CALLBACKS, IMAGES)
 
 # By the version: a callback that cannot be imported from a later one is no skip.
 needs_callbacks = pytest.mark.skipif(sklearn_version < (1, 9), reason=CALLBACKS)
+
+
+needs_images = pytest.mark.skipif(find_spec("skimage") is None, reason=IMAGES)
 
 
 def pytest_addoption(parser):

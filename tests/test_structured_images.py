@@ -1,0 +1,143 @@
+"""From pictures to graphs and back."""
+
+import pickle
+
+import numpy as np
+import pytest
+from conftest import needs_images
+from sklearn.base import clone
+
+from skdbn.structured import (
+    CRFClassifier,
+    Graph,
+    SuperpixelGraphs,
+    label_maps,
+    pixel_graphs,
+    region_labels,
+)
+from skdbn.structured._images import boundaries, chi_square, histogram, moments
+
+
+def discs(rng, n_pictures=6, size=32):
+    """A bright disc on a dark ground in RGB, and label maps."""
+    y, x = np.indices((size, size)) - size / 2
+    center = rng.uniform(-4, 4, (n_pictures, 2, 1, 1))
+    maps = (np.hypot(y - center[:, 0], x - center[:, 1]) < size / 4).astype(int)
+    pictures = np.where(maps[..., None] > 0, [0.9, 0.6, 0.5], [0.2, 0.3, 0.4])
+    return (pictures + rng.normal(0, 0.05, pictures.shape)).clip(0, 1), maps
+
+
+def test_pixels():
+    picture = np.arange(12.0).reshape(3, 4)
+    (graph,) = pixel_graphs([picture])
+    np.testing.assert_array_equal(graph.node_features.ravel(), picture.ravel())
+    pairs = {tuple(sorted(edge)) for edge in graph.edges.tolist()}
+    expected = {(i, i + 1) for i in range(12) if i % 4 < 3} | {
+        (i, i + 4) for i in range(8)
+    }
+    assert pairs == expected and len(graph.edges) == len(expected)
+    np.testing.assert_allclose(
+        graph.edge_features.ravel(),
+        [abs(picture.flat[i] - picture.flat[j]) for i, j in graph.edges],
+    )
+    np.testing.assert_array_equal(label_maps([graph], [np.arange(12)])[0], picture)
+
+
+def test_pixels_of_several_channels(rng):
+    picture = rng.random((3, 4, 2)).astype(np.float32)
+    (graph,) = pixel_graphs([picture])
+    assert graph.node_features.shape == (12, 2)
+    assert graph.node_features.dtype == np.float32
+    with pytest.raises(ValueError, match=r"pictures\[1\] has shape \(3,\)"):
+        pixel_graphs([picture, np.zeros(3)])
+
+
+def test_labels_there_and_back(rng):
+    regions = np.array([[0, 0, 1, 1], [0, 2, 2, -1], [2, 2, 2, -1]])
+    graph = Graph(np.zeros((3, 1)), regions=regions)
+    labels = np.array([[4, 4, 7, 7], [5, 5, 5, 4], [5, 4, 5, 4]], np.uint8)
+    (found,) = region_labels([graph], [labels])
+    assert found.tolist() == [4, 7, 5]
+    (back,) = label_maps([graph], [found])
+    assert back.tolist() == [[4, 4, 7, 7], [4, 5, 5, -1], [5, 5, 5, -1]]
+    assert region_labels([graph], [back])[0].tolist() == found.tolist()
+    # Unknown pixels do not count.
+    (some,) = region_labels([graph], [np.where(labels == 7, 0, labels)], unlabeled=0)
+    assert some.tolist() == [4, 0, 5]
+    assert region_labels([graph], [0 * labels], unlabeled=0)[0].tolist() == [0, 0, 0]
+    colors = rng.random((3, 3))
+    assert label_maps([graph], [colors], outside=1)[0][1, 3].tolist() == [1, 1, 1]
+
+
+def test_bad_maps():
+    graph = Graph(np.zeros((2, 1)), regions=[[0, 1]])
+    with pytest.raises(ValueError, match=r"graphs\[0\] has no regions"):
+        region_labels([Graph(np.zeros((2, 1)))], [[[0, 1]]])
+    with pytest.raises(ValueError, match=r"maps\[0\] has shape \(2, 1\)"):
+        region_labels([graph], [[[0], [1]]])
+    with pytest.raises(ValueError, match=r"labels\[0\] has 3 values"):
+        label_maps([graph], [[0, 1, 2]])
+
+
+def test_statistics_of_regions(rng):
+    regions = np.array([[0, 0, 1], [0, 1, 1]])
+    values = np.array([0, 1, 1, 1, 0, 1])
+    np.testing.assert_allclose(
+        histogram(regions, values, 2), [[1 / 3, 2 / 3], [1 / 3, 2 / 3]]
+    )
+    lab = rng.random((2, 3, 3))
+    mean, deviation = moments(regions, lab)
+    np.testing.assert_allclose(mean[0], lab[regions == 0].mean(axis=0))
+    np.testing.assert_allclose(deviation[1], lab[regions == 1].std(axis=0))
+    strength = np.array([[0.0, 1, 2], [3, 4, 5]])
+    edges, sides = boundaries(regions, strength)
+    assert edges.tolist() == [[0, 1]]
+    # Between columns 1 and 2 above, 0 and 1 below, and rows 0 and 1 at column 1.
+    assert sides[0] == pytest.approx(np.mean([1.5, 3.5, 2.5]))
+    p, q = np.array([[0.5, 0.5, 0]]), np.array([[0.5, 0, 0.5]])
+    assert chi_square(p, q)[0] == pytest.approx(0.5)
+    assert chi_square(p, p)[0] == 0
+
+
+@needs_images
+def test_superpixels(rng):
+    pictures, maps = discs(rng)
+    transformer = SuperpixelGraphs(80, n_colors=8, n_textures=8, random_state=0)
+    graphs = transformer.fit_transform(pictures)
+    y = region_labels(graphs, maps)
+    right = [
+        (back == own).mean()
+        for back, own in zip(label_maps(graphs, y), maps, strict=True)
+    ]
+    assert np.mean(right) > 0.93
+    for graph in graphs:
+        assert graph.node_features.shape[1] == 8 + 8 + 3 + 3 + 64
+        shares = graph.node_features[:, :16].reshape(-1, 2, 8).sum(axis=2)
+        np.testing.assert_allclose(shares, 1, rtol=1e-5)
+        np.testing.assert_allclose(
+            graph.node_features[:, -64:].sum(axis=1), 1, rtol=1e-5
+        )
+        assert (graph.edges[:, 0] < graph.edges[:, 1]).all()
+        np.testing.assert_allclose(graph.areas.sum(), 1)
+    model = CRFClassifier(random_state=0, max_iter=50).fit(graphs[:4], y[:4])
+    assert model.score(graphs[4:], y[4:]) > 0.9
+
+
+@needs_images
+def test_superpixels_are_repeatable(rng):
+    pictures, _ = discs(rng, 2)
+    transformer = SuperpixelGraphs(20, n_colors=4, n_textures=4, random_state=0)
+    first = transformer.fit_transform((255 * pictures).astype(np.uint8))
+    for other in (
+        pickle.loads(pickle.dumps(transformer)),
+        clone(transformer).fit((255 * pictures).astype(np.uint8)),
+    ):
+        again = other.transform((255 * pictures).astype(np.uint8))
+        for one, two in zip(first, again, strict=True):
+            np.testing.assert_array_equal(one.node_features, two.node_features)
+
+
+@needs_images
+def test_superpixels_take_rgb_only():
+    with pytest.raises(ValueError, match=r"X\[0\] has shape \(8, 8\)"):
+        SuperpixelGraphs().fit([np.zeros((8, 8))])
