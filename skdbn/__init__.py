@@ -15,6 +15,7 @@ from ._estimators._dbn import DBNTransformer
 from ._estimators._dbn_classifier import DBNClassifier
 from ._estimators._dbn_regressor import DBNRegressor
 from ._estimators._gaussian_rbm import GaussianRBM
+from ._estimators._generative_dbn_classifier import GenerativeDBNClassifier
 from ._estimators._imputer import BoltzmannImputer
 from ._estimators._mixed_rbm import MixedRBM
 from ._estimators._rbm import RBM
@@ -32,6 +33,7 @@ __all__ = [
     "DBNRegressor",
     "DBNTransformer",
     "GaussianRBM",
+    "GenerativeDBNClassifier",
     "MixedRBM",
     "RBMClassifier",
     "SparseRBM",

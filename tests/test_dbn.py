@@ -19,6 +19,7 @@ from skdbn import (
     DBNClassifier,
     DBNTransformer,
     GaussianRBM,
+    GenerativeDBNClassifier,
     MixedRBM,
     SparseRBM,
 )
@@ -380,9 +381,9 @@ def nets_of_a_frame(seed):
         "from_rbms": lambda X, y: DBNTransformer.from_rbms([rbm.fit(X)]),
         "table": lambda X, y: table.fit(X),
         "classifier": lambda X, y: clone(classifier).fit(X, y),
-        "up-down": lambda X, y: (
-            clone(classifier).set_params(fine_tuning="up-down").fit(X, y)
-        ),
+        "generative": lambda X, y: GenerativeDBNClassifier(
+            (3, 2), max_iter=1, **settings
+        ).fit(X, y),
         "pretrained": lambda X, y: (
             clone(classifier)
             .set_params(pretrained=FrozenEstimator(clone(dbn).fit(X)))

@@ -21,6 +21,7 @@ from skdbn import (
     DBNRegressor,
     DBNTransformer,
     GaussianRBM,
+    GenerativeDBNClassifier,
     MixedRBM,
     RBMClassifier,
 )
@@ -209,7 +210,7 @@ def test_first_rate_in_wide_layers(repeats, width, X, y, seed):
     rates = [dbn.history_[0]["learning_rate"] for dbn in (adam, sgd)]
     expected = [0.01 * min(1, 128 / absolute), 0.1 * min(1, 256 / squared)]
     np.testing.assert_allclose(rates, expected, rtol=1e-9)
-    net = make(seed, fine_tuning="up-down", **settings).fit(X, y)
+    net = GenerativeDBNClassifier(**settings, random_state=seed).fit(X, y)
     spread = X.var(axis=0).sum() if repeats > 1 else 0
     rate = 0.05 * min(1, 512 / max(512, spread))
     assert net.history_[0]["learning_rate"] == pytest.approx(rate)
@@ -611,7 +612,7 @@ def test_pretrained_that_does_not_fit(X, y):
         (
             FrozenEstimator(BernoulliRBM(2)),
             TypeError,
-            "holds no DBNTransformer or DBNClassifier: make one .*from_rbms",
+            "holds no DBNTransformer or GenerativeDBNClassifier: make one .*from_rbms",
         ),
         (BernoulliRBM(2).fit(X), TypeError, r"DBNTransformer.from_rbms\(\[rbm\]\)"),
         (StandardScaler(), TypeError, r"give FrozenEstimator\(dbn\)"),

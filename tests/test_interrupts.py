@@ -17,6 +17,7 @@ from skdbn import (
     DBNRegressor,
     DBNTransformer,
     GaussianRBM,
+    GenerativeDBNClassifier,
     MixedRBM,
     RBMClassifier,
     SparseRBM,
@@ -38,7 +39,7 @@ ESTIMATORS = [
     RBMClassifier(**RBMS, early_stopping=True),
     DBNTransformer((3, 2), rbm=BernoulliRBM(**RBMS)),
     DBNClassifier(**NETS, early_stopping=True),
-    DBNClassifier(**NETS, fine_tuning="up-down", n_gibbs=(1,)),
+    GenerativeDBNClassifier(**NETS),
     DBNRegressor(**NETS),
     BoltzmannImputer(BernoulliRBM(**RBMS)),
 ]

@@ -12,6 +12,7 @@ from skdbn import (
     BoltzmannImputer,
     DBNClassifier,
     DBNTransformer,
+    GenerativeDBNClassifier,
     MixedRBM,
 )
 from skdbn.evaluation import free_energy_gap, log_likelihood_bound
@@ -70,19 +71,19 @@ MAKE = {
     ),
     "rbm": lambda X: BernoulliRBM(3, n_iter=1, random_state=0).fit(X),
     "backprop": lambda X: DBNClassifier((3,), n_iter=1, **TUNING).fit(X, Y),
-    "up-down": lambda X: DBNClassifier(
-        (3, 2), n_iter=1, fine_tuning="up-down", **TUNING
-    ).fit(X, Y),
+    "generative": lambda X: GenerativeDBNClassifier((3, 2), n_iter=1, **TUNING).fit(
+        X, Y
+    ),
 }
 CASES = [
     *((made, use) for made in ("net", "from_rbms", "mixed") for use in OF_NETS.items()),
     *(("rbm", use) for use in OF_RBMS.items()),
     *(
         (made, use)
-        for made in ("backprop", "up-down")
+        for made in ("backprop", "generative")
         for use in OF_CLASSIFIERS.items()
     ),
-    ("up-down", ("pretrained", OF_NETS["pretrained"])),
+    ("generative", ("pretrained", OF_NETS["pretrained"])),
 ]
 CASES = [
     pytest.param(MAKE[made], use, id=f"{made}-{name}") for made, (name, use) in CASES

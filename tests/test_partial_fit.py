@@ -14,6 +14,7 @@ from skdbn import (
     DBNRegressor,
     DBNTransformer,
     GaussianRBM,
+    GenerativeDBNClassifier,
     MixedRBM,
     RBMClassifier,
     SparseRBM,
@@ -31,7 +32,7 @@ ESTIMATORS = [
     RBMClassifier(8, n_iter=10),
     DBNTransformer((8, 4)),
     DBNClassifier(**NET),
-    DBNClassifier(**NET | {"layers": (8, 8)}, fine_tuning="up-down"),
+    GenerativeDBNClassifier(**NET | {"layers": (8, 8)}),
     DBNRegressor(**NET),
 ]
 each_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
@@ -224,8 +225,8 @@ def test_row_by_row(data, seed):
 def test_up_down_learns_from_single_rows(data, seed):
     """A row is not its own mean, about which it would be zero."""
     X, y = data
-    model = DBNClassifier((6, 6), fine_tuning="up-down", n_iter=2, random_state=seed)
-    model.set_params(max_iter=2, persistent=True).fit(X, y)
+    model = GenerativeDBNClassifier((6, 6), gradient="pcd", n_iter=2, max_iter=2)
+    model.set_params(random_state=seed).fit(X, y)
     before = model.network_.down[0].weights.copy()
     chains = model._fine_tuning.direction.gradient.chains_
     model.partial_fit(X[:1], y[:1])

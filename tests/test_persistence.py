@@ -17,6 +17,7 @@ from skdbn import (
     DBNRegressor,
     DBNTransformer,
     GaussianRBM,
+    GenerativeDBNClassifier,
     MixedRBM,
     RBMClassifier,
     SparseRBM,
@@ -33,6 +34,7 @@ ESTIMATORS = [
     DBNTransformer((3, 2), **SMALL),
     DBNClassifier((3,), max_iter=1, **SMALL),
     DBNRegressor((3,), max_iter=1, **SMALL),
+    GenerativeDBNClassifier((3, 2), max_iter=1, **SMALL),
     BoltzmannImputer(RBM(3, **SMALL), random_state=0),
 ]
 

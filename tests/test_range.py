@@ -12,6 +12,7 @@ from skdbn import (
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
+    GenerativeDBNClassifier,
     MixedRBM,
     RBMClassifier,
 )
@@ -29,8 +30,7 @@ MODELS = [
     (DBNTransformer(**NET), ["transform", "activations", "reconstruct", "score"]),
     (RBMClassifier(3, n_iter=1), PREDICT),
     (DBNClassifier(**SUPERVISED), [*PREDICT, "decision_function", "partial_fit"]),
-    (DBNClassifier(**SUPERVISED, fine_tuning="up-down"), PREDICT),
-    (DBNClassifier(**SUPERVISED, fine_tuning="up-down", recognition="gibbs"), PREDICT),
+    (GenerativeDBNClassifier(**SUPERVISED), PREDICT),
     (DBNRegressor(**SUPERVISED), ["predict", "score"]),
 ]
 CASES = [(model, method) for model, methods in MODELS for method in methods]

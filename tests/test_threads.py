@@ -12,6 +12,7 @@ from skdbn import (
     BoltzmannImputer,
     DBNClassifier,
     DBNTransformer,
+    GenerativeDBNClassifier,
     RBMClassifier,
 )
 from skdbn._utils import _threads as threads
@@ -273,8 +274,8 @@ NETS = {
             ),
         ],
     ),
-    "DBNClassifier": (
-        DBNClassifier((8, 6), fine_tuning="up-down", n_iter=1, max_iter=1),
+    "GenerativeDBNClassifier": (
+        GenerativeDBNClassifier((8, 6), n_iter=1, max_iter=1),
         [lambda model, X: model.sample(4, n_steps=3)],
     ),
 }
@@ -297,7 +298,7 @@ def test_methods_of_nets(name, X, spy):
         BernoulliRBM(8, n_iter=2),
         RBMClassifier(8, n_iter=2),
         DBNClassifier((8,), n_iter=2, max_iter=2),
-        DBNClassifier((8, 4), fine_tuning="up-down", n_iter=2, max_iter=3),
+        GenerativeDBNClassifier((8, 4), n_iter=2, max_iter=3),
         BoltzmannImputer(BernoulliRBM(8, n_iter=2), n_samples=2, n_steps=2),
     ],
     ids=lambda model: type(model).__name__,

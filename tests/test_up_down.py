@@ -14,10 +14,12 @@ from skdbn import (
     DBNRegressor,
     DBNTransformer,
     GaussianRBM,
+    GenerativeDBNClassifier,
 )
 from skdbn._networks._joint import JointNet
 from skdbn._networks._network import Examples
 from skdbn._networks._up_down import UpDown
+from skdbn.gradients import CD, FPCD, PCD, PT, ScoreMatching
 from skdbn.machines import RestrictedMachine
 from skdbn.units import Bernoulli, Concatenated
 
@@ -71,16 +73,6 @@ def test_labels_are_exact(make_net, rng):
     np.testing.assert_allclose(net.field(v), expected, rtol=1e-9)
 
 
-def test_labels_by_gibbs_are_near_them(make_net, rng, seed):
-    net = make_net()
-    h = np.repeat((rng.random((3, 3)) < 0.5).astype(float), 4000, axis=0)
-    # With draws of the label, a Gibbs chain has the exact probability for its mean;
-    # with means, as published, about so.
-    found = net.label_by_gibbs(h, rng, 10).reshape(3, 4000, N_LABELS).mean(axis=1)
-    expected = np.exp(net.log_label(h[::4000]))
-    np.testing.assert_allclose(found, expected, atol=0.1)
-
-
 def test_chains_with_clamped_labels(make_net, rng):
     net = make_net()
     top = enumerated(net)
@@ -124,13 +116,13 @@ def test_means_are_of_the_data_alone(make_net, make_machine, rng):
     np.testing.assert_allclose(gaps, 0, atol=1e-12)
 
 
-@pytest.mark.parametrize(("persistent", "n_steps", "n_calls"), [(0, 60, 1), (1, 1, 60)])
-def test_awake_and_asleep(make_net, rng, persistent, n_steps, n_calls):
+@pytest.mark.parametrize(("kind", "n_calls"), [(CD(60), 1), (PCD(), 60), (PT(2), 60)])
+def test_awake_and_asleep(make_net, rng, kind, n_calls):
     """The means of the direction over draws, against sums over states."""
     net, n = make_net(), 20_000
     row, label = np.array([1.0, 0, 1, 1]), 2
     X, y = np.tile(row, (n, 1)), one_hot([label] * n)
-    gradient = UpDown((n_steps,), persistent=bool(persistent))
+    gradient = UpDown(kind)
     gradient.start(net, n, rng)
     for _ in range(n_calls):
         direction = gradient(net, Examples(X, y), rng)
@@ -176,7 +168,7 @@ def test_rate_and_decay(make_net, rng, seed):
     examples = Examples(x, one_hot([0, 1] * 4))
 
     def direction(rate, decay=0.0):
-        gradient = UpDown((2,), decay)
+        gradient = UpDown(CD(2), decay)
         gradient.start(net, 8, rng)
         found = gradient(net, examples, np.random.default_rng(seed), rate)
         return list(found.values())
@@ -194,7 +186,7 @@ def test_rate_and_decay(make_net, rng, seed):
 
 
 def test_running_means(make_net, rng):
-    net, gradient = make_net(), UpDown((1,), persistent=True)
+    net, gradient = make_net(), UpDown("pcd")
     batches = [
         Examples((rng.random((8, 4)) < p).astype(float), one_hot(codes))
         for p, codes in ((0.2, [0, 1] * 4), (0.9, [2] * 8), (0.5, [0] * 8))
@@ -210,7 +202,7 @@ def test_running_means(make_net, rng):
     # The top learns about the means of what it sees.
     np.testing.assert_allclose(gradient._centering.visible[3:], y, rtol=1e-12)
     gradient.stop()
-    later = UpDown((1,), persistent=True)
+    later = UpDown("pcd")
     later.resume(gradient)
     assert later.gradient.chains_ is gradient.gradient.chains_
     later.start(net, 8, rng)
@@ -220,19 +212,8 @@ def test_running_means(make_net, rng):
     np.testing.assert_allclose(found, y + 0.01 * (y3 - y), rtol=1e-12)
 
 
-def test_steps_are_spread_over_the_epochs(make_net):
-    class Settings:
-        max_iter = 9
-
-    gradient, found = UpDown((3, 6, 10)), []
-    for epochs, begin in gradient.phases(make_net(), Settings):
-        begin()
-        found += [gradient.gradient.n_steps for _ in epochs]
-    assert found == [3] * 3 + [6] * 3 + [10] * 3
-
-
 def test_few_rows_make_enough_chains(make_net, rng):
-    net, gradient = make_net(), UpDown((1,), persistent=True)
+    net, gradient = make_net(), UpDown("pcd")
     x = (rng.random((3, 4)) < 0.5).astype(float)
     gradient.start(net, 3, rng)
     gradient(net, Examples(x, one_hot([0, 1, 2])), rng)
@@ -250,7 +231,7 @@ def test_copies_and_precision(make_net, rng):
     v = np.ones((2, 4), np.float32)
     assert net.field(v).dtype == np.float32
     assert np.abs(net.field(v) - other.field(v)).max() > 0.01
-    gradient = UpDown((1,))
+    gradient = UpDown("cd")
     gradient.start(net, 2, rng)
     examples = Examples(v, one_hot([0, 1]).astype(np.float32))
     assert {a.dtype for a in gradient(net, examples, rng).values()} == {
@@ -274,8 +255,8 @@ def y(X):
 
 
 def make(seed=0, **settings):
-    common = dict(layers=(8, 12), fine_tuning="up-down", n_iter=20, max_iter=30)
-    return DBNClassifier(**common | {"random_state": seed} | settings)
+    common = dict(layers=(8, 12), n_iter=20, max_iter=30, random_state=seed)
+    return GenerativeDBNClassifier(**common | settings)
 
 
 def test_classifies_and_draws_rows_of_a_class(X, y, seed):
@@ -284,12 +265,12 @@ def test_classifies_and_draws_rows_of_a_class(X, y, seed):
     assert dbn.predict_proba(X).sum(axis=1) == pytest.approx(1)
     assert set(dbn.history_[0]) == {"reconstruction_error", "learning_rate", "seconds"}
     for label in "abc":
-        rows, labels = dbn.sample(60, label, n_steps=100, random_state=seed)
+        rows, labels = dbn.sample(60, y=label, n_steps=100, random_state=seed)
         assert (labels == label).all() and np.isin(rows, (0, 1)).all()
         # A third of them would be so by chance.
         assert (dbn.predict(rows) == label).mean() > 0.5
     wanted = np.array(["c", "a"] * 5)
-    rows, labels = dbn.sample(10, wanted, means=True)
+    rows, labels = dbn.sample(10, y=wanted, means=True)
     assert (labels == wanted).all() and ((rows > 0) & (rows < 1)).all()
     assert (dbn.sample(300, n_steps=50)[1] == "b").mean() == pytest.approx(0.5, abs=0.3)
 
@@ -298,7 +279,7 @@ def test_classifies_and_draws_rows_of_a_class(X, y, seed):
 def test_scale_of_real_values_changes_nothing(rng, seed):
     scale, y = np.array([0.5, 1.0, 2.0]), rng.permutation(np.arange(60) % 3)
     X = rng.normal(size=(60, 3)) + y[:, None]
-    dbn = make(seed, rbm=GaussianRBM(learning_rate=0.1), alpha=0.01)
+    dbn = make(seed, rbm=GaussianRBM(learning_rate=0.1), weight_decay=0.01)
     one, other = (clone(dbn).fit(rows, y) for rows in (X, X * scale))
     p = one.predict_proba(X)
     np.testing.assert_allclose(p, other.predict_proba(X * scale), atol=1e-9)
@@ -348,37 +329,22 @@ def test_the_seed_is_that_of_the_top_as_well(X, y, seed):
 
 
 @pytest.mark.parametrize("held_out", [False, True])
-def test_early_stopping_ends_all_phases(held_out, X, y, seed):
-    settings = dict(n_iter=1, max_iter=6, n_gibbs=(1, 1, 1), tol=1e9)
+def test_early_stopping(held_out, X, y, seed):
+    settings = dict(n_iter=1, max_iter=6, tol=1e9)
     dbn = make(seed, early_stopping=held_out, n_iter_no_change=1, **settings)
     assert dbn.fit(X, y).n_iter_ == (2 if held_out else 6)
 
 
 def test_chains_that_persist(X, y, seed):
-    settings = dict(n_gibbs=(1,), momentum=0.0, learning_rate_init=0.2)
-    dbn = make(seed, n_iter=100, persistent=True, **settings).fit(X, y)
+    settings = dict(gradient="pcd", momentum=0.0, learning_rate_init=0.2)
+    dbn = make(seed, n_iter=100, **settings).fit(X, y)
     assert dbn.score(X, y) > 0.9
     labels = np.repeat(["a", "b", "c"], 60)
-    rows, _ = dbn.sample(180, labels, n_steps=100, random_state=seed)
+    rows, _ = dbn.sample(180, y=labels, n_steps=100, random_state=seed)
     assert (dbn.predict(rows) == labels).mean() > 0.6
     # Two epochs on chains of their own differ from two that start from the rows.
-    fits = [
-        make(seed, max_iter=2, persistent=p, n_gibbs=(1,)).fit(X, y)
-        for p in (False, True)
-    ]
+    fits = [make(seed, max_iter=2, gradient=kind).fit(X, y) for kind in ("cd", "pcd")]
     assert (fits[0].network_.top.weights != fits[1].network_.top.weights).any()
-
-
-def test_recognition_by_gibbs(X, y, seed):
-    dbn = make(seed, learning_rate_init=0.05).fit(X, y)
-    exact = dbn.predict_proba(X)
-    dbn.set_params(recognition="gibbs")
-    gibbs = dbn.predict_proba(X)
-    assert (exact != gibbs).any()
-    np.testing.assert_array_equal(gibbs, dbn.predict_proba(X))
-    assert (gibbs.argmax(axis=1) == exact.argmax(axis=1)).mean() > 0.7
-    dbn.network_.top.weights *= 1e4
-    assert np.isneginf(dbn.predict_log_proba(X)).any()
 
 
 def test_few_labels(X, y, seed):
@@ -397,15 +363,15 @@ def test_layers_of_their_own(X, y, rng, seed):
     dbn = make(seed, pretrained=FrozenEstimator(given), layers=(9,)).fit(X, y)
     assert dbn.transformer_ is given and dbn.top_.n_components == 9
     real = make(seed, layers=(GaussianRBM(6), 8)).fit(rng.normal(size=(120, 3)), y)
-    assert real.sample(4, "a", n_steps=3)[0].shape == (4, 3)
+    assert real.sample(4, y="a", n_steps=3)[0].shape == (4, 3)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_back_propagation_starts_from_a_net_with_labels(X, y, seed, n_classes):
     y = y if n_classes == 3 else y == "a"
     given = make(seed).fit(X, y)
-    settings = dict(fine_tuning="backprop", pretrained=given)
-    dbn = make(seed, max_iter=0, **settings).fit(X, y)
+    settings = dict(pretrained=given, random_state=seed)
+    dbn = DBNClassifier(max_iter=0, **settings).fit(X, y)
     net, n_labels = given.network_, n_classes
     h = sigmoid(X @ net.up[0].weights + net.up[0].hidden_bias)
     weights, of_labels = net.top.weights[:-n_labels], net.top.weights[-n_labels:]
@@ -413,9 +379,9 @@ def test_back_propagation_starts_from_a_net_with_labels(X, y, seed, n_classes):
     fields = h @ of_labels.T + net.top.visible_bias[-n_labels:]
     p = np.exp(fields) / np.exp(fields).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(dbn.predict_proba(X), p, rtol=1e-9)
-    assert dbn.transformer_ is given.transformer_ and dbn.top_ is given.top_
+    assert dbn.transformer_ is given.transformer_
     before = net.top.weights.copy()
-    tuned = make(seed, solver="sgd", **settings).fit(X, y)
+    tuned = DBNClassifier(solver="sgd", max_iter=30, **settings).fit(X, y)
     assert tuned.history_[-1]["loss"] < tuned.history_[0]["loss"]
     np.testing.assert_array_equal(net.top.weights, before)
     assert tuned.partial_fit(X, y).to_mlp().predict(X).shape == y.shape
@@ -425,25 +391,30 @@ def test_up_down_goes_on_with_a_net_with_labels(X, y, seed):
     given = make(seed, max_iter=2).fit(X, y)
     frozen = make(seed, pretrained=FrozenEstimator(given), layers=(4,), max_iter=0)
     same = clone(frozen).fit(X, y)
+    assert same.top_ is given.top_
     np.testing.assert_array_equal(same.predict_proba(X), given.predict_proba(X))
-    longer = frozen.set_params(max_iter=2, persistent=True).fit(X, y)
+    longer = frozen.set_params(max_iter=2, gradient="pcd").fit(X, y)
     assert (longer.network_.top.weights != given.network_.top.weights).any()
     assert (same.network_.top.weights == given.network_.top.weights).all()
 
 
 def test_nets_with_labels_that_do_not_fit(X, y, seed):
     given = make(seed, n_iter=1, max_iter=1).fit(X, y)
-    backprop = make(seed, n_iter=1, max_iter=1, fine_tuning="backprop").fit(X, y)
+    backprop = DBNClassifier((4,), n_iter=1, max_iter=1, random_state=seed).fit(X, y)
     several = np.eye(3, dtype=int)[np.unique(y, return_inverse=True)[1]]
     for pretrained, labels, message in (
-        (backprop, y, "was fitted by back-propagation"),
         (given, y == "a", r"classes \[False  True\], but pretrained was fitted to"),
         (given, several, r"pretrained was fitted to \['a' 'b' 'c'\], one a row"),
         (make(), y, "not fitted. Where estimators are cloned"),
     ):
         with pytest.raises(ValueError, match=message):
-            make(seed, fine_tuning="backprop", pretrained=pretrained).fit(X, labels)
-    with pytest.raises(TypeError, match="holds no DBNTransformer"):
+            DBNClassifier(pretrained=pretrained).fit(X, labels)
+    for net in (DBNClassifier(pretrained=backprop), make(seed, pretrained=backprop)):
+        with pytest.raises(TypeError, match=r"holds no .* or GenerativeDBNClassifier"):
+            net.fit(X, y)
+    with pytest.raises(ValueError, match="but pretrained was fitted to"):
+        make(seed, pretrained=given).fit(X, y == "a")
+    with pytest.raises(TypeError, match="holds no DBNTransformer: "):
         DBNRegressor(pretrained=FrozenEstimator(given)).fit(X, X[:, 0])
 
 
@@ -453,43 +424,41 @@ def test_partial_fit_and_pickles(X, y, seed):
     copied = pickle.loads(pickle.dumps(dbn.partial_fit(X, y)))
     assert (dbn.network_.up[0].weights != before).any()
     np.testing.assert_array_equal(copied.predict(X), dbn.predict(X))
-    assert clone(dbn).fine_tuning == "up-down"
 
 
-def test_a_refit_by_back_propagation_forgets_the_top(X, y, seed):
-    dbn = make(seed, n_iter=2, max_iter=2).fit(X, y)
-    top = dbn.top_
-    with pytest.raises(ValueError, match="one label a row"):
-        dbn.fit(X, X[:, :2].astype(int))
-    assert dbn.top_ is top
-    dbn.set_params(fine_tuning="backprop")
-    with pytest.raises(ValueError, match="'up-down': call fit"):
-        dbn.partial_fit(X, y)
-    assert dbn.top_ is top and dbn.sample()[0].shape == (1, 6)
-    assert not hasattr(dbn.fit(X, y), "top_")
-    with pytest.raises(ValueError, match="'backprop': call fit"):
-        dbn.set_params(fine_tuning="up-down").partial_fit(X, y)
-    assert hasattr(dbn.fit(X, y), "top_")
+def test_gradients_go_on_in_partial_fit(X, y, seed):
+    dbn = make(seed, n_iter=1, max_iter=2, gradient=FPCD(n_chains=60)).fit(X, y)
+    first = dbn._fine_tuning.direction.gradient
+    assert not hasattr(first, "_fast")
+    dbn.set_params(gradient__n_steps=2).partial_fit(X, y).partial_fit(X, y)
+    gradient = dbn._fine_tuning.direction.gradient
+    assert gradient.n_steps == 2 and len(gradient.chains_.visible) == 60
+    assert hasattr(gradient, "_fast") and dbn.gradient.n_steps == 2
+    dbn.set_params(gradient=PT(3)).partial_fit(X, y)
+    assert len(dbn._fine_tuning.direction.gradient._tempered.betas) == 3
+    tempered = make(seed, n_iter=1, max_iter=2, gradient=PT(3)).fit(X, y)
+    assert 0 < tempered.history_[-1]["swap_acceptance"] < 1
 
 
 def test_bad_input(X, y, seed):
+    layers = DBNTransformer((3,), n_iter=0).fit(X)
     for settings, message in (
-        ({"layers": (5,)}, "take at least two"),
-        ({"n_gibbs": (3, 0)}, r"n_gibbs=\(3, 0\)"),
-        ({"n_gibbs": ()}, r"n_gibbs=\(\)"),
+        ({"layers": (5,)}, "take at least 2"),
+        ({"layers": (), "pretrained": layers}, "take at least 1"),
+        ({"gradient": CD(n_steps=0)}, "n_steps of CD"),
+        ({"gradient": PCD(n_chains=-1)}, "n_chains of PCD"),
+        ({"gradient": "score-matching"}, "'gradient' parameter"),
     ):
         with pytest.raises(ValueError, match=message):
             make(seed, **settings).fit(X, y)
-    with pytest.raises(ValueError, match="takes one label a row"):
-        make(seed).fit(X, X[:, :2].astype(int))
-    dbn = make(seed).fit(X, y)
+    with pytest.raises(TypeError, match=r"ScoreMatching.* has no chains"):
+        make(seed, gradient=ScoreMatching()).fit(X, y)
+    dbn = make(seed, n_iter=1, max_iter=1).fit(X, y)
+    with pytest.raises(ValueError, match=r"2 labels a row, and .* takes one"):
+        dbn.fit(X, X[:, :2].astype(int))
     for labels, message in (
         ("z", r"labels \['z'\] that are not among"),
         (["a", "b"], "n_samples=3: take one label"),
     ):
         with pytest.raises(ValueError, match=message):
-            dbn.sample(3, labels)
-    with pytest.raises(ValueError, match="MLPClassifier has not"):
-        dbn.to_mlp()
-    with pytest.raises(AttributeError, match="fine_tuning='up-down'"):
-        make(seed, fine_tuning="backprop", max_iter=1).fit(X, y).sample()
+            dbn.sample(3, y=labels)

@@ -7,7 +7,13 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from skdbn import BernoulliRBM, DBNClassifier, DBNTransformer
+from skdbn import (
+    BernoulliRBM,
+    DBNClassifier,
+    DBNTransformer,
+    GenerativeDBNClassifier,
+)
+from skdbn.gradients import CD
 
 from ._measure import N_VISIBLE, Benchmark, apart, random_bits
 
@@ -119,7 +125,7 @@ class UpDown(Network):
     param_names = ["Gibbs steps"]
     n_layers = len(LAYERS) - 1
 
-    def time_products(self, n_gibbs):
+    def time_products(self, n_steps):
         rng = np.random.default_rng(0)
 
         def arrays(n_below, n_above):
@@ -138,18 +144,17 @@ class UpDown(Network):
                     np.dot(above, weights.T, out=down)
                     np.dot(v.T, above, out=own)
             np.dot(x, w, out=up)
-            for _ in range(n_gibbs):
+            for _ in range(n_steps):
                 np.dot(h, w.T, out=back)
                 np.dot(x, w, out=up)
             np.dot(both_x.T, both_h, out=change)
 
-    def time_up_down(self, n_gibbs):
+    def time_up_down(self, n_steps):
         """up-down"""
         self.fit(
-            DBNClassifier,
+            GenerativeDBNClassifier,
             (BernoulliRBM(LAYERS[-1], n_iter=0),),
             pretrained=self.layers,
-            fine_tuning="up-down",
-            n_gibbs=(n_gibbs,),
-            alpha=0.0,
+            gradient=CD(n_steps),
+            weight_decay=0.0,
         )

@@ -2,7 +2,7 @@
 
 from sklearn.base import clone
 
-from skdbn import BernoulliRBM, DBNClassifier, DBNTransformer
+from skdbn import BernoulliRBM, DBNTransformer, GenerativeDBNClassifier
 from skdbn.gradients import PCD
 from skdbn.schedules import Linear
 
@@ -12,12 +12,10 @@ LAYER = BernoulliRBM(
     gradient=PCD(n_chains=100), learning_rate=Linear(0.1), batch_size=100, n_iter=40
 )
 UP_DOWN = dict(
-    fine_tuning="up-down",
-    persistent=True,
-    n_gibbs=(1,),
+    gradient="pcd",
     learning_rate_init=Linear(0.03),
     momentum=0.0,
-    alpha=0.0,
+    weight_decay=0.0,
     batch_size=100,
 )
 
@@ -34,19 +32,19 @@ def layers_below_top(kept, X, seed):
     return kept.model(f"chains-{seed}", fitted, layers, X)
 
 
-def net_with_labels(kept, X, y, seed, top_sweeps, sweeps, alpha=0.0):
+def net_with_labels(kept, X, y, seed, top_sweeps, sweeps, weight_decay=0.0):
     """500-500-2000 with labels at the top, learned layer by layer and then by up-down."""
     if sweeps:
-        name = f"tuned-{top_sweeps}-{sweeps}-{alpha:g}-{seed}"
+        name = f"tuned-{top_sweeps}-{sweeps}-{weight_decay:g}-{seed}"
         given = net_with_labels(kept, X, y, seed, top_sweeps, 0)
     else:
         name, given = f"greedy-{top_sweeps}-{seed}", layers_below_top(kept, X, seed)
-    net = DBNClassifier(
+    net = GenerativeDBNClassifier(
         (clone(LAYER).set_params(n_components=2000, n_iter=top_sweeps),),
         pretrained=given,
         max_iter=sweeps,
         random_state=seed,
-        **UP_DOWN | {"alpha": alpha},
+        **UP_DOWN | {"weight_decay": weight_decay},
     )
     return kept.model(name, fitted, net, X, y)
 

@@ -20,7 +20,13 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
-from skdbn import BernoulliRBM, DBNClassifier, DBNTransformer, GaussianRBM
+from skdbn import (
+    BernoulliRBM,
+    DBNClassifier,
+    DBNTransformer,
+    GaussianRBM,
+    GenerativeDBNClassifier,
+)
 from skdbn.schedules import Linear, Step
 
 from .. import _data
@@ -161,10 +167,11 @@ def seconds_of_an_epoch(folder, seed, n=2):
 
     def top(n_iter):
         rbm.set_params(n_components=LAYERS[-1], n_iter=n_iter)
-        return DBNClassifier((rbm,), **common, **UP_DOWN | {"max_iter": 0})
+        layers = (rbm,)
+        return GenerativeDBNClassifier(layers, **common, **UP_DOWN | {"max_iter": 0})
 
     def up_down(n_iter):
-        return DBNClassifier(**common, **UP_DOWN | {"max_iter": n_iter})
+        return GenerativeDBNClassifier(**common, **UP_DOWN | {"max_iter": n_iter})
 
     def backprop(n_iter):
         return DBNClassifier(**common, **FINE_TUNING["plain"] | {"max_iter": n_iter})

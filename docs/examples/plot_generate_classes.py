@@ -11,19 +11,18 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from skdbn import DBNClassifier
+from skdbn import GenerativeDBNClassifier
 from skdbn.plotting import SamplesDisplay
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
-dbn = DBNClassifier(
-    (100, 200), fine_tuning="up-down", n_iter=30, max_iter=60, random_state=0
-).fit(X_train, y_train)
+dbn = GenerativeDBNClassifier((100, 200), n_iter=30, max_iter=60, random_state=0)
+dbn.fit(X_train, y_train)
 print(f"test accuracy: {dbn.score(X_test, y_test):.3f}")
 
 # %%
 # A row a class, from 0 to 9. Shown are the means of the pixels given the layer above.
 digits, labels = dbn.sample(
-    150, np.repeat(np.arange(10), 15), means=True, random_state=0
+    150, y=np.repeat(np.arange(10), 15), means=True, random_state=0
 )
 SamplesDisplay(digits, n_columns=15).plot()

@@ -8,11 +8,12 @@ from sklearn.utils.validation import check_is_fitted
 from .._data._targets import check_y
 from .._utils._sklearn import fit_context, safe_indexing
 from ..units import Gaussian
-from ._dbn_supervised import SupervisedDBN, Targets
+from ._dbn_network import NetworkDBN
+from ._dbn_supervised import Targets
 from ._rbm import restoring
 
 
-class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
+class DBNRegressor(RegressorMixin, MultiOutputMixin, NetworkDBN):
     r"""Deep belief net that predicts numbers, also from few targets.
 
     Its layers are learned without targets, as those of :class:`DBNTransformer`, from
@@ -61,24 +62,27 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
         from 10 to 100, and 1,000 for "cg" and "lbfgs".
 
     learning_rate_init : float, Schedule or "auto", default="auto"
-        Learning rate of "adam" and "sgd". "auto" falls from 0.01 or 0.1 to zero over
-        the epochs of :meth:`fit`. :meth:`partial_fit` divides by 1 + epochs / 10, where
-        an epoch is as many rows as ``fit`` or the first call had, and at least 1,000.
-        Where layers have so many inputs x that a step would move fields too far, it is
-        smaller in proportion: for "adam" where the mean Σ|x| exceeds 128, for "sgd"
-        where Σx² exceeds 256.
+        Learning rate; only used when solver="adam" or "sgd". "auto" falls from 0.01 or
+        0.1 to zero over the epochs of :meth:`fit`. :meth:`partial_fit` divides by
+        1 + epochs / 10, where an epoch is as many rows as ``fit`` or the first call had,
+        and at least 1,000. Where layers have so many inputs x that a step would move
+        fields too far, it is smaller in proportion: for "adam" where the mean Σ|x|
+        exceeds 128, for "sgd" where Σx² exceeds 256.
 
     momentum : float or Schedule, default=0.9
-        Fraction of the previous step that is added to the current one by "sgd".
+        Fraction of the previous step that is added to the current one. Only used when
+        solver="sgd".
 
     beta_1, beta_2 : float, default=0.9 and 0.999
-        Decay rates of the running means of the gradient and of its square in "adam".
+        Decay rates of the running means of the gradient and of its square. Only used
+        when solver="adam".
 
     epsilon : float, default=1e-8
-        Added to the root of the mean square in "adam", for numerical stability.
+        Added to the root of the mean square, for numerical stability. Only used when
+        solver="adam".
 
     line_searches : int, default=3
-        Number of line searches of "cg" and "lbfgs" on each batch.
+        Number of line searches on each batch. Only used when solver="cg" or "lbfgs".
 
     max_iter : int, default=100
         Number of epochs of fine-tuning. 0 keeps the initial head.
@@ -93,7 +97,7 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
         dropout. Large nets need more, up to 0.5.
 
     input_dropout : float, default=0.0
-        Probability with which an input is dropped in a step.
+        Probability with which an input is dropped in a step of "adam" or "sgd".
 
     max_norm : float, default=None
         The largest norm of the weights into a hidden unit; None sets no limit. Weights
@@ -180,63 +184,6 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, SupervisedDBN):
     >>> dbn.score(X[300:], y[300:]) > 0.4
     True
     """
-
-    def __init__(
-        self,
-        layers=(256,),
-        *,
-        rbm=None,
-        pretrained=None,
-        n_iter=None,
-        transposed=False,
-        solver="adam",
-        alpha=1e-4,
-        batch_size="auto",
-        learning_rate_init="auto",
-        momentum=0.9,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        line_searches=3,
-        max_iter=100,
-        head_iter=0,
-        dropout="auto",
-        input_dropout=0.0,
-        max_norm=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        verbose=0,
-        random_state=None,
-    ):
-        super().__init__(
-            layers,
-            rbm=rbm,
-            pretrained=pretrained,
-            n_iter=n_iter,
-            transposed=transposed,
-            solver=solver,
-            alpha=alpha,
-            batch_size=batch_size,
-            learning_rate_init=learning_rate_init,
-            momentum=momentum,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            line_searches=line_searches,
-            max_iter=max_iter,
-            head_iter=head_iter,
-            dropout=dropout,
-            input_dropout=input_dropout,
-            max_norm=max_norm,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            tol=tol,
-            verbose=verbose,
-            random_state=random_state,
-        )
 
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y):

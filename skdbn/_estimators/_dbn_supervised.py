@@ -1,4 +1,4 @@
-"""What the deep belief nets that classify and those that predict numbers share."""
+"""Deep belief nets that learn targets: pre-training, and fine-tuning after it."""
 
 import copy
 from numbers import Integral, Real
@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import BernoulliRBM as Original
 from sklearn.utils.validation import check_is_fitted
 
-from .._networks._network import Examples, Network
+from .._networks._network import Examples
 from .._training._fine_tuning import (
     FineTuning,
     FineTuningMonitor,
@@ -31,7 +31,7 @@ from .._utils._sklearn import (
     fit_context,
 )
 from ..exceptions import warn, with_hints
-from ..units import Bernoulli, Gaussian, Softmax, Spin
+from ..units import Gaussian, Softmax
 from ._dbn import (
     DBNTransformer,
     check_nested,
@@ -39,9 +39,6 @@ from ._dbn import (
     validate_rows,
 )
 from ._rbm import RBM, restoring
-
-# The activation of scikit-learn's networks that a layer of these units has.
-ACTIVATIONS = {Bernoulli: "logistic", Spin: "tanh", Gaussian: "identity"}
 
 # Log-odds, or numbers in units of their deviation, that differ by less are alike.
 ALIKE = 1e-5
@@ -100,14 +97,12 @@ class Targets:
 
 
 class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstimator):
-    """What the classifier and the regressor share."""
+    """What nets with targets share: learned layers, and a network to be fine-tuned."""
 
     _parameter_constraints: dict = {
         **DBNTransformer._parameter_constraints,
         # What it has to be is said in the fit, with the remedy.
         "pretrained": [BaseEstimator, None],
-        "solver": [StrOptions({"adam", "sgd", "cg", "lbfgs"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
@@ -118,15 +113,7 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
             StrOptions({"auto"}),
         ],
         "momentum": [Interval(Real, 0, 1, closed="left"), callable],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "line_searches": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "head_iter": [Interval(Integral, 0, None, closed="left")],
-        "dropout": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
-        "input_dropout": [Interval(Real, 0, 1, closed="left")],
-        "max_norm": [Interval(Real, 0, None, closed="neither"), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -134,66 +121,8 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
     }
     del _parameter_constraints["layer"]
 
-    # What a fit with other settings may have left behind.
-    _attributes_of_some_fits = ()
-
     # What `pretrained` may hold.
-    _can_be_given = "DBNTransformer"
-
-    def __init__(
-        self,
-        layers=(256,),
-        *,
-        rbm=None,
-        pretrained=None,
-        n_iter=None,
-        transposed=False,
-        solver="adam",
-        alpha=1e-4,
-        batch_size="auto",
-        learning_rate_init="auto",
-        momentum=0.9,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        line_searches=3,
-        max_iter=100,
-        head_iter=0,
-        dropout="auto",
-        input_dropout=0.0,
-        max_norm=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        verbose=0,
-        random_state=None,
-    ):
-        self.layers = layers
-        self.rbm = rbm
-        self.pretrained = pretrained
-        self.n_iter = n_iter
-        self.transposed = transposed
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate_init = learning_rate_init
-        self.momentum = momentum
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.line_searches = line_searches
-        self.max_iter = max_iter
-        self.head_iter = head_iter
-        self.dropout = dropout
-        self.input_dropout = input_dropout
-        self.max_norm = max_norm
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.verbose = verbose
-        self.random_state = random_state
+    _can_be_given = (DBNTransformer,)
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y):
@@ -229,6 +158,7 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
         """
         with restoring(self):
             self._check_settings()
+            direction = make_direction(self)
             X = self._validate(X, reset=True)
             targets = self._new_targets(X, y)
             rng = make_rng(self.random_state)
@@ -241,7 +171,6 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
             rows, held_out = targets.rows, None
             if self.early_stopping:
                 rows, held_out = targets.split(self.validation_fraction, rng)
-            direction = make_direction(self)
             network = self._start_network(transformer, inputs, targets, rows, rng)
             examples = targets.examples(inputs, network.dtype)
             task = context.subcontext(
@@ -267,6 +196,7 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
                 data,
             )
             network = fine_tune(network, examples, rows, self, rng, monitor)
+            direction.finish()
             if monitor.history:
                 _warn_if_alike(network, examples[rows[:N_MEASURED]])
             for one in (task, context):
@@ -275,8 +205,6 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
                     reconstruction_attributes=lambda: fitted(network.copy()),
                     **data,
                 )
-            for name in self._attributes_of_some_fits:
-                vars(self).pop(name, None)
             vars(self).update(fitted(network))
             self.history_ = monitor.history
             self.n_iter_ = len(monitor.history)
@@ -297,9 +225,7 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
                 transformer, inputs, targets, targets.rows, rng
             )
         else:
-            transformer, network = self.transformer_, self.network_.copy()
-            if isinstance(network, Network):
-                network.max_norm = self.max_norm
+            transformer, network = self.transformer_, self._present_network()
             inputs = self._inputs(transformer, X)
         tuning = FineTuning(len(targets.rows))
         if not first:
@@ -333,15 +259,19 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
     def _given_transformer(self):
         """The transformer that `pretrained` holds."""
         given = self._given()
-        if not isinstance(given, DBNTransformer):
+        if not isinstance(given, self._can_be_given):
+            kinds = " or ".join(kind.__name__ for kind in self._can_be_given)
             remedy = "give FrozenEstimator(dbn) with a fitted one."
             if isinstance(given, (RBM, Original)):
                 remedy = "make one of fitted RBMs with DBNTransformer.from_rbms([rbm])."
             raise TypeError(
-                f"pretrained={self.pretrained!r} holds no {self._can_be_given}: {remedy}"
+                f"pretrained={self.pretrained!r} holds no {kinds}: {remedy}"
             )
-        self._check_given("rbms_")
-        return given
+        if isinstance(given, DBNTransformer):
+            self._check_given("rbms_")
+            return given
+        self._check_given("network_")
+        return given.transformer_
 
     def _given(self):
         """What `pretrained` holds."""
@@ -393,9 +323,12 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
         return network
 
     def _new_network(self, transformer, inputs, targets, rng):
-        machines = [rbm.machine_ for rbm in transformer.rbms_]
-        n_outputs = targets.values.shape[1]
-        return Network.on_top_of(machines, targets.head, n_outputs, rng, self.max_norm)
+        """A network on top of the layers."""
+        raise NotImplementedError
+
+    def _present_network(self):
+        """A copy of the fitted network with the present settings."""
+        return self.network_.copy()
 
     def _head_fields(self, X):
         """The fields of the head's units for each row."""
@@ -415,48 +348,6 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
     def rbms_(self):
         """The layers as they were learned without labels."""
         return self.transformer_.rbms_
-
-    @property
-    def coefs_(self):
-        """The weights of the network, one array a layer, of shape (n_in, n_out)."""
-        return self.network_.coefs
-
-    @property
-    def intercepts_(self):
-        """The biases of the network, one array a layer."""
-        return self.network_.intercepts
-
-    def _to_mlp(self, cls, y):
-        """A network of scikit-learn of this class that knows these targets."""
-        check_is_fitted(self, "network_")
-        network = self.network_
-        kinds = {type(layer) for layer in network.layers}
-        known = len(kinds) == 1 and kinds <= ACTIVATIONS.keys()
-        width = len(network.weights[0])
-        if not known or width != self.n_features_in_:
-            names = ", ".join(sorted(kind.__name__ for kind in kinds))
-            raise ValueError(
-                f"{cls.__name__} has no such net: its hidden units are {names} and its "
-                f"inputs are {width} for {self.n_features_in_} columns. It takes "
-                "Bernoulli, Spin or Gaussian units, one type for all layers, on columns "
-                "as they are."
-            )
-        mlp = cls(
-            hidden_layer_sizes=tuple(len(bias) for bias in network.biases[:-1]),
-            activation=ACTIVATIONS[kinds.pop()],
-            random_state=0,
-        )
-        # Its own fit is thrown away, and to stop by itself at once needs no warning.
-        settings = {"tol": 1e300, "n_iter_no_change": 1, "max_iter": 9}
-        defaults = {name: getattr(mlp, name) for name in settings} | {"max_iter": 1}
-        X = np.zeros((len(y), width), network.weights[0].dtype)
-        mlp.set_params(**settings).fit(X, y).set_params(**defaults)
-        mlp.coefs_ = [weights.copy() for weights in network.coefs]
-        mlp.intercepts_ = [bias.copy() for bias in network.intercepts]
-        mlp.n_iter_ = self.n_iter_
-        if hasattr(self, "feature_names_in_"):
-            mlp.feature_names_in_ = self.feature_names_in_
-        return mlp
 
     def set_params(self, **params):
         """Set the parameters of this estimator.

@@ -33,6 +33,9 @@ class BackPropagation:
         """Release the working arrays."""
         del self._fields, self._errors, self._gradient
 
+    def finish(self):
+        """Let go of what only the next step of a fit needs, which is nothing."""
+
     def rows_at_once(self, n_rows):
         """The largest number of rows in a product, if a batch has `n_rows`."""
         return n_rows

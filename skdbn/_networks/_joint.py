@@ -118,14 +118,6 @@ class JointNet:
         scores += self.top.visible_bias[n_units:]
         return log_softmax(scores, axis=1)
 
-    def label_by_gibbs(self, h, rng, n_steps):
-        """The mean of the label after Gibbs steps at the top with the layer clamped."""
-        y = np.full((len(h), self.n_labels), 1 / self.n_labels, h.dtype)
-        for _ in range(n_steps):
-            hidden = self.top.hidden_sample(np.hstack([h, y]), rng)
-            y = self.top.visible_mean(hidden)[:, h.shape[1] :]
-        return y
-
     def generate(self, h, rng, means=False):
         """A draw of v from the penultimate layer down; or its mean at the end."""
         for i, machine in reversed(list(enumerate(self.down))):

@@ -1,14 +1,10 @@
 """The up-down algorithm: contrastive wake-sleep learning of a deep belief net."""
 
-from functools import partial
-from itertools import pairwise
-
 import numpy as np
 
+from .. import gradients
 from .._updates._decay import WeightDecay
 from .._utils._numerics import as_float
-from ..gradients._contrastive import CD
-from ..gradients._persistent import PCD
 from ..machines._centering import Centering
 
 # The share of a batch in the running means of the layers.
@@ -19,9 +15,9 @@ class UpDown:
     r"""The direction of contrastive wake-sleep for a net with labels.
 
     In the wake phase the layers are drawn from the bottom up, and each generative
-    machine learns to reconstruct the layer below; the RBM at the top learns by
-    (persistent) contrastive divergence, with the label beside its penultimate layer. In
-    the sleep phase the layers are drawn from the end of its Gibbs chains down, and each
+    machine learns to reconstruct the layer below; the RBM at the top learns by a
+    gradient of its own, with the label beside its penultimate layer. In the sleep phase
+    the layers are drawn from the end of the chains of this gradient down, and each
     recognition machine learns to infer the layer above [1]_:
 
     .. math:: \Delta G_l = \langle (h^l - \mu^l) (h^{l-1} - E[h^{l-1} \mid h^l])^T \rangle,
@@ -32,15 +28,11 @@ class UpDown:
 
     Parameters
     ----------
-    n_steps : sequence of int, default=(3, 6, 10)
-        Number of Gibbs steps at the top, each for an equal share of the epochs.
+    gradient : str or Gradient, default="cd"
+        That of the top; chains that persist begin at the rows of the first batch.
 
     decay : float, default=0.0
         Weight decay.
-
-    persistent : bool, default=False
-        Whether the chains at the top continue from step to step, as in :class:`PCD`,
-        rather than start from the rows.
 
     References
     ----------
@@ -48,26 +40,23 @@ class UpDown:
        for deep belief nets. Neural Computation 18, 1527-1554.
     """
 
-    def __init__(self, n_steps=(3, 6, 10), decay=0.0, persistent=False):
-        self.n_steps = n_steps
+    def __init__(self, gradient="cd", decay=0.0):
+        self.gradient = gradients.resolve(gradient)
+        # Before the layers are learned, which takes time.
+        self.gradient._check_counts()
         self.decay = decay
-        self.gradient = (PCD if persistent else CD)(n_steps[0])
+        self._is_started = False
         self._error = self._n_rows = 0
         self._centering = None
 
     def resume(self, before):
         """Continue from the running means of another one, and from its chains."""
         self._means, self._centering = before._means, before._centering
-        chains = getattr(before.gradient, "chains_", None)
-        if chains is not None and isinstance(self.gradient, PCD):
-            self.gradient.chains_ = chains
+        self.gradient = gradients.resumed(before.gradient, self.gradient)
 
     def phases(self, net, settings):
-        """The epochs of a training and what begins them: the number of Gibbs steps."""
-        ends = np.linspace(0, settings.max_iter, len(self.n_steps) + 1).round()
-        for (start, stop), n in zip(pairwise(ends), self.n_steps, strict=True):
-            begin = partial(self.gradient.set_params, n_steps=n)
-            yield range(int(start), int(stop)), begin
+        """The epochs of a training and what begins them: nothing does."""
+        yield range(settings.max_iter), lambda: None
 
     def start(self, net, batch_size, rng, n_rows=None):
         """Make the working arrays."""
@@ -76,6 +65,11 @@ class UpDown:
         self._direction = {name: np.empty_like(array) for name, array in arrays}
         self._sizes = batch_size, rng, n_rows
         self._is_started = False
+
+    def finish(self):
+        """Let go of what only the next step of a fit needs."""
+        if self._is_started:
+            self.gradient.finish()
 
     def stop(self):
         """Release the working arrays."""
@@ -88,10 +82,14 @@ class UpDown:
         return n_rows
 
     def report(self):
-        """The mean squared error of an input, given the draw above, by name."""
+        """The mean squared error of an input, given the draw above, by name.
+
+        With what the gradient at the top has to say.
+        """
         error, n_rows = self._error, self._n_rows
         self._error = self._n_rows = 0
-        return {"reconstruction_error": error / max(n_rows, 1)}
+        found = {"reconstruction_error": error / max(n_rows, 1)}
+        return found | self.gradient.diagnostics()
 
     def __call__(self, net, batch, rng, rate=1.0):
         awake = [as_float(batch.X, net.dtype)]
@@ -165,13 +163,9 @@ class UpDown:
             self._means = [layer.mean(axis=0) for layer in awake[:-1]]
             # The same array, so that the point about which the top learns slides along.
             self._means.append(self._centering.visible)
-        if isinstance(self.gradient, PCD) and not hasattr(self.gradient, "chains_"):
-            # Small batches are repeated: fewer chains are a poor average.
-            n_chains = max(len(v), self.gradient._fewest_chains)
-            state = net.top.initial_state(n_chains, rng)
-            v = np.resize(v, state.visible.shape)
-            h = net.top.hidden_sample(v, rng)
-            self.gradient.chains_ = state._replace(visible=v, hidden=h)
+        persists = isinstance(self.gradient, gradients.PCD)
+        if persists and not hasattr(self.gradient, "chains_"):
+            self.gradient._begin_at(net.top, v, rng)
         self.gradient.start(net.top, *self._sizes)
         self._is_started = True
 

@@ -43,7 +43,7 @@ def batch_size(asked, solver, n_rows):
 def make_direction(settings):
     """What gives the steps that an estimator's parameters ask for."""
     if solver_of(settings) == "up-down":
-        return UpDown(settings.n_gibbs, settings.alpha, settings.persistent)
+        return UpDown(settings.gradient, settings.weight_decay)
     solver, dropout = settings.solver, settings.dropout
     if dropout == "auto":
         dropout = 0.0 if solver in METHODS else DROPOUT
@@ -58,9 +58,8 @@ def make_direction(settings):
 
 
 def solver_of(settings):
-    """The name of what makes the steps."""
-    generative = getattr(settings, "fine_tuning", "backprop") == "up-down"
-    return "up-down" if generative else settings.solver
+    """The name of what makes the steps; for a model of rows there is no choice."""
+    return getattr(settings, "solver", "up-down")
 
 
 def make_optimizer(settings, network, decay=schedules.Linear):
@@ -120,7 +119,7 @@ class FineTuning:
         """Learn once from rows, with the present settings."""
         # Of fewer rows than in a batch steps are shorter, so that calls add up to one;
         # those of Adam by the root, since they do not grow with the gradient.
-        size = batch_size(settings.batch_size, settings.solver, self.n_rows)
+        size = batch_size(settings.batch_size, solver_of(settings), self.n_rows)
         share = min(1.0, len(rows) / size)
         if solver_of(settings) == "adam":
             share **= 0.5
@@ -164,7 +163,7 @@ def _train(
             monitor.optimizer,
             monitor,
             epochs=epochs,
-            batch_size=batch_size(settings.batch_size, settings.solver, len(rows)),
+            batch_size=batch_size(settings.batch_size, solver_of(settings), len(rows)),
             rng=rng,
             length=length,
         )

@@ -105,7 +105,7 @@ def resume_training(training, rbm):
     """Apply the present parameters of an RBM to a training that continues."""
     machine, direction = training.machine, training.direction
     _check_structure(machine, rbm)
-    direction.gradient = _resumed_gradient(direction.gradient, rbm)
+    direction.gradient = gradients.resumed(direction.gradient, rbm._gradient())
     direction.weight_decay = _new_decay(rbm)
     if not rbm.centered:
         direction.centering = None
@@ -143,18 +143,6 @@ def steady_rate(auto_rate, machine, rbm):
 
 def _new_decay(rbm):
     return WeightDecay(rbm.weight_decay, rbm.l1_ratio) if rbm.weight_decay else None
-
-
-def _resumed_gradient(before, rbm):
-    """The gradient of the present parameters; chains continue where they can."""
-    gradient = gradients.resolve(rbm._gradient())
-    old, new = before.get_params(deep=False), gradient.get_params(deep=False)
-    sizes = "n_chains", "n_temperatures"
-    if type(gradient) is not type(before) or any(
-        old[name] != new[name] for name in sizes if name in old
-    ):
-        return gradient
-    return before.set_params(**new)
 
 
 def _check_structure(machine, rbm):

@@ -23,3 +23,15 @@ REGISTRY = {
 def resolve(gradient):
     """A fresh gradient from its name or from an instance."""
     return REGISTRY[gradient]() if isinstance(gradient, str) else clone(gradient)
+
+
+def resumed(before, gradient):
+    """The same of present settings; chains of the gradient before go on if they can."""
+    new = resolve(gradient)
+    old, settings = before.get_params(deep=False), new.get_params(deep=False)
+    sizes = "n_chains", "n_temperatures"
+    if type(new) is not type(before) or any(
+        old[name] != settings[name] for name in sizes if name in old
+    ):
+        return new
+    return before.set_params(**settings)

@@ -64,11 +64,15 @@ class Gradient(BaseEstimator):
             If the machine lacks what this gradient needs.
         """
         check_offers(machine, f"gradient={type(self).__name__}()", *self.needs)
+        self._check_counts()
+        n_rows = n_rows or batch_size
+        self._work = machine.workspace(self.n_chains_of(n_rows), n_rows)
+
+    def _check_counts(self):
+        """Raise a ValueError for a number of steps or chains that is none."""
         for name, value in self.get_params(deep=False).items():
             if name.startswith("n_") and value is not None:
                 check_count(f"{name} of {type(self).__name__}", value)
-        n_rows = n_rows or batch_size
-        self._work = machine.workspace(self.n_chains_of(n_rows), n_rows)
 
     def diagnostics(self):
         """What there is to say about the sampling since the last call.

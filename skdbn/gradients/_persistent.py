@@ -1,5 +1,7 @@
 """Persistent contrastive divergence."""
 
+import numpy as np
+
 from ._base import Gradient
 
 
@@ -71,6 +73,15 @@ class PCD(Gradient):
         if not hasattr(self, "chains_"):
             self.chains_ = machine.initial_state(self._n_chains, rng)
         self._work.state = self.chains_
+
+    def _begin_at(self, machine, v, rng):
+        """Let chains begin at rows, repeated as often as needed."""
+        n_chains = self.n_chains
+        if n_chains is None:
+            n_chains = max(len(v), self._fewest_chains)
+        state = machine.initial_state(n_chains, rng)
+        v = np.resize(v, state.visible.shape)
+        self.chains_ = state._replace(visible=v, hidden=machine.hidden_sample(v, rng))
 
     def stop(self):
         self.chains_ = copied(self._work.state)

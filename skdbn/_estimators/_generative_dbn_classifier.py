@@ -1,0 +1,338 @@
+"""Deep belief nets that are a model of rows and labels."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from .. import gradients
+from .._data._targets import one_hot_labels
+from .._networks._joint import JointNet
+from .._utils._numerics import check_counts
+from .._utils._random import make_rng
+from .._utils._sklearn import Interval, StrOptions
+from ..exceptions import with_hints
+from ..units import Concatenated, Softmax
+from ._dbn import DBNTransformer
+from ._dbn_labels import LabelsMixin
+from ._dbn_supervised import SupervisedDBN, Targets
+from ._rbm import RBM
+
+
+class GenerativeDBNClassifier(LabelsMixin, SupervisedDBN):
+    r"""Deep belief net that models rows and labels together.
+
+    .. math:: &p(v, h^1, \ldots, h^L, y) \\
+              &= p(v \mid h^1) \cdots p(h^{L-2} \mid h^{L-1}) \, p(h^{L-1}, h^L, y)
+
+    Its layers are learned without labels, as those of :class:`DBNTransformer`, from all
+    rows. The top layer is an RBM that sees the layer below and the label, and learns
+    from the rows that have one. The up-down algorithm [1]_ then fine-tunes all layers,
+    with separate weights for recognition and generation. A class has its exact
+    probability given the layer below the top, and :meth:`sample` draws rows of a class.
+
+    Parameters
+    ----------
+    layers : sequence of int or RBM, default=(256, 256)
+        The hidden layers from the bottom up, at least two: the number of units of a
+        copy of `rbm`, or an RBM with its own settings. Their units are binary.
+
+    rbm : RBM, default=None
+        The settings of the layers that are given as a number, as in
+        :class:`DBNTransformer`. None is :class:`BernoulliRBM` or, at the bottom and for
+        data that are neither bits nor gray levels, :class:`GaussianRBM`; the model then
+        does not depend on the unit and the zero of a column. Give an instance to search
+        its parameters, as ``rbm__learning_rate``.
+
+    pretrained : DBNTransformer, GenerativeDBNClassifier or FrozenEstimator, \
+            default=None
+        A fitted transformer whose layers are used, so that one pre-training serves a
+        whole grid search; the last one of `layers` then goes on top of them, and the
+        others, `rbm` and `transposed` are ignored. Or a model of rows and labels, whose
+        fine-tuning continues: then `n_iter` and all `layers` are ignored as well. Where
+        estimators are cloned it has to be frozen: ``pretrained=FrozenEstimator(dbn)``.
+
+    n_iter : int, default=None
+        Number of epochs of pre-training for each layer. With None the RBMs decide,
+        whose default is 10; 0 keeps the random initial weights, which is no
+        pre-training.
+
+    transposed : bool, default=False
+        Whether a layer below the top starts from the weights of the one below it,
+        transposed.
+
+    gradient : str or Gradient, default="cd"
+        Estimator of the gradient at the top in the up-down algorithm, whose chains also
+        begin the sleep phase: "cd", "pcd", "fpcd" or "pt", or an object of
+        :mod:`skdbn.gradients`, such as ``CD(n_steps=10)`` or ``PCD(n_chains=500)``.
+        Chains that persist need many rows, a top layer that was learned with such
+        chains, which is the default, no momentum, and a rate of up to 0.05 that falls
+        to zero.
+
+    weight_decay : float, default=1e-4
+        Strength of the L2 penalty on the weights in fine-tuning; the biases have none.
+
+    batch_size : int or "auto", default="auto"
+        Number of rows in a batch of fine-tuning. "auto" is a fiftieth of the rows, but
+        from 10 to 100.
+
+    learning_rate_init : float, Schedule or "auto", default="auto"
+        Learning rate of fine-tuning. "auto" falls from 0.05 to zero over the epochs of
+        :meth:`fit`. :meth:`partial_fit` divides by 1 + epochs / 10, where an epoch is as
+        many rows as ``fit`` or the first call had, and at least 1,000. Where the
+        variances of the units of a layer sum to more than 512, it is smaller in
+        proportion.
+
+    momentum : float or Schedule, default=0.9
+        Fraction of the previous step that is added to the current one.
+
+    max_iter : int, default=100
+        Number of epochs of fine-tuning. 0 keeps the layers as they were learned.
+
+    unlabeled : int, float, str or None, default=None
+        The label of rows that are used in the pre-training of the layers below the top
+        only. They are not part of the classes, of the validation split or of
+        :meth:`score`. With NaN, None and pandas' NA stand for no label as well. None
+        means that no label is special; scikit-learn's convention for semi-supervised
+        learning is -1.
+
+    early_stopping : bool, default=False
+        Whether to set rows aside from fine-tuning, stop when their score no longer
+        improves, and keep the best net.
+
+    validation_fraction : float, default=0.1
+        Fraction of the rows with a target to set aside for early stopping.
+
+    n_iter_no_change : int, default=10
+        Number of epochs without improvement after which early stopping ends the fit.
+
+    tol : float, default=1e-4
+        Smallest increase of the score that is an improvement.
+
+    verbose : int, default=0
+        Whether to print a line after each epoch. The model does not depend on it.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the layers, the order of the rows and the sampling. Pass an int for
+        repeatable results.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+
+    transformer_ : DBNTransformer
+        The layers below the top as they were learned without targets.
+
+    rbms_ : list of RBM
+        The same layers, from the bottom up.
+
+    top_ : RBM
+        The top layer as it was learned first; its last visible units are the label.
+
+    network_ : JointNet
+        The fine-tuned net.
+
+    history_ : list of dict
+        For each epoch of :meth:`fit` ``reconstruction_error`` (the mean squared error
+        of a value, given a draw of the first layer), ``learning_rate`` and
+        ``seconds``; with early stopping also ``validation_score``.
+
+    n_iter_ : int
+        Number of epochs of fine-tuning that were run.
+
+    n_features_in_ : int
+        Number of features seen during ``fit``.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features seen during ``fit``, if all are strings.
+
+    See Also
+    --------
+    RBMClassifier : The model of rows and labels with a single layer.
+    DBNClassifier : Fine-tuned by back-propagation, also from here.
+    DBNTransformer : A model of rows without labels.
+
+    References
+    ----------
+    .. [1] Hinton, G. E., Osindero, S. and Teh, Y. W. (2006). A fast learning algorithm
+       for deep belief nets. Neural Computation 18, 1527-1554.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdbn import GenerativeDBNClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> dbn = GenerativeDBNClassifier((64, 64), n_iter=5, max_iter=5, random_state=0)
+    >>> dbn.fit(X[:1000] / 16, y[:1000]).score(X[1000:] / 16, y[1000:]) > 0.8
+    True
+    >>> fives, labels = dbn.sample(3, y=5, n_steps=100)
+    >>> fives.shape
+    (3, 64)
+    """
+
+    _parameter_constraints: dict = {
+        **SupervisedDBN._parameter_constraints,
+        "gradient": [StrOptions({"cd", "pcd", "fpcd", "pt"}), gradients.Gradient],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "unlabeled": "no_validation",
+    }
+
+    def __init__(
+        self,
+        layers=(256, 256),
+        *,
+        rbm=None,
+        pretrained=None,
+        n_iter=None,
+        transposed=False,
+        gradient="cd",
+        weight_decay=1e-4,
+        batch_size="auto",
+        learning_rate_init="auto",
+        momentum=0.9,
+        max_iter=100,
+        unlabeled=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        verbose=0,
+        random_state=None,
+    ):
+        self.layers = layers
+        self.rbm = rbm
+        self.pretrained = pretrained
+        self.n_iter = n_iter
+        self.transposed = transposed
+        self.gradient = gradient
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.momentum = momentum
+        self.max_iter = max_iter
+        self.unlabeled = unlabeled
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @property
+    def _can_be_given(self):
+        return DBNTransformer, GenerativeDBNClassifier
+
+    def _check_settings(self):
+        n_own = 2 if self.pretrained is None else 1
+        if len(self.layers) < n_own:
+            raise ValueError(
+                f"layers={self.layers!r}: take at least {n_own}. A single layer that "
+                "sees a label is RBMClassifier."
+            )
+        if isinstance(self.gradient, gradients.ScoreMatching):
+            raise TypeError(
+                f"gradient={self.gradient!r} has no chains, from which the sleep phase "
+                "could begin: take CD or PCD."
+            )
+
+    def _pretrained_layers(self):
+        return self.layers[:-1]
+
+    def _one_label(self, known, rows, n_rows, classes):
+        codes = np.searchsorted(classes, known)
+        values = np.zeros((n_rows, len(classes)))
+        values[rows, codes] = 1
+        return Targets(rows, values, Softmax(len(classes)), codes, classes_=classes)
+
+    def _several_labels(self, known, rows, n_rows):
+        raise ValueError(
+            f"y has {known.shape[1]} labels a row, and {type(self).__name__} takes one: "
+            "DBNClassifier takes several."
+        )
+
+    def _new_network(self, transformer, inputs, targets, rng):
+        given = self._given()
+        if isinstance(given, GenerativeDBNClassifier):
+            self._check_classes_of(given, targets)
+            targets.fitted["top_"] = given.top_
+            return given.network_.copy()
+        top = self._new_top(transformer.rbms_[-1])
+        top.set_params(random_state=int(rng.integers(2**31)))
+        h = inputs[targets.rows]
+        for rbm in transformer._layers:
+            h = with_hints(False, rbm.transform, h)
+        n_labels = targets.values.shape[1]
+        parts = [(top.visible, h.shape[1]), ("softmax", 1, n_labels)]
+        top.set_params(visible=Concatenated(parts))
+        top._fit(
+            np.hstack([h, targets.values[targets.rows].astype(h.dtype)]),
+            keeps_interrupted=False,
+        )
+        targets.fitted["top_"] = top
+        machines = [rbm.machine_ for rbm in transformer.rbms_]
+        return JointNet.on_top_of(machines, top.machine_, n_labels)
+
+    def _new_top(self, below):
+        """The unfitted top layer, that sees the hidden units of this RBM and a label."""
+        layer = self.layers[-1]
+        template = below if isinstance(layer, Integral) else layer
+        known = RBM().get_params(deep=False).keys()
+        settings = {
+            k: v for k, v in template.get_params(deep=False).items() if k in known
+        }
+        settings |= {"visible": "bernoulli"}
+        if isinstance(layer, Integral):
+            settings |= {"n_components": int(layer), "hidden": "bernoulli"}
+        return clone(RBM(**settings))
+
+    def sample(
+        self, n_samples=1, *, y=None, n_steps=1000, means=False, random_state=None
+    ):
+        """Draw rows and their labels, or rows of given labels.
+
+        Gibbs chains of the top layer, the labels clamped if they are given, and from the
+        end of each one draw layer by layer down to the data.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+
+        y : label or array-like of shape (n_samples,), default=None
+            The class of all rows, or of each; None lets the net choose.
+
+        n_steps : int, default=1000
+            Number of Gibbs steps at the top.
+
+        means : bool, default=False
+            Whether to return the means of the visible units given the layer above, as
+            for pictures, in place of draws.
+
+        random_state : int, RandomState instance or None, default=None
+            None continues the estimator's own stream of random numbers, so that the
+            next call draws other rows.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The rows.
+
+        y : ndarray of shape (n_samples,)
+            Their labels.
+
+        Raises
+        ------
+        ValueError
+            If a label is not among the classes, or the number of labels is not that of
+            the rows.
+        """
+        check_is_fitted(self, "network_")
+        check_counts(n_samples=n_samples, n_steps=n_steps)
+        rng = self._rng if random_state is None else make_rng(random_state)
+        labels = None if y is None else one_hot_labels(y, self.classes_, n_samples)
+        net = self.network_
+        h, labels = net.chain(labels, n_samples, rng, n_steps)
+        X = self.rbms_[0]._as_data(net.generate(h, rng, means), means)
+        return X, self.classes_[labels.argmax(axis=1)]
