@@ -4,15 +4,13 @@ from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.model_selection import KFold
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 
 from .._estimators._rbm import restoring
 from .._utils._sklearn import Interval, MissingValues, StrOptions, fit_context
 from ._base import GraphClassifier
 from ._graphs import Batch
-from ._logistic import Logistic, lbfgs, penalized
+from ._logistic import Folds, Logistic, lbfgs, penalized
 from ._mean_field import Posterior
 from ._terms import EdgeTerm, NodeTerm, ScaledScores, with_constant
 from ._unrolled import Sweeps
@@ -79,15 +77,15 @@ class CRFClassifier(GraphClassifier):
         The labels.
 
     node_weights_ : ndarray of shape (1 + spatial ** 2, n_features_in_ + 1, n_classes)
-        Weights of standardized features of nodes and of the constant: those of the whole
+        Weights of scaled features of nodes and of the constant: those of the whole
         picture, and the deviations of the cells, row by row.
 
     edge_weights_ : ndarray of shape (n_edge_features_in_ + 1, n_classes, n_classes)
-        Weights of standardized features of edges and of the constant, symmetric in the
+        Weights of scaled features of edges and of the constant, symmetric in the
         classes.
 
-    node_scaler_, edge_scaler_ : StandardScaler
-        Bring features to mean 0 and variance 1.
+    node_scale_, edge_scale_ : ndarray of shape (n_features,)
+        The root mean square of each feature, by which it is divided.
 
     n_iter_ : dict of int
         Iterations of L-BFGS for the nodes and the edges.
@@ -102,7 +100,8 @@ class CRFClassifier(GraphClassifier):
 
     Notes
     -----
-    Features are standardized within the model.
+    Features are divided by their root mean square in training. Zeros stay zeros and are
+    skipped, so that histograms of many bins cost little.
 
     References
     ----------
@@ -194,42 +193,65 @@ class CRFClassifier(GraphClassifier):
         self._fit(X, y)
         return self
 
-    def _fit(self, X, y):
-        """Fit, and return scores of nodes that are as certain as those of new graphs."""
+    def _fit(self, X, y, for_more=False):
+        """Fit, and return the scores of nodes.
+
+        If more is to be learned from them they are cross-fitted, which makes them as
+        certain as those of new graphs.
+        """
         with restoring(self):
             graphs = self._check_graphs(X, reset=True)
             labels = self._encode(y, graphs)
             batch = Batch(graphs)
-            self.node_scaler_ = StandardScaler().fit(batch.features)
-            self.edge_scaler_ = None
-            if batch.edge_features.size:
-                self.edge_scaler_ = StandardScaler().fit(batch.edge_features)
+            self.node_scale_ = root_mean_square(batch.features)
+            self.edge_scale_ = root_mean_square(batch.edge_features)
             nodes, edges = self._node_term(batch), self._edge_term(batch)
-            scores = self._learn_nodes(nodes, labels)
+            has_edges = self.edges is not None and len(batch.edges)
+            held_out = self._held_out(batch, has_edges or for_more)
+            self.node_weights_, scores, n_iter = self._learn_nodes(
+                nodes, labels, held_out
+            )
+            self.n_iter_ = {"nodes": n_iter}
             self.edge_weights_ = self._zeros(edges)
-            if self.edges is not None and len(batch.edges):
-                scores = self._learn_edges(batch, nodes, edges, labels, scores)
+            if has_edges:
+                scores = self._learn_edges(nodes, edges, labels, scores)
         return scores
 
-    def _learn_nodes(self, nodes, labels):
-        """Learn the weights of nodes without edges; gives their scores."""
-        weights, n_iter = self._node_weights(nodes, labels)
-        self.node_weights_, self.n_iter_ = weights, {"nodes": n_iter}
-        return nodes.scores(weights)
+    def _learn_nodes(self, nodes, labels, held_out):
+        """Learn the weights of nodes without edges.
 
-    def _node_weights(self, nodes, labels):
-        """Weights of nodes without edges, and the number of iterations."""
-        objective = penalized(Logistic({"nodes": nodes}, labels), {"nodes": self.alpha})
-        start = {"nodes": self._zeros(nodes)}
-        weights, n_iter = lbfgs(objective, start, self.max_iter, self.tol)
-        return weights["nodes"], n_iter
+        Gives the weights, cross-fitted scores and the number of iterations. All folds
+        are learned at once, so that the data are read once for all; the last one has
+        every graph.
+        """
+        n_fits, n_classes = len(held_out), len(self.classes_)
+        objective = penalized(
+            Folds(nodes, np.where(held_out, -1, labels)), {"nodes": self.alpha}
+        )
+        start = np.zeros(nodes.shape(n_fits * n_classes), nodes.dtype)
+        found, n_iter = lbfgs(objective, {"nodes": start}, self.max_iter, self.tol)
+        weights = found["nodes"]
+        scores = nodes.scores(weights).reshape(-1, n_fits, n_classes)
+        # Of each node those of the fit without it; with a single fit there is none.
+        scores = scores[np.arange(len(scores)), held_out.argmax(axis=0)]
+        return np.ascontiguousarray(weights[..., -n_classes:]), scores, n_iter
 
-    def _learn_edges(self, batch, nodes, edges, labels, scores):
+    def _held_out(self, batch, cross_fit):
+        """Which nodes each fit leaves out, of shape (n_fits, n_nodes)."""
+        n_folds = min(self.cv or 1, len(batch))
+        if not cross_fit or n_folds < 2:
+            return np.zeros((1, batch.n_nodes), bool)
+        rng = check_random_state(self.random_state)
+        fold = rng.permutation(len(batch)) % n_folds
+        fold = np.repeat(fold, np.diff(batch.starts))
+        return fold == np.arange(n_folds + 1)[:, None]
+
+    def _learn_edges(self, nodes, edges, labels, scores):
         """Learn the weights of edges; gives the scores of nodes that go with them."""
         start = {"nodes": self.node_weights_, "edges": self.edge_weights_}
         penalties = {"nodes": self.alpha, "edges": self.edge_alpha}
         if self.cv is not None:
-            nodes = ScaledScores(self._cross_fitted(batch, nodes, labels, scores))
+            nodes = ScaledScores(scores)
             start["nodes"] = np.ones(1, scores.dtype)
             del penalties["nodes"]
         if self.edges == "mean-field":
@@ -246,36 +268,18 @@ class CRFClassifier(GraphClassifier):
         self.node_weights_ = weights["nodes"] * (self.node_weights_ if is_factor else 1)
         return nodes.scores(weights["nodes"])
 
-    def _cross_fitted(self, batch, nodes, labels, scores):
-        """Scores of each graph's nodes by weights that were learned from other graphs."""
-        n_folds = min(self.cv, len(batch))
-        if n_folds < 2:
-            return scores
-        found = np.empty_like(scores)
-        rng = check_random_state(self.random_state)
-        graph = np.repeat(np.arange(len(batch)), np.diff(batch.starts))
-        for _, test in KFold(n_folds, shuffle=True, random_state=rng).split(
-            batch.graphs
-        ):
-            held_out = np.isin(graph, test)
-            weights, _ = self._node_weights(nodes, np.where(held_out, -1, labels))
-            found[held_out] = nodes.scores(weights)[held_out]
-        return found
-
     def _zeros(self, term):
-        return np.zeros(term.shape(len(self.classes_)), term.features.dtype)
+        return np.zeros(term.shape(len(self.classes_)), term.dtype)
 
     def _node_term(self, batch):
-        """The nodes of graphs with standardized features."""
-        features = with_constant(self.node_scaler_.transform(batch.features))
+        """The nodes of graphs with scaled features."""
+        features = with_constant(batch.features / self.node_scale_)
         cover = None if self.spatial is None else batch.cover(self.spatial)
         return NodeTerm(features, cover)
 
     def _edge_term(self, batch):
-        """The edges of graphs with standardized features."""
-        features = batch.edge_features.astype(batch.features.dtype)
-        if self.edge_scaler_ is not None and len(features):
-            features = self.edge_scaler_.transform(features)
+        """The edges of graphs with scaled features."""
+        features = (batch.edge_features / self.edge_scale_).astype(batch.features.dtype)
         return EdgeTerm(batch.edges, with_constant(features), batch.n_nodes)
 
     def _posterior(self, batch):
@@ -283,6 +287,14 @@ class CRFClassifier(GraphClassifier):
         scores = self._node_term(batch).scores(self.node_weights_)
         coupling = self._edge_term(batch).coupling(self.edge_weights_)
         return Posterior(batch, scores, coupling)
+
+
+def root_mean_square(features):
+    """The root mean square of each column, 1 where all is 0 or nothing is there."""
+    if not len(features):
+        return np.ones(features.shape[1], features.dtype)
+    square = np.square(features).mean(axis=0, dtype=float)
+    return np.sqrt(np.where(square > 0, square, 1)).astype(features.dtype)
 
 
 def one_hot(labels, n_classes, dtype):

@@ -48,6 +48,30 @@ class Logistic:
         return loss, {name: term.gradient(error) for name, term in self.terms.items()}
 
 
+class Folds:
+    """The sum of cross-entropies of several fits of the same nodes.
+
+    Parameters
+    ----------
+    nodes : NodeTerm
+        The nodes. Its weights are those of all fits side by side.
+
+    labels : ndarray of int of shape (n_fits, n_nodes)
+        Classes, −1 where unknown to a fit.
+    """
+
+    def __init__(self, nodes, labels):
+        self.nodes, self.labels = nodes, labels
+
+    def __call__(self, weights):
+        """The loss and its gradient, by name."""
+        scores = self.nodes.scores(weights["nodes"])
+        fits = np.hsplit(scores, len(self.labels))
+        found = [cross_entropy(*fit) for fit in zip(fits, self.labels, strict=True)]
+        losses, errors = zip(*found, strict=True)
+        return sum(losses), {"nodes": self.nodes.gradient(np.hstack(errors))}
+
+
 def penalized(objective, penalties):
     """An objective with a factor of half the sum of squares of some weights."""
 

@@ -1,7 +1,7 @@
 """Parts of a score that are linear in their weights, with their gradients."""
 
 import numpy as np
-from scipy.sparse import bsr_array, csr_array
+from scipy.sparse import bsr_array, csr_array, hstack
 
 
 class NodeTerm:
@@ -23,33 +23,40 @@ class NodeTerm:
     """
 
     def __init__(self, features, cover=None):
-        self.features = features
-        self.cover = None if cover is None else cover.tocsc()
+        self.n_features, self.dtype = features.shape[1], features.dtype
         self.n_cells = 0 if cover is None else cover.shape[1]
+        # Histograms are mostly zeros.
+        self._design = csr_array(features)
+        if cover is not None:
+            own = np.ones((len(features), 1), features.dtype)
+            self._design = row_products(
+                hstack([own, cover], format="csr"), self._design
+            )
 
     def shape(self, n_classes):
-        return 1 + self.n_cells, self.features.shape[1], n_classes
+        return 1 + self.n_cells, self.n_features, n_classes
 
     def scores(self, weights):
         """θ, of shape (n_nodes, n_classes)."""
-        scores = self.features @ weights[0]
-        for cell, nodes, shares in self._cells():
-            scores[nodes] += shares * (self.features[nodes] @ weights[cell])
-        return scores
+        return self._design @ weights.reshape(-1, weights.shape[2])
 
     def gradient(self, error):
         """The gradient of Σ error · θ by the weights."""
-        gradient = np.empty(self.shape(error.shape[1]), self.features.dtype)
-        gradient[0] = self.features.T @ error
-        for cell, nodes, shares in self._cells():
-            gradient[cell] = self.features[nodes].T @ (shares * error[nodes])
-        return gradient
+        return (self._design.T @ error).reshape(self.shape(error.shape[1]))
 
-    def _cells(self):
-        """The place of each cell's weights, its nodes, and their shares as a column."""
-        for cell in range(self.n_cells):
-            own = slice(*self.cover.indptr[cell : cell + 2])
-            yield cell + 1, self.cover.indices[own], self.cover.data[own, None]
+
+def row_products(left, right):
+    """All products of an entry of a row of one with one of the other, as a row.
+
+    Column (i, j) of the result is number i · n_right + j.
+    """
+    row = np.repeat(np.arange(left.shape[0]), np.diff(left.indptr))
+    product = right[row]
+    n_entries = np.diff(product.indptr)
+    data = product.data * np.repeat(left.data, n_entries)
+    indices = product.indices + np.repeat(left.indices * right.shape[1], n_entries)
+    shape = left.shape[0], left.shape[1] * right.shape[1]
+    return csr_array((data, indices, product.indptr[left.indptr]), shape=shape)
 
 
 class ScaledScores:
@@ -96,6 +103,7 @@ class EdgeTerm:
 
     def __init__(self, edges, features, n_nodes):
         self.edges, self.features, self.n_nodes = edges, features, n_nodes
+        self.dtype = features.dtype
         source = edges.ravel(order="F")
         order = np.argsort(source, kind="stable")
         self._edge = order % max(1, len(edges))

@@ -1,0 +1,179 @@
+"""A Boltzmann machine as the prior of shapes."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
+
+from skdbn import RBM
+from skdbn.exceptions import DivergenceError
+from skdbn.structured import (
+    CRFClassifier,
+    Graph,
+    ShapePriorCRFClassifier,
+    pixel_graphs,
+)
+
+
+def shapes_of(rng, n_graphs=80, noise=1.0):
+    """Noisy pictures with a bar at one of four places, and their labels.
+
+    What is at one place says that nothing is at the others, however far.
+    """
+    shapes = np.zeros((n_graphs, 8, 8), int)
+    place = np.arange(n_graphs) % 4
+    for i in range(4):
+        shapes[place == i, 2 * i : 2 * i + 2, 1:7] = 1
+    graphs = pixel_graphs(shapes + rng.normal(0, noise, shapes.shape))
+    return graphs, [shape.ravel() for shape in shapes]
+
+
+def new_model(**settings):
+    settings = {
+        "crf": CRFClassifier(spatial=4, max_iter=30),
+        "rbm": RBM(8, n_iter=20, batch_size=10),
+        "grid": 8,
+        "n_iter": 15,
+        "learning_rate": 0.01,
+        "batch_size": 10,
+        "random_state": 0,
+    } | settings
+    return ShapePriorCRFClassifier(**settings)
+
+
+@pytest.fixture
+def data(rng):
+    graphs, y = shapes_of(rng)
+    return graphs[:40], y[:40], graphs[40:], y[40:]
+
+
+@pytest.fixture
+def fitted(data):
+    return new_model().fit(*data[:2])
+
+
+def test_the_prior_knows_of_shapes_what_edges_do_not(data):
+    X, y = data[2:]
+    model = new_model(rbm=RBM(8, n_iter=100, batch_size=10), n_iter=40)
+    model.fit(*data[:2])
+    assert model.score(X, y) > model.crf_.score(X, y) + 0.05
+    losses = [epoch["loss"] for epoch in model.history_]
+    assert len(losses) == 40 and losses[-1] < losses[0]
+    assert model.strength_ == pytest.approx(model.history_[-1]["strength"])
+
+
+def test_probabilities(data, fitted):
+    X_test = data[2]
+    for p in fitted.predict_proba(X_test):
+        assert p.shape == (64, 2)
+        np.testing.assert_allclose(p.sum(axis=1), 1)
+    # A graph has the same answer alone.
+    (alone,) = fitted.predict_proba(X_test[:1])
+    np.testing.assert_allclose(alone, fitted.predict_proba(X_test)[0], atol=1e-3)
+
+
+def test_it_starts_as_the_random_field_alone(data):
+    X, y, X_test, _ = data
+    model = new_model(n_iter=0, strength=1e-9).fit(X, y)
+    for p, q in zip(
+        model.predict_proba(X_test), model.crf_.predict_proba(X_test), strict=True
+    ):
+        np.testing.assert_allclose(p, q, atol=1e-6)
+    # At its mean the machine has nothing to say.
+    machine = model.machine_
+    hidden = model.rbm_.transform(np.stack([np.eye(2)[own].ravel() for own in y]))
+    field = machine.visible_field(hidden)
+    np.testing.assert_allclose(field.mean(axis=0), 0, atol=1e-10)
+
+
+def test_samples(fitted):
+    maps = fitted.sample_shapes(50, n_steps=200, random_state=0)
+    assert maps.shape == (50, 8, 8)
+    assert set(np.unique(maps)) <= set(fitted.classes_)
+    again = fitted.sample_shapes(50, n_steps=200, random_state=0)
+    np.testing.assert_array_equal(maps, again)
+    # A bar covers 12 of 64 cells.
+    assert abs(maps.mean() - 12 / 64) < 0.06
+
+
+@pytest.mark.parametrize("unlabeled", [-1, np.nan])
+def test_unknown_labels(rng, data, unlabeled):
+    X, y, X_test, y_test = data
+    hidden = [np.where(rng.random(64) < 0.2, unlabeled, own) for own in y]
+    hidden[0][:] = unlabeled
+    model = new_model(unlabeled=unlabeled).fit(X, hidden)
+    assert model.score(X_test, y_test) > model.crf_.score(X_test, y_test)
+
+
+def test_frozen_parts(data, fitted):
+    X, y, X_test, _ = data
+    model = new_model(
+        crf=FrozenEstimator(fitted.crf_), rbm=FrozenEstimator(fitted.rbm_)
+    )
+    model.fit(X_test, data[3])
+    assert model.crf_ is fitted.crf_ and model.rbm_ is fitted.rbm_
+    # Learning together is in copies.
+    again = new_model().fit(X, y)
+    np.testing.assert_array_equal(again.rbm_.components_, model.rbm_.components_)
+    with pytest.raises(ValueError, match="rbm has learned 128 columns"):
+        clone(model).set_params(grid=4).fit(X, y)
+    with pytest.raises(ValueError, match="crf has learned the classes"):
+        model.fit(X, [own + 1 for own in y])
+
+
+def test_random_fields_without_edges(data):
+    X, y, X_test, y_test = data
+    model = new_model(crf=CRFClassifier(4, edges=None, max_iter=30)).fit(X, y)
+    assert model.score(X_test, y_test) > model.crf_.score(X_test, y_test)
+
+
+@pytest.mark.slow
+def test_manners_of_scikit_learn(data, fitted):
+    X, y, X_test, _ = data
+    again = pickle.loads(pickle.dumps(fitted))
+    fresh = clone(fitted).fit(X, y)
+    for model in (again, fresh):
+        for p, q in zip(
+            model.predict_proba(X_test), fitted.predict_proba(X_test), strict=True
+        ):
+            np.testing.assert_array_equal(p, q)
+    search = GridSearchCV(
+        new_model(n_iter=2), {"crf__spatial": [None, 4], "rbm__n_components": [2]}, cv=2
+    ).fit(X, y)
+    assert search.best_estimator_.rbm_.n_components == 2
+
+
+def test_dropout_and_float32(data):
+    X, y, X_test, y_test = data
+    X = [
+        Graph(g.node_features.astype(np.float32), g.edges, g.edge_features, g.regions)
+        for g in X
+    ]
+    model = new_model(dropout=0.3, n_iter=5).fit(X, y)
+    assert model.machine_.weights.dtype == np.float32
+    assert model.predict_proba(X)[0].dtype == np.float32
+    assert model.score(X_test, y_test) > 0.8
+
+
+def test_verbose(data, capsys):
+    new_model(n_iter=2, verbose=1).fit(*data[:2])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("epoch 2: loss")]
+
+
+def test_failures_leave_it_as_it_was(data, fitted):
+    X, y = data[:2]
+    before = dict(vars(fitted))
+    bare = [Graph(graph.node_features) for graph in X]
+    with pytest.raises(ValueError, match="neither regions nor positions"):
+        fitted.fit(bare, y)
+    fitted.learning_rate = 1e308
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(DivergenceError, match="smaller learning_rate than 1e\\+308"),
+    ):
+        fitted.fit(X, y)
+    assert all(vars(fitted)[k] is v for k, v in before.items() if k != "learning_rate")
