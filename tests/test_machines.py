@@ -337,7 +337,8 @@ def sum_over_counts(machine, v, i):
     """log P(count i | the others) of a row, by all counts that matter."""
     weights, rows = machine.weights, []
     rest = machine.hidden_bias + v @ weights - v[i] * weights[i]
-    most = np.exp(machine.visible_bias[i] + np.abs(weights[i]).sum())
+    ends = np.outer(machine.hidden.bounds, weights[i])
+    most = np.exp(machine.visible_bias[i] + ends.max(axis=0).sum())
     counts = np.arange(30 + max(v[i], most + 30 * np.sqrt(most)))
     for x in np.array_split(counts, 1 + len(counts) // 50_000):
         fields = rest + x[:, None] * weights[i]
@@ -402,6 +403,27 @@ def test_sums_over_counts(hidden, mean, move, make_units, rng):
     bias = v.max() * np.abs(machine.visible_bias).max()
     error = 1e-6 * (10 + reach) * 3 + 1e-7 * bias
     np.testing.assert_allclose(found, np.sum(expected, axis=1), rtol=1e-5, atol=error)
+
+
+@pytest.mark.parametrize("hidden", ["bernoulli", "spin"])
+@pytest.mark.parametrize("n_hidden", [1, 2, 301])
+def test_sums_over_counts_of_large_weights(hidden, n_hidden, make_units, rng):
+    """Their exponentials are not finite, nor are products of all."""
+    machine = RestrictedMachine(
+        rng.normal(0, 1.5, (3, n_hidden)),
+        np.zeros(3),
+        rng.normal(0, 30, n_hidden),
+        make_units("poisson", 3),
+        make_units(hidden, n_hidden),
+    )
+    machine.weights[1] /= 30
+    machine.weights[1, 0] = 60.0
+    low, high = np.multiply.outer(machine.hidden.bounds, machine.weights)
+    machine.visible_bias += 3 - np.maximum(low, high).sum(axis=1)
+    v = np.array([[0.0, 3.0, 1.0], [9.0, 0.0, 30.0]])
+    expected = [[sum_over_counts(machine, row, i) for i in range(3)] for row in v]
+    found = machine.log_conditionals(v)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("count", [1.0, 1e6])

@@ -163,17 +163,13 @@ def known_pseudo_log_likelihood(machine, X, unknown):
         streams = RowStreams(0, row_keys(own, holes))
         chains = Chains(machine.masked(holes), len(own), streams, 1, Clamp(own, ~holes))
         chains.advance(SCORE_BURN_IN)
-        inverse = np.full((len(columns), len(own)), -np.inf)
+        inverse = np.full((len(own), len(columns)), -np.inf)
         for _ in range(N_SCORE_STATES):
             v = chains.advance(SCORE_STEPS).visible
-            field = machine.hidden_field(v)
-            for i in range(len(columns)):
-                log_p = machine.log_conditional(v, field, i)
-                inverse[i] = np.logaddexp(inverse[i], -log_p)
-        for i, own_columns in enumerate(columns):
-            known = ~holes[:, own_columns].reshape(len(own), -1).any(axis=1)
-            log_p = np.log(N_SCORE_STATES) - inverse[i]
-            result[part] += np.where(known, log_p, 0)
+            np.logaddexp(inverse, -machine.log_conditionals(v), out=inverse)
+        known = [~holes[:, some].any(axis=1) for some in columns]
+        log_p = np.log(N_SCORE_STATES) - inverse
+        result[part] = np.where(np.transpose(known), log_p, 0).sum(axis=1)
     return result
 
 

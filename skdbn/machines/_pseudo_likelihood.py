@@ -3,6 +3,7 @@
 from math import ceil, log
 
 import numpy as np
+from scipy.special import expit
 
 # Two layers of Gaussian units have a normalizer while the largest singular value of
 # the weights, in units of their standard deviations, is below 1. Along a singular vector
@@ -23,24 +24,42 @@ SERIES_ELEMENTS = 2**16
 SHARE = 0.7
 N_TERMS = 30
 
+# Products of factors within e^±150 are finite, if of more than two the logarithms
+# add up to 400 and those of one pair at most.
+LARGEST_MOVE = 150
+LARGEST_PRODUCT = 400
+
 
 def pseudo_log_likelihood(machine, v):
     """Σᵢ log P(coordinate i of v | the other ones), for each dense row."""
+    parts = [found.sum(axis=1) for found in _parts(machine, v)]
+    return np.concatenate(parts).astype(v.dtype)
+
+
+def log_conditionals(machine, v):
+    """log P(coordinate i of v | the other ones), for each dense row and each i."""
+    return np.concatenate(list(_parts(machine, v)))
+
+
+def _parts(machine, v):
+    """The same, a few rows at a time."""
     n_units, n_hidden = machine.weights.shape
-    coordinates = range(machine.visible.n_coordinates(n_units))
     finite = machine.visible.n_states(n_units) < np.inf
     by_values = finite or machine.hidden.series_radius is None
-    method = _by_values if by_values else _by_series
     step = max(32, SERIES_ELEMENTS // n_hidden)
-    parts = [v[start : start + step] for start in range(0, len(v), step)]
-    return np.concatenate([method(machine, part, coordinates) for part in parts])
+    for start in range(0, len(v), step):
+        part = v[start : start + step]
+        result = np.empty((len(part), machine.visible.n_coordinates(n_units)))
+        (_by_values if by_values else _by_series)(machine, part, result)
+        yield result
 
 
-def _by_values(machine, v, coordinates):
-    """The pseudo-log-likelihood of a few rows, from each value of each coordinate."""
+def _by_values(machine, v, result):
+    """Those of a few rows, from each value of each coordinate."""
     field = machine.hidden_field(v)
     before = machine.hidden.log_partition(field)
-    return sum(log_conditional(machine, v, field, i, before) for i in coordinates)
+    for i in range(result.shape[1]):
+        result[:, i] = log_conditional(machine, v, field, i, before)
 
 
 def log_conditional(machine, v, field, i, before=None):
@@ -193,8 +212,8 @@ class Coordinate:
                     low = np.maximum(low, middle - slope * np.maximum(own - below, 0))
                     high = np.minimum(high, middle + slope * np.maximum(above - own, 0))
                 before, count = count, np.max(n_nodes(low, high))
-                # An exact step costs as much as two nodes.
-                if not count < before - (2 if exact else 0.1):
+                # An exact step costs as much as a few nodes.
+                if not count < (0.9 * before if exact else before - 0.1):
                     break
             if not count > np.max(n_nodes(middle, middle)) + 4:
                 break
@@ -207,18 +226,18 @@ class Coordinate:
         return self.bias[..., 0] + (mean * self.weights[..., 0, :]).sum(axis=1)
 
 
-def _by_series(machine, v, coordinates):
-    """The pseudo-log-likelihood of a few rows, for visible units without bounds.
+def _by_series(machine, v, result):
+    """Those of a few rows, for visible units without bounds.
 
     Where a coordinate goes from its own value to others, the fields of the hidden units
     move along its weights w. Of those that move little the log-partition is a power
     series of the way d: Σₖ dᵏ Σⱼ wⱼᵏ sⱼₖ, a product of matrices for each k.
     """
+    coordinates = range(result.shape[1])
     hidden, weights = machine.hidden, machine.weights
     field = machine.hidden_field(v)
-    before = hidden.log_partition(field)
     terms = hidden.log_partition_series(field, N_TERMS)
-    total = np.zeros(len(v))
+    products = Products(hidden, field) if hidden.n_states(1) == 2 else None
     for start in range(0, len(coordinates), N_TOGETHER):
         some = [
             machine.visible.columns(i) for i in coordinates[start : start + N_TOGETHER]
@@ -254,10 +273,94 @@ def _by_series(machine, v, coordinates):
                     changes = (changes + coefficient[k]) * way
             if not is_small[k].all():
                 large = ~is_small[k]
-                own = before if large.all() else hidden.log_partition(field[:, large])
-                changes = changes + one.hidden_changes(own, large)
-            total += one.log_probability(changes)
-    return total.astype(v.dtype)
+                near = large & (products is not None and products.are_near(one))
+                if near.any():
+                    changes = changes + products.changes(one, near)
+                    large &= ~near
+                if large.any():
+                    own = hidden.log_partition(field[:, large])
+                    changes = changes + one.hidden_changes(own, large)
+            result[:, start + k] = one.log_probability(changes)
+
+
+class Products:
+    """The log-partitions of hidden units of two states, by few exponentials.
+
+    Where the field of a unit in {0, 1} moves by m, its log-partition changes by
+    log(P(0) + P(1) eᵐ), with the probabilities before. The products of the factors of two
+    units, for all rows and all values of a coordinate, are products of matrices, and one
+    logarithm serves many pairs.
+
+    Parameters
+    ----------
+    hidden : Units
+        Units of two states.
+
+    field : ndarray of shape (n_samples, n_hidden)
+        Their fields at the rows.
+    """
+
+    def __init__(self, hidden, field):
+        self.low, high = hidden.bounds
+        self.span = high - self.low
+        field = self.span * field.T.astype(np.float64)
+        # One more unit, which is always off, goes with the last one of an odd number.
+        self.probabilities = np.ones((2, len(field) + 1, field.shape[1]))
+        self.probabilities[:, :-1] = expit(-field), expit(field)
+        self.probabilities[1, -1] = 0
+
+    def are_near(self, one):
+        """Which units move little enough, if all rows may have the same counts."""
+        if one.shares is not None or one.values.shape[1:] != (1, 1):
+            return np.zeros(one.weights.shape[-1], bool)
+        return self._farthest_moves(one, one.weights[0]) <= LARGEST_MOVE
+
+    def changes(self, one, some):
+        """The changes of some of the units at each value of a coordinate."""
+        values, middle = one.values[:, 0, 0], _middle(one)
+        some = np.append(np.flatnonzero(some), len(some))
+        some = some[: len(some) // 2 * 2]
+        weights = np.append(one.weights[0].astype(np.float64), 0)[some]
+        own, row = np.unique(one.own[:, 0], return_inverse=True)
+        to_middle = np.exp(self.span * np.outer(weights, middle - own))
+        from_middle = np.exp(self.span * np.outer(weights, values - middle))
+        of_values = _pair_products(np.stack([np.ones_like(from_middle), from_middle]))
+        first = self._first_of_products(one, weights)
+        result = np.empty((len(values), len(row)))
+        step = max(16, SERIES_ELEMENTS // (1 + len(values) * len(some) // 2))
+        for start in range(0, len(row), step):
+            part = slice(start, start + step)
+            shares = self.probabilities[:, some, part]
+            shares[1] *= to_middle[:, row[part]]
+            products = of_values.transpose(0, 2, 1) @ _pair_products(shares)
+            products = np.multiply.reduceat(products, first, axis=0)
+            result[:, part] = np.log(products, out=products).sum(axis=0)
+        return result + self.low * weights.sum() * (values[:, None] - one.own[:, 0])
+
+    def _first_of_products(self, one, weights):
+        """The first pair of each of the products of pairs."""
+        moves = np.cumsum(self._farthest_moves(one, weights))[1::2]
+        return np.flatnonzero(np.diff(moves // LARGEST_PRODUCT, prepend=-1))
+
+    def _farthest_moves(self, one, weights):
+        """How far fields may move, by way of the middle value."""
+        middle = _middle(one)
+        way = np.abs(one.values - middle).max() + np.abs(one.own - middle).max()
+        return self.span * way * np.abs(weights)
+
+
+def _middle(one):
+    """The value in the middle of those that a coordinate could have."""
+    return (one.values.min() + one.values.max()) / 2
+
+
+def _pair_products(factors):
+    """Products of the factors of units 0 and 1, 2 and 3, and so on, each with each.
+
+    From an array of shape (2, n_units, n) to one of shape (n_units / 2, 4, n).
+    """
+    pairs = np.einsum("apn,bpn->pabn", factors[:, ::2], factors[:, 1::2])
+    return pairs.reshape(len(pairs), 4, -1)
 
 
 def _push(x, weights):

@@ -14,6 +14,7 @@ from ._phases import Phases
 from ._pseudo_likelihood import (
     LARGEST_NORM,
     log_conditional,
+    log_conditionals,
     pseudo_log_likelihood,
 )
 from ._tempered import Tempered
@@ -168,12 +169,20 @@ class RestrictedMachine(Machine):
         """See :func:`~skdbn.machines._pseudo_likelihood.log_conditional`."""
         return log_conditional(self, v, hidden_field, i)
 
+    def log_conditionals(self, v):
+        """log P(coordinate i of v | the other ones), for each row and each i"""
+        return self._judge(log_conditionals, v)
+
     def pseudo_log_likelihood(self, v):
         """Σᵢ log P(coordinate i of v | the other ones), for each row"""
+        return self._judge(pseudo_log_likelihood, v)
+
+    def _judge(self, function, v):
+        """A function of the machine and of dense rows."""
         v = v.toarray() if issparse(v) else v
         n_coordinates = self.visible.n_coordinates(v.shape[1])
         with threads_for(len(v), self.n_weights // n_coordinates):
-            return pseudo_log_likelihood(self, v)
+            return function(self, v)
 
     @property
     def params(self):
