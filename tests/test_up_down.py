@@ -19,6 +19,8 @@ from skdbn import (
 from skdbn._networks._joint import JointNet
 from skdbn._networks._network import Examples
 from skdbn._networks._up_down import UpDown
+from skdbn._samplers import Chains
+from skdbn.exceptions import EstimateWarning
 from skdbn.gradients import CD, FPCD, PCD, PT, ScoreMatching
 from skdbn.machines import RestrictedMachine
 from skdbn.units import Bernoulli, Concatenated
@@ -73,14 +75,17 @@ def test_labels_are_exact(make_net, rng):
     np.testing.assert_allclose(net.field(v), expected, rtol=1e-9)
 
 
-def test_chains_with_clamped_labels(make_net, rng):
+@pytest.mark.parametrize("n", [1, 3])
+def test_chains_with_clamped_labels(n, make_net, rng):
     net = make_net()
     top = enumerated(net)
     for label in range(N_LABELS):
         fits = top.v[:, 3 + label] == 1
         p = top.p_v[fits] / top.p_v[fits].sum()
-        h, y = net.chain(one_hot([label] * 6000), 6000, rng, 40)
-        assert (y == one_hot(label)).all()
+        chains = Chains(net.top, 6000, rng, n, net.clamp(one_hot([label] * 6000)))
+        state = chains.advance(40)
+        assert (net.label(state) == one_hot(label)).all()
+        h = state.visible[:, :3]
         counts = np.array([(h == row).all(axis=1).sum() for row in top.v[fits, :3]])
         # 7 degrees of freedom.
         assert (np.square(counts - 6000 * p) / (6000 * p)).sum() < 30
@@ -89,7 +94,7 @@ def test_chains_with_clamped_labels(make_net, rng):
 def test_free_chains_choose_their_labels(make_net, rng):
     net = make_net()
     top = enumerated(net)
-    _, y = net.chain(None, 8000, rng, 40)
+    y = net.label(Chains(net.top, 8000, rng).advance(40))
     p = top.p_v @ top.v[:, 3:]
     error = np.sqrt(p * (1 - p) / 8000)
     assert (np.abs(y.mean(axis=0) - p) < 5 * error).all()
@@ -114,6 +119,58 @@ def test_means_are_of_the_data_alone(make_net, make_machine, rng):
     possible = net.down[0].visible_mean(all_states("bernoulli", 3)[0])
     gaps = np.abs(rows[:, None] - possible).max(axis=2).min(axis=1)
     np.testing.assert_allclose(gaps, 0, atol=1e-12)
+
+
+def bits_given(fields, states):
+    """P(each of these states | each row of fields of independent bits)."""
+    p = sigmoid(fields)[:, None]
+    return np.prod(np.where(states == 1, p, 1 - p), axis=2)
+
+
+@pytest.mark.parametrize("label", [None, 0, 2])
+def test_unknown_values_follow_their_chain(label, make_net, rng):
+    """The stationary distribution of the rounds, from the table of transitions."""
+    net = make_net()
+    up, down, top = net.up[0], net.down[0], net.top
+    # Draws of the units between are far from their means, the top joins them closely to
+    # the labels, and the way down follows them closely.
+    up.weights *= 0.3
+    up.hidden_bias[:] = 0
+    top.weights[:] = 8 * np.array(
+        [
+            [1, -1, 0, 1, -1],
+            [1, 0, -1, -1, 0],
+            [0, 1, 1, -1, 1],
+            [1, -1, -1, 0, 0],
+            [-1, 1, -1, 0, 1],
+            [-1, -1, 1, 1, 0],
+        ]
+    )
+    top.visible_bias[:] = -top.weights.sum(axis=1) / 2
+    top.hidden_bias[:] = -4
+    down.weights *= 4
+    down.visible_bias[:] = -down.weights.sum(axis=1) / 2
+    v, h, g = (all_states("bernoulli", n)[0] for n in (4, 3, 5))
+    weights, of_labels = top.weights[:3], top.weights[3:]
+    # Columns are labels, and the last axis is over states g of the top.
+    logs = top.visible_bias[3:, None] + (of_labels + top.hidden_bias) @ g.T
+    joint = np.exp(logs + ((h @ weights) @ g.T)[:, None])
+    joint = joint.sum(axis=1) if label is None else joint[:, label]
+    over = joint / joint.sum(axis=1, keepdims=True)
+    back = bits_given(g @ weights.T + top.visible_bias[:3], h)
+    step = bits_given(v @ up.weights + up.hidden_bias, h) @ over @ back
+    step = step @ bits_given(h @ down.weights.T + down.visible_bias, v)
+    # Columns 2 and 3 are drawn, and the others put back.
+    free = (v[:, 0] == 1) & (v[:, 1] == 0)
+    fits = (v[free, None, 2:] == v[:, 2:]).all(axis=2)
+    p = np.linalg.matrix_power(step[free] @ fits.T, 200)[0]
+    n = 8000
+    start, known = np.repeat(v[free][:1], n, axis=0), np.arange(4) < 2
+    labels = None if label is None else one_hot([label] * n)
+    found = net.fill(start, np.tile(known, (n, 1)), rng, 30, None, labels)
+    counts = np.array([(found == row).all(axis=1).sum() for row in v[free]])
+    # 3 degrees of freedom.
+    assert counts.sum() == n and (np.square(counts - n * p) / (n * p)).sum() < 22
 
 
 @pytest.mark.parametrize(("kind", "n_calls"), [(CD(60), 1), (PCD(), 60), (PT(2), 60)])
@@ -345,6 +402,43 @@ def test_chains_that_persist(X, y, seed):
     # Two epochs on chains of their own differ from two that start from the rows.
     fits = [make(seed, max_iter=2, gradient=kind).fit(X, y) for kind in ("cd", "pcd")]
     assert (fits[0].network_.top.weights != fits[1].network_.top.weights).any()
+
+
+def test_films_and_temperatures(X, y, seed):
+    dbn = make(seed, n_iter=2, max_iter=2).fit(X, y)
+    rows, labels = dbn.sample(5, y="b", n_steps=12, trace=3, random_state=seed)
+    assert rows.shape == (4, 5, 6) and labels.shape == (4, 5) and (labels == "b").all()
+    last, _ = dbn.sample(5, y="b", n_steps=12, random_state=seed)
+    assert rows[0].tolist() != rows[1].tolist() and last.shape == (5, 6)
+    rows, labels = dbn.sample(4, n_steps=6, tempering=3, means=True)
+    assert ((rows > 0) & (rows < 1)).all() and np.isin(labels, list("abc")).all()
+    with pytest.raises(ValueError, match="trace=7 is above n_steps=6"):
+        dbn.sample(n_steps=6, trace=7)
+
+
+def test_unknown_values(X, y, seed):
+    """The columns of a class are filled in where the class is all that is known."""
+    dbn = make(seed, learning_rate_init=0.02, n_iter=100).fit(X, y)
+    unknown = np.zeros(X.shape, bool)
+    unknown[:, [1, 2, 4]] = True
+    holes = np.where(unknown, np.nan, X)
+    filled = dbn.impute(holes, n_samples=20, n_steps=20, random_state=seed)
+    np.testing.assert_array_equal(filled[~unknown], X[~unknown])
+    assert ((filled > 0.5) == X)[unknown].mean() > 0.8
+    drawn = dbn.conditional_sample(X, unknown, y=y, n_steps=20, random_state=seed)
+    assert np.isin(drawn, (0, 1)).all() and (drawn == X)[unknown].mean() > 0.7
+    alone = dbn.conditional_sample(
+        X[:1], unknown[:1], y=y[0], n_steps=20, random_state=seed
+    )
+    np.testing.assert_array_equal(alone, drawn[:1])
+    nothing = np.full((60, 6), np.nan)
+    with pytest.warns(EstimateWarning, match="Nothing is known of 60 rows"):
+        rows = dbn.impute(nothing, y="c", n_samples=1, random_state=seed)
+    assert (dbn.predict(rows) == "c").mean() > 0.5
+    with pytest.raises(ValueError, match="not among the classes"):
+        dbn.impute(holes, y="z")
+    with pytest.raises(ValueError, match="NaN"):
+        dbn.predict(holes)
 
 
 def test_few_labels(X, y, seed):

@@ -1,6 +1,5 @@
 """Deep belief nets without labels: a stack of restricted Boltzmann machines."""
 
-import copy
 from numbers import Integral
 
 import numpy as np
@@ -9,27 +8,11 @@ from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    clone,
 )
 from sklearn.neural_network import BernoulliRBM as Original
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
-from .. import units
-from .._data._encoding import validate_numbers
-from .._data._incomplete import (
-    CHAIN_ELEMENTS,
-    hidden_by,
-    row_streams,
-    warn_of_empty_rows,
-)
-from .._samplers import Chains
-from .._utils._numerics import (
-    DTYPES,
-    blocks,
-    check_counts,
-    looks_like_probabilities,
-)
+from .._utils._numerics import blocks
 from .._utils._persistence import VersionMixin
 from .._utils._random import make_rng
 from .._utils._sklearn import (
@@ -39,17 +22,24 @@ from .._utils._sklearn import (
     fit_context,
 )
 from ..exceptions import with_hints
-from ..machines import RestrictedMachine, Stack
+from ..machines import Stack
 from ._bernoulli_rbm import BernoulliRBM
-from ._gaussian_rbm import GaussianRBM
-from ._mixed_rbm import MixedRBM
-from ._rbm import RBM, check_trace, restoring
-
-# Weights of units that are added to a transposed layer, so that they do not stay alike.
-SMALL = 1e-3
+from ._generative import GenerativeMixin
+from ._layers import (
+    check_fit,
+    check_nested,
+    first_layer,
+    new_rbms,
+    renewed_rbms,
+    transposed_machine,
+    validate_rows,
+    without_names,
+)
+from ._rbm import RBM, restoring
 
 
 class DBNTransformer(
+    GenerativeMixin,
     CallbackSupportMixin,
     DocLinkMixin,
     VersionMixin,
@@ -216,7 +206,7 @@ class DBNTransformer(
                 raise TypeError(f"rbms[{i}]={rbm!r} is no RBM.")
             check_is_fitted(rbm, "machine_")
             if i:
-                _check_fit(i, rbms[i - 1], rbm.machine_)
+                check_fit(i, rbms[i - 1], rbm.machine_)
         new.rbms_ = list(rbms)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(rbms[0], name):
@@ -252,7 +242,8 @@ class DBNTransformer(
         """
         with restoring(self):
             X = self._validate(X, reset=True, allow_nan=True)
-            rbms = self._new_rbms(X)
+            rbms = new_rbms(self, X)
+            self._place(len(rbms))
             context = self._init_callback_context(max_subtasks=len(rbms))
             data = {"X": X, "y": np.zeros(X.shape[0]) if y is None else y}
             context.call_on_fit_task_begin(estimator=self, **data)
@@ -268,7 +259,7 @@ class DBNTransformer(
                 if i:
                     values = with_hints(False, rbms[i - 1].transform, values)
                     if self.transposed:
-                        machine = _transposed(i, rbms[i - 1].machine_, rbm, rng)
+                        machine = transposed_machine(i, rbms[i - 1].machine_, rbm, rng)
                 task = context.subcontext(task_name=f"layer-{i + 1}")
                 with task.propagate_callback_context(rbm):
                     task.call_on_fit_task_begin(estimator=self, **data)
@@ -319,8 +310,9 @@ class DBNTransformer(
         first = not hasattr(self, "rbms_")
         with restoring(self):
             X = self._validate(X, reset=first, allow_nan=True)
-            rbms = self._new_rbms(X) if first else self._renewed_rbms()
-            rbms[0] = _without_names(rbms[0])
+            rbms = new_rbms(self, X) if first else renewed_rbms(self)
+            self._place(len(rbms))
+            rbms[0] = without_names(rbms[0])
             values = X
             for i, rbm in enumerate(rbms):
                 if i:
@@ -342,7 +334,13 @@ class DBNTransformer(
     @property
     def _layers(self):
         """The layers for rows that were validated here and are arrays by now."""
-        return [_without_names(self.rbms_[0]), *self.rbms_[1:]]
+        return [without_names(self.rbms_[0]), *self.rbms_[1:]]
+
+    def _bottom(self):
+        return self._layers[0]
+
+    def _stack(self):
+        return Stack([rbm.machine_ for rbm in self.rbms_])
 
     def _validate(self, X, reset=False, allow_nan=False):
         if hasattr(self, "rbms_") and not reset:
@@ -350,54 +348,6 @@ class DBNTransformer(
         else:
             first = first_layer(self)
         return validate_rows(self, first, X, reset, allow_nan)
-
-    def _new_rbms(self, X):
-        """Unfitted layers with their settings."""
-        template = self.rbm
-        if template is None:
-            template = BernoulliRBM()
-            if first_layer(self) is None and not looks_like_probabilities(X):
-                template = GaussianRBM()
-        return self._layers_of(template)
-
-    def _renewed_rbms(self):
-        """Copies of the fitted layers with the present settings."""
-        template, rbms = self.rbm, copy.deepcopy(self.rbms_)
-        if template is None:
-            template = type(rbms[0])() if first_layer(self) is None else BernoulliRBM()
-        new = self._layers_of(template)
-        if [type(rbm) for rbm in new] != [type(rbm) for rbm in rbms]:
-            raise ValueError(
-                f"layers={self.layers!r} are not those of the fitted net, {rbms}, and "
-                "partial_fit cannot change them: call fit, which begins anew."
-            )
-        for rbm, renewed in zip(rbms, new, strict=True):
-            settings = renewed.get_params(deep=False)
-            # What is drawn goes on.
-            del settings["random_state"]
-            rbm.set_params(**settings)
-        return rbms
-
-    def _layers_of(self, template):
-        """Unfitted layers; `template` has the settings of those given as a number."""
-        rbms, seeds = [], check_random_state(self.random_state)
-        for i, layer in enumerate(_sizes(self)):
-            if isinstance(layer, Integral):
-                rbm = clone(template) if not i else _above(template)
-                rbm.set_params(n_components=int(layer))
-            else:
-                rbm = clone(layer)
-            if self.n_iter is not None:
-                rbm.set_params(n_iter=self.n_iter)
-            if self.verbose:
-                rbm.set_params(verbose=self.verbose)
-            if rbm.random_state is None:
-                rbm.set_params(random_state=seeds.randint(2**31 - 1))
-            if i:
-                _check_types(i, _hidden_units(rbms[-1]), rbm)
-            rbms.append(rbm)
-        self._place(len(rbms))
-        return rbms
 
     def _place(self, n_layers):
         """The index of the layer that `transform` returns."""
@@ -555,176 +505,6 @@ class DBNTransformer(
         """
         return float(self.score_samples(X).mean())
 
-    def sample(
-        self,
-        n_samples=1,
-        *,
-        n_steps=1000,
-        tempering=1,
-        trace=None,
-        means=False,
-        random_state=None,
-    ):
-        """Draw rows from the net.
-
-        Gibbs chains of the RBM at the top, and from the end of each one draw layer by
-        layer down to the data.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of rows.
-
-        n_steps : int, default=1000
-            Number of Gibbs steps at the top.
-
-        tempering : int, default=1
-            Number of temperatures at the top; with more than one its chains change
-            places with companions at higher temperatures.
-
-        trace : int, default=None
-            Return a row of each chain after this number of steps, as for a film; None
-            returns only the last one.
-
-        means : bool, default=False
-            Whether to return the means of the visible units given the layer above, as
-            for pictures, in place of draws.
-
-        random_state : int, RandomState instance or None, default=None
-            None continues the estimator's own stream of random numbers, so that the
-            next call draws other rows.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            The rows; with `trace` of shape (n_steps // trace, n_samples, n_features),
-            the states from the first to the last.
-
-        Raises
-        ------
-        ValueError
-            If a number is not an int of at least 1, or `trace` is above `n_steps`.
-        """
-        check_is_fitted(self, "rbms_")
-        check_trace(n_samples, n_steps, tempering, trace)
-        rng = self._generator(random_state)
-        stack = self._stack()
-        chains = Chains(stack.top, n_samples, rng, tempering)
-        as_data = self.rbms_[0]._as_data
-        if trace is None:
-            return as_data(stack.from_state(chains.advance(n_steps), rng, means), means)
-        found = [
-            as_data(stack.from_state(chains.advance(trace), rng, means), means)
-            for _ in range(n_steps // trace)
-        ]
-        return np.stack(found) if isinstance(found[0], np.ndarray) else found
-
-    def conditional_sample(self, X, mask=None, *, n_steps=100, random_state=None):
-        """Draw the unknown values of each row, given the known ones.
-
-        In each round the hidden units are drawn from the bottom up, one Gibbs step is
-        made at the top, the units below are drawn down to the data, and the known
-        values are put back. With a single layer that is a Gibbs chain of the exact
-        conditional distribution, and with more an approximation to it.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows of data.
-
-        mask : array-like of bool of shape (n_samples, n_features), default=None
-            True where a value is unknown; NaN is unknown, too.
-
-        n_steps : int, default=100
-            Number of such rounds.
-
-        random_state : int, RandomState instance or None, default=None
-            None continues the estimator's own stream of random numbers.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            The rows with the unknown values drawn, and the known ones as they are.
-
-        Raises
-        ------
-        ValueError
-            If `mask` is not boolean or not of the shape of X.
-
-        Warns
-        -----
-        EstimateWarning
-            If nothing is known of a row: it follows the net's own distribution.
-        """
-        check_counts(n_steps=n_steps)
-        return self._filled_in(X, mask, n_steps, random_state)
-
-    def impute(self, X, *, n_samples=100, n_steps=100, random_state=None):
-        """Fill in what is unknown of each row by its mean, given what is known.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows of data, NaN where a value is unknown.
-
-        n_samples : int, default=100
-            Number of rounds, as :meth:`conditional_sample` makes them, over which the
-            mean is taken. 1 returns a draw in place of a mean.
-
-        n_steps : int, default=100
-            Number of rounds before the first of these.
-
-        random_state : int, RandomState instance or None, default=None
-            None continues the estimator's own stream of random numbers.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            The rows without NaN, and the known values as they are.
-
-        Warns
-        -----
-        EstimateWarning
-            If nothing is known of a row: its means are those of the net.
-        """
-        check_counts(n_samples=n_samples, n_steps=n_steps)
-        n_means = None if n_samples == 1 else n_samples
-        return self._filled_in(X, None, n_steps, random_state, n_means)
-
-    def _filled_in(self, X, mask, n_steps, random_state, n_means=None):
-        check_is_fitted(self, "rbms_")
-        first = self._layers[0]
-        given = X
-        if mask is not None:
-            X = hidden_by(mask, X)
-        rows, unknown = first._validate_incomplete(self._validate(X, allow_nan=True))
-        first._check_data(rows)
-        if unknown is None:
-            rows = rows.copy()
-        else:
-            warn_of_empty_rows(unknown)
-            rng = self._generator(random_state)
-            stack, dtype = self._stack(), first.machine_.weights.dtype
-            some = np.flatnonzero(unknown.any(axis=1))
-            width = max(max(rbm.machine_.weights.shape) for rbm in self.rbms_)
-            step = max(1, CHAIN_ELEMENTS // width)
-            for part, streams in row_streams(rows, unknown, rng, some, step):
-                block = rows[part].astype(dtype)
-                known = ~unknown[part]
-                found = stack.fill(block, known, streams, n_steps, n_means)
-                rows[part] = np.where(known, rows[part], found)
-        return first._merged(X, rows, n_means is not None, given)
-
-    def _stack(self):
-        return Stack([rbm.machine_ for rbm in self.rbms_])
-
-    def _generator(self, random_state):
-        if random_state is not None:
-            return make_rng(random_state)
-        if not hasattr(self, "_rng"):
-            self._rng = make_rng(self.random_state)
-        return self._rng
-
     def set_params(self, **params):
         """Set the parameters of this estimator.
 
@@ -747,141 +527,3 @@ class DBNTransformer(
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def first_layer(estimator):
-    """The RBM at the bottom, as the parameters describe it; None if the data decide."""
-    first = _sizes(estimator)[0]
-    return estimator.rbm if isinstance(first, Integral) else first
-
-
-def _without_names(rbm):
-    """An RBM for the arrays of a net that knows the names of the columns itself."""
-    if isinstance(rbm, MixedRBM) or not hasattr(rbm, "feature_names_in_"):
-        return rbm
-    rbm = copy.copy(rbm)
-    del rbm.feature_names_in_
-    return rbm
-
-
-def validate_rows(estimator, first, X, reset=False, allow_nan=False):
-    """X as the first layer takes it; a table is validated there."""
-    finite = "allow-nan" if allow_nan else True
-    if not isinstance(first, MixedRBM):
-        remedy = "give the DataFrame to a net with a MixedRBM at the bottom"
-        return validate_numbers(
-            estimator, X, remedy, reset=reset, ensure_all_finite=finite
-        )
-    if not hasattr(X, "shape"):
-        X = check_array(X, dtype=DTYPES, ensure_all_finite=finite)
-    return validate_data(estimator, X, skip_check_array=True, reset=reset)
-
-
-def check_nested(estimator, params):
-    """Raise a ValueError for a parameter of an RBM that is not there."""
-    nested = [name for name in params if name.startswith("rbm__")]
-    if nested and params.get("rbm", estimator.rbm) is None:
-        raise ValueError(
-            f"{nested[0]} is a parameter of rbm, which is None: give an instance, such "
-            "as rbm=BernoulliRBM()."
-        )
-
-
-def _sizes(estimator):
-    """The entries of `layers`, checked."""
-    layers = list(estimator.layers)
-    if not layers:
-        raise ValueError("layers is empty: give the number of units of each layer.")
-    for layer in layers:
-        whole = isinstance(layer, Integral) and not isinstance(layer, bool)
-        if not isinstance(layer, RBM) and not (whole and layer >= 1):
-            raise ValueError(
-                f"layers={estimator.layers!r}: {layer!r} is neither an int of at least 1 "
-                "nor an RBM."
-            )
-    return layers
-
-
-def _hidden_units(rbm):
-    return units.resolve(getattr(rbm, "hidden", "bernoulli"))
-
-
-def _above(template):
-    """The template for a layer whose data are hidden units of the template."""
-    settings = template.get_params(deep=False)
-    if "hidden" in settings:
-        return clone(template).set_params(visible=settings["hidden"])
-    if "visible" in settings:
-        return clone(template).set_params(visible="bernoulli")
-    common = BernoulliRBM().get_params(deep=False).keys() & settings.keys()
-    return clone(BernoulliRBM(**{name: settings[name] for name in common}))
-
-
-def _check_types(i, below, rbm):
-    """Raise a ValueError if a layer's visible units are not those hidden below."""
-    if isinstance(rbm, MixedRBM):
-        raise TypeError(f"Layer {i} is a MixedRBM, which can only be the first one.")
-    visible, _ = rbm._new_units()
-    if not visible.has_states_of(below):
-        raise ValueError(
-            f"Layer {i} has visible units of type {visible}, but the hidden units below "
-            f"are {below}. Give it an RBM with visible={_as_parameter(below)}."
-        )
-
-
-def _check_fit(i, below, machine):
-    """Raise a ValueError if fitted layers do not fit on each other."""
-    n_units = below.machine_.weights.shape[1]
-    if machine.weights.shape[0] != n_units:
-        raise ValueError(
-            f"rbms[{i}] has {machine.weights.shape[0]} columns, but rbms[{i - 1}] has "
-            f"{n_units} hidden units."
-        )
-    if not machine.visible.has_states_of(below.machine_.hidden):
-        raise ValueError(
-            f"rbms[{i}] has visible units of type {machine.visible}, but the hidden "
-            f"units of rbms[{i - 1}] are {below.machine_.hidden}."
-        )
-
-
-def _as_parameter(layer):
-    """The name of a type at its default settings, or how to write it otherwise."""
-    for name, kind in units.REGISTRY.items():
-        if type(layer) is kind and layer.get_params() == kind().get_params():
-            return repr(name)
-    return repr(layer)
-
-
-def _transposed(i, below, rbm, rng):
-    """The machine below upside down, with units added up to the size of the layer."""
-    machine = below.mirrored()
-    n_visible, n_hidden = machine.weights.shape
-    hidden = _hidden_units(rbm)
-    if not hidden.has_states_of(machine.hidden):
-        raise ValueError(
-            f"transposed=True, and layer {i} has hidden units of type {hidden}, but "
-            f"{machine.hidden} units are two layers below. Give it an RBM with "
-            f"hidden={_as_parameter(machine.hidden)}, or take transposed=False."
-        )
-    added = rbm.n_components - n_hidden
-    if added < 0:
-        raise ValueError(
-            f"transposed=True, and layer {i} has {rbm.n_components} units, fewer than "
-            f"the {n_hidden} two layers below. Take at least {n_hidden} or "
-            "transposed=False."
-        )
-    dtype = machine.weights.dtype
-    hidden.start(rbm.n_components, dtype=dtype)
-    # A unit in other units of measure has the same weights in those.
-    spread, own = machine.hidden.spread(n_hidden), hidden.spread(rbm.n_components)
-    own = np.broadcast_to(own, rbm.n_components)[:n_hidden]
-    scale = np.divide(spread, own, out=np.ones(n_hidden), where=own > 0).astype(dtype)
-    bias = machine.hidden.uncentered(machine.hidden_bias) * scale
-    noise = rng.normal(0, SMALL, (n_visible, added)).astype(dtype)
-    return RestrictedMachine(
-        np.hstack([machine.weights * scale, noise]),
-        machine.visible_bias.copy(),
-        np.concatenate([bias, np.zeros(added, dtype)]),
-        machine.visible,
-        hidden,
-    )

@@ -32,12 +32,8 @@ from .._utils._sklearn import (
 )
 from ..exceptions import warn, with_hints
 from ..units import Gaussian, Softmax
-from ._dbn import (
-    DBNTransformer,
-    check_nested,
-    first_layer,
-    validate_rows,
-)
+from ._dbn import DBNTransformer
+from ._layers import check_nested, first_layer, validate_rows
 from ._rbm import RBM, restoring
 
 # Log-odds, or numbers in units of their deviation, that differ by less are alike.
@@ -238,7 +234,7 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
         self.n_iter_ = 1 if first else self.n_iter_ + 1
         return self
 
-    def _validate(self, X, reset=False):
+    def _validate(self, X, reset=False, allow_nan=False):
         if hasattr(self, "transformer_") and not reset:
             first = self.transformer_.rbms_[0]
         elif self.pretrained is not None:
@@ -247,7 +243,7 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
                 check_feature_names(self._given(), X, reset=False)
         else:
             first = first_layer(self)
-        return validate_rows(self, first, X, reset)
+        return validate_rows(self, first, X, reset, allow_nan)
 
     def _check_settings(self):
         """Raise a ValueError for parameters that do not go together."""

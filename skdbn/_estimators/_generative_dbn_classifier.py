@@ -10,17 +10,17 @@ from .. import gradients
 from .._data._targets import one_hot_labels
 from .._networks._joint import JointNet
 from .._utils._numerics import check_counts
-from .._utils._random import make_rng
 from .._utils._sklearn import Interval, StrOptions
 from ..exceptions import with_hints
 from ..units import Concatenated, Softmax
 from ._dbn import DBNTransformer
 from ._dbn_labels import LabelsMixin
 from ._dbn_supervised import SupervisedDBN, Targets
+from ._generative import GenerativeMixin, check_trace, film, states_of_chains
 from ._rbm import RBM
 
 
-class GenerativeDBNClassifier(LabelsMixin, SupervisedDBN):
+class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
     r"""Deep belief net that models rows and labels together.
 
     .. math:: &p(v, h^1, \ldots, h^L, y) \\
@@ -287,13 +287,27 @@ class GenerativeDBNClassifier(LabelsMixin, SupervisedDBN):
             settings |= {"n_components": int(layer), "hidden": "bernoulli"}
         return clone(RBM(**settings))
 
+    def _bottom(self):
+        return self.transformer_._layers[0]
+
+    def _stack(self):
+        return self.network_
+
     def sample(
-        self, n_samples=1, *, y=None, n_steps=1000, means=False, random_state=None
+        self,
+        n_samples=1,
+        *,
+        y=None,
+        n_steps=1000,
+        tempering=1,
+        trace=None,
+        means=False,
+        random_state=None,
     ):
         """Draw rows and their labels, or rows of given labels.
 
-        Gibbs chains of the top layer, the labels clamped if they are given, and from the
-        end of each one draw layer by layer down to the data.
+        Gibbs chains of the RBM at the top, with the labels clamped if they are given,
+        and from the end of each one draw layer by layer down to the data.
 
         Parameters
         ----------
@@ -301,10 +315,18 @@ class GenerativeDBNClassifier(LabelsMixin, SupervisedDBN):
             Number of rows.
 
         y : label or array-like of shape (n_samples,), default=None
-            The class of all rows, or of each; None lets the net choose.
+            The class of all rows, or of each; None draws it as well.
 
         n_steps : int, default=1000
             Number of Gibbs steps at the top.
+
+        tempering : int, default=1
+            Number of temperatures at the top; with more than one its chains change
+            places with companions at higher temperatures.
+
+        trace : int, default=None
+            Return a row of each chain after this number of steps, as for a film; None
+            returns only the last one.
 
         means : bool, default=False
             Whether to return the means of the visible units given the layer above, as
@@ -317,22 +339,114 @@ class GenerativeDBNClassifier(LabelsMixin, SupervisedDBN):
         Returns
         -------
         X : ndarray of shape (n_samples, n_features)
-            The rows.
+            The rows; with `trace` of shape (n_steps // trace, n_samples, n_features),
+            the states from the first to the last.
 
         y : ndarray of shape (n_samples,)
-            Their labels.
+            Their labels; with `trace` of shape (n_steps // trace, n_samples).
 
         Raises
         ------
         ValueError
-            If a label is not among the classes, or the number of labels is not that of
-            the rows.
+            If a number is not an int of at least 1, if `trace` is above `n_steps`, if a
+            label is not among the classes, or if there are not as many as rows.
         """
-        check_is_fitted(self, "network_")
+        check_is_fitted(self)
+        check_trace(n_samples, n_steps, tempering, trace)
+        rng, net, bottom = self._generator(random_state), self._stack(), self._bottom()
+        clamp = None
+        if y is not None:
+            clamp = net.clamp(one_hot_labels(y, self.classes_, n_samples))
+        X, labels = [], []
+        for state in states_of_chains(
+            net.top, n_samples, rng, n_steps, tempering, trace, clamp
+        ):
+            X.append(bottom._as_data(net.from_state(state, rng, means), means))
+            labels.append(self.classes_[net.label(state).argmax(axis=1)])
+        return film(X, trace), film(labels, trace)
+
+    def conditional_sample(
+        self, X, mask=None, *, y=None, n_steps=100, random_state=None
+    ):
+        """Draw the unknown values of each row, given the known ones.
+
+        In each round the hidden units are drawn from the bottom up, one Gibbs step is
+        made at the top, the units below are drawn down to the data, and the known
+        values are put back. That is an approximation to the conditional distribution,
+        since recognition is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of data.
+
+        mask : array-like of bool of shape (n_samples, n_features), default=None
+            True where a value is unknown; NaN is unknown, too.
+
+        y : label or array-like of shape (n_samples,), default=None
+            The class of all rows, or of each; None draws it in each round.
+
+        n_steps : int, default=100
+            Number of such rounds.
+
+        random_state : int, RandomState instance or None, default=None
+            None continues the estimator's own stream of random numbers.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The rows with the unknown values drawn, and the known ones as they are.
+
+        Raises
+        ------
+        ValueError
+            If `mask` is not boolean or not of the shape of X, or if a label is not
+            among the classes.
+
+        Warns
+        -----
+        EstimateWarning
+            If nothing is known of a row: it follows the net's own distribution.
+        """
+        check_counts(n_steps=n_steps)
+        return self._filled_in(X, mask, n_steps, random_state, labels=y)
+
+    def impute(self, X, *, y=None, n_samples=100, n_steps=100, random_state=None):
+        """Fill in what is unknown of each row by its mean, given what is known.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of data, NaN where a value is unknown.
+
+        y : label or array-like of shape (n_samples,), default=None
+            The class of all rows, or of each; None draws it in each round.
+
+        n_samples : int, default=100
+            Number of rounds, as :meth:`conditional_sample` makes them, over which the
+            mean is taken. 1 returns a draw in place of a mean.
+
+        n_steps : int, default=100
+            Number of rounds before the first of these.
+
+        random_state : int, RandomState instance or None, default=None
+            None continues the estimator's own stream of random numbers.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The rows without NaN, and the known values as they are.
+
+        Warns
+        -----
+        EstimateWarning
+            If nothing is known of a row: its means are those of the net.
+        """
         check_counts(n_samples=n_samples, n_steps=n_steps)
-        rng = self._rng if random_state is None else make_rng(random_state)
-        labels = None if y is None else one_hot_labels(y, self.classes_, n_samples)
-        net = self.network_
-        h, labels = net.chain(labels, n_samples, rng, n_steps)
-        X = self.rbms_[0]._as_data(net.generate(h, rng, means), means)
-        return X, self.classes_[labels.argmax(axis=1)]
+        n_means = None if n_samples == 1 else n_samples
+        return self._filled_in(X, None, n_steps, random_state, n_means, labels=y)
+
+    def _fill(self, rows, unknown, rng, n_steps, n_means, labels):
+        if labels is not None:
+            labels = one_hot_labels(labels, self.classes_, len(rows))
+        super()._fill(rows, unknown, rng, n_steps, n_means, labels)

@@ -53,6 +53,7 @@ from .._utils._sklearn import (
 )
 from .._utils._threads import threads_for
 from ..machines import RestrictedMachine
+from ._generative import check_trace
 
 # Gibbs steps for unknown values of rows that a trained machine has not met.
 IMPUTATION_STEPS = 20
@@ -1086,15 +1087,3 @@ def restoring(estimator):
         # One assignment, which nothing can interrupt.
         estimator.__dict__ = own | callbacks
         raise
-
-
-def check_trace(n_samples, n_steps, tempering, trace):
-    """Raise a ValueError unless chains of so many steps have a state to return."""
-    check_counts(n_samples=n_samples, n_steps=n_steps, tempering=tempering)
-    if trace is not None:
-        check_counts(trace=trace)
-        if trace > n_steps:
-            raise ValueError(
-                f"trace={trace} is above n_steps={n_steps}, so that there is no state "
-                "to return: take fewer, or more steps."
-            )

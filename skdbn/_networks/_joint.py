@@ -8,8 +8,9 @@ from scipy.special import log_softmax
 from .._utils._numerics import as_float
 from .._utils._random import make_rng
 from .._utils._threads import threads_for
-from ..machines._base import State
-from ..machines._restricted import RestrictedMachine
+from ..machines import Clamp, RestrictedMachine
+from ..machines._stack import filled
+from ..units import Softmax
 
 
 @dataclass
@@ -118,6 +119,18 @@ class JointNet:
         scores += self.top.visible_bias[n_units:]
         return log_softmax(scores, axis=1)
 
+    def label(self, state):
+        """The label of each state of the top, as a row with a single 1."""
+        return state.visible[:, -self.n_labels :]
+
+    def clamp(self, labels):
+        """What is known to chains at the top that have these labels."""
+        shape = len(labels), self.top.weights.shape[0]
+        values, known = np.zeros(shape, self.dtype), np.zeros(shape, bool)
+        values[:, -self.n_labels :] = labels
+        known[:, -self.n_labels :] = True
+        return Clamp(values, known)
+
     def generate(self, h, rng, means=False):
         """A draw of v from the penultimate layer down; or its mean at the end."""
         for i, machine in reversed(list(enumerate(self.down))):
@@ -125,14 +138,28 @@ class JointNet:
             h = machine.visible_mean(h) if last else machine.visible_sample(h, rng)
         return h
 
-    def chain(self, labels, n, rng, n_steps):
-        """Penultimate layers of chains at the top, with clamped labels if not None."""
-        top, n_units = self.top, self.top.weights.shape[0] - self.n_labels
-        state = top.initial_state(n, rng)
-        with threads_for(n, top.n_weights):
-            for _ in range(n_steps):
-                v = top.visible_sample(state.hidden, rng)
-                if labels is not None:
-                    v[:, n_units:] = labels
-                state = State(v, top.hidden_sample(v, rng))
-        return state.visible[:, :n_units], state.visible[:, n_units:]
+    def from_state(self, state, rng, means=False):
+        """v at the end of a way down from a state of the top."""
+        return self.generate(state.visible[:, : -self.n_labels], rng, means)
+
+    def fill(self, v, known, rng, n_steps, n_means=None, labels=None):
+        """v with the values that are not known drawn, given the others and the label.
+
+        As :meth:`Stack.fill`, up by the recognition and down by the generative weights.
+        A label that is not given is drawn from its exact probability in each round.
+        """
+        bottom = self.down[0].masked(~known)
+        upper = JointNet(self.up, self.down[1:], self.top, self.n_labels)
+
+        def draw(v):
+            h = self.recognize(v, rng)
+            y = labels
+            if y is None:
+                p = np.exp(self.log_label(h))
+                y = Softmax(self.n_labels).sample(None, rng, mean=p)
+            joint = np.hstack([h, y]).astype(self.dtype, copy=False)
+            state = self.top.transition(self.top.state(joint, rng), rng)
+            return upper.from_state(state, rng)
+
+        with threads_for(len(v), self.n_weights):
+            return filled(v, known, draw, bottom, rng, n_steps, n_means)

@@ -15,6 +15,16 @@ class Stack:
     def __init__(self, machines):
         *self.below, self.top = machines
 
+    @property
+    def dtype(self):
+        """The precision of all arrays."""
+        return self.top.weights.dtype
+
+    @property
+    def width(self):
+        """The largest number of units of a layer."""
+        return max(max(machine.weights.shape) for machine in (*self.below, self.top))
+
     def up(self, v, rng):
         """A draw of the layers between v and the top, down to up: what the top sees."""
         for machine in self.below:
@@ -52,17 +62,15 @@ class Stack:
         """
         bottom, *above = [*self.below, self.top]
         bottom = bottom.masked(~known)
-        given, total = v.copy(), np.zeros(v.shape)
-        n_weights = max(machine.n_weights for machine in (bottom, *above))
-        with threads_for(len(v), n_weights):
-            for i in range(n_steps + (n_means or 0)):
-                h = bottom.hidden_sample(v, rng)
-                if above:
-                    h = Stack(above).resampled(h, rng)
-                if n_means and i >= n_steps:
-                    total += bottom.visible_mean(h)
-                v = np.where(known, given, bottom.visible_sample(h, rng))
-        return np.where(known, given, total / n_means) if n_means else v
+
+        def draw(v):
+            h = bottom.hidden_sample(v, rng)
+            return Stack(above).resampled(h, rng) if above else h
+
+        with threads_for(
+            len(v), max(machine.n_weights for machine in (bottom, *above))
+        ):
+            return filled(v, known, draw, bottom, rng, n_steps, n_means)
 
     def resampled(self, v, rng):
         """v after a way up, one Gibbs step along the top and a way down."""
@@ -86,6 +94,20 @@ class Stack:
             total -= machine.visible.base_energy(v)
             v = h
         return total - self.top.free_energy(v)
+
+
+def filled(v, known, draw, bottom, rng, n_steps, n_means=None):
+    """v with the values that are not known from draws of the layer above, n_steps times.
+
+    ``draw(v)`` gives that layer after a round through the model, and `bottom` v for it.
+    """
+    given, total = v.copy(), np.zeros(v.shape)
+    for i in range(n_steps + (n_means or 0)):
+        h = draw(v)
+        if n_means and i >= n_steps:
+            total += bottom.visible_mean(h)
+        v = np.where(known, given, bottom.visible_sample(h, rng))
+    return np.where(known, given, total / n_means) if n_means else v
 
 
 def _dot(x, y):
