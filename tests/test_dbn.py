@@ -73,7 +73,9 @@ def test_features_up_and_down(X, seed):
     np.testing.assert_allclose(dbn.reconstruct(X), down, rtol=1e-12)
     # Bits, and each has the probability of the reconstruction.
     expected = np.log(np.where(X == 1, down, 1 - down)).sum(axis=1)
-    np.testing.assert_allclose(dbn.score_samples(X), expected, rtol=1e-10)
+    np.testing.assert_allclose(
+        dbn.reconstruction_log_likelihood(X), expected, rtol=1e-10
+    )
     assert dbn.score(X) == pytest.approx(expected.mean())
     assert list(dbn.get_feature_names_out()) == [f"dbntransformer{i}" for i in range(3)]
 
@@ -85,7 +87,9 @@ def test_score_is_a_density_of_real_values(rng, seed):
     assert isinstance(dbn.rbms_[1], BernoulliRBM)
     mean, variance = dbn.inverse_transform(dbn.transform(X)), dbn.rbms_[0].variance_
     expected = -np.square(X - mean) / (2 * variance) - np.log(2 * np.pi * variance) / 2
-    np.testing.assert_allclose(dbn.score_samples(X), expected.sum(axis=1), rtol=1e-9)
+    np.testing.assert_allclose(
+        dbn.reconstruction_log_likelihood(X), expected.sum(axis=1), rtol=1e-9
+    )
 
 
 def test_layers_by_number_and_by_instance(X, seed):
@@ -151,7 +155,9 @@ def test_kinds_of_data(dtype, container, X, seed):
         dbn.transform(container(X.astype(dtype))), expected.transform(X), rtol=1e-5
     )
     np.testing.assert_allclose(
-        dbn.score_samples(container(X)), expected.score_samples(X), rtol=1e-4
+        dbn.reconstruction_log_likelihood(container(X)),
+        expected.reconstruction_log_likelihood(X),
+        rtol=1e-4,
     )
     wide = np.dtype(dtype) == np.float64
     assert dbn.transform(X.astype(dtype)).dtype == (np.float64 if wide else np.float32)
@@ -401,7 +407,7 @@ def test_the_first_layer_knows_the_names_of_the_columns(way, X, seed):
     first = net.rbms_[0]
     assert first.transform(frame).shape == (len(X), 3)
     assert list(first.feature_names_in_) == list(frame.columns)
-    for method in ("transform", "predict", "activations", "score_samples"):
+    for method in ("transform", "predict", "activations", "reconstruct"):
         if hasattr(net, method):
             getattr(net, method)(frame)
     if hasattr(net, "impute"):

@@ -360,7 +360,7 @@ def test_rows_that_cannot_be(name, container, make_machine, seed):
         (lambda X: log_likelihood(rbm, X, 0.0), -np.inf),
         (rbm.score_samples, -np.inf),
         (rbm.free_energy, np.inf),
-        (net.score_samples, -np.inf),
+        (net.reconstruction_log_likelihood, -np.inf),
         (lambda X: log_likelihood_bound(net, X, 0.0), -np.inf),
     ):
         expected = call(good)

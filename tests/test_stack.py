@@ -473,4 +473,4 @@ def test_bad_masks(dbn):
     with pytest.warns(EstimateWarning, match="Nothing is known of 1 rows"):
         dbn.impute(np.full((1, 4), np.nan), n_steps=2, n_samples=2)
     with pytest.raises(ValueError, match="NaN"):
-        dbn.score_samples(np.full((1, 4), np.nan))
+        dbn.reconstruction_log_likelihood(np.full((1, 4), np.nan))

@@ -268,7 +268,7 @@ NETS = {
             lambda model, X: model.impute(
                 np.where(np.eye(*X.shape), np.nan, X), n_samples=2, n_steps=3
             ),
-            lambda model, X: model.score_samples(X),
+            lambda model, X: model.reconstruction_log_likelihood(X),
             lambda model, X: SamplesDisplay.from_estimator(
                 model, n_samples=4, steps=[3], image_shape=(3, 4)
             ),

@@ -3,7 +3,6 @@
 from numbers import Integral
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -26,8 +25,8 @@ from ..machines import Stack
 from ._bernoulli_rbm import BernoulliRBM
 from ._generative import GenerativeMixin
 from ._layers import (
+    LayersMixin,
     check_fit,
-    check_nested,
     first_layer,
     new_rbms,
     renewed_rbms,
@@ -40,6 +39,7 @@ from ._rbm import RBM, restoring
 
 class DBNTransformer(
     GenerativeMixin,
+    LayersMixin,
     CallbackSupportMixin,
     DocLinkMixin,
     VersionMixin,
@@ -247,6 +247,8 @@ class DBNTransformer(
             context = self._init_callback_context(max_subtasks=len(rbms))
             data = {"X": X, "y": np.zeros(X.shape[0]) if y is None else y}
             context.call_on_fit_task_begin(estimator=self, **data)
+            at_end = {"reconstruction_attributes": lambda: {"rbms_": rbms}}
+            at_end |= {"estimator": self, **data}
             rng = make_rng(self.random_state)
             values = X
             for i, rbm in enumerate(rbms):
@@ -270,16 +272,8 @@ class DBNTransformer(
                         machine=machine,
                         keeps_interrupted=False,
                     )
-                    task.call_on_fit_task_end(
-                        estimator=self,
-                        reconstruction_attributes=lambda: {"rbms_": rbms},
-                        **data,
-                    )
-            context.call_on_fit_task_end(
-                estimator=self,
-                reconstruction_attributes=lambda: {"rbms_": rbms},
-                **data,
-            )
+                    task.call_on_fit_task_end(**at_end)
+            context.call_on_fit_task_end(**at_end)
             self._adopt(rbms)
         return self
 
@@ -437,7 +431,7 @@ class DBNTransformer(
         """
         return self.inverse_transform(self.transform(X))
 
-    def score_samples(self, X):
+    def reconstruction_log_likelihood(self, X):
         r"""The log-probability of each row, given its own features.
 
         .. math:: \log p(v \mid \hat h^1)
@@ -467,28 +461,16 @@ class DBNTransformer(
         """
         check_is_fitted(self, "rbms_")
         X = self._validate(X, allow_nan=True)
-        first = self._layers[0]
-        machine = first.machine_
+        first, stack = self._bottom(), self._stack()
         X = first._validate(X)
-        result = np.empty(X.shape[0], machine.weights.dtype)
-        width = max(max(rbm.machine_.weights.shape) for rbm in self.rbms_)
-        for part, v in blocks(X, width, result.dtype):
-            h = v
-            for rbm in self.rbms_:
-                h = rbm.machine_.hidden_mean(h)
-            for rbm in reversed(self.rbms_[1:]):
-                h = rbm.machine_.visible_mean(h)
-            field = machine.visible_field(h)
-            v = v.toarray() if issparse(v) else v
-            log_probability = np.einsum("ij,ij->i", v, field)
-            log_probability -= machine.visible.log_partition(field)
-            log_probability -= machine.visible.base_energy(v)
-            result[part] = log_probability
+        result = np.empty(X.shape[0], stack.dtype)
+        for part, v in blocks(X, stack.width, result.dtype):
+            result[part] = stack.reconstruction_log_likelihood(v)
         result[first._rows_outside(X)] = -np.inf
         return result
 
     def score(self, X, y=None):
-        """The mean of :meth:`score_samples`.
+        """The mean of :meth:`reconstruction_log_likelihood`.
 
         Parameters
         ----------
@@ -503,23 +485,7 @@ class DBNTransformer(
         score : float
             Mean log-probability of a row given its features, in nats.
         """
-        return float(self.score_samples(X).mean())
-
-    def set_params(self, **params):
-        """Set the parameters of this estimator.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters by name; ``rbm__learning_rate`` is that of `rbm`.
-
-        Returns
-        -------
-        self : DBNTransformer
-            The same estimator.
-        """
-        check_nested(self, params)
-        return super().set_params(**params)
+        return float(self.reconstruction_log_likelihood(X).mean())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -33,7 +33,7 @@ from .._utils._sklearn import (
 from ..exceptions import warn, with_hints
 from ..units import Gaussian, Softmax
 from ._dbn import DBNTransformer
-from ._layers import check_nested, first_layer, validate_rows
+from ._layers import LayersMixin, first_layer, validate_rows
 from ._rbm import RBM, restoring
 
 # Log-odds, or numbers in units of their deviation, that differ by less are alike.
@@ -92,7 +92,9 @@ class Targets:
             ) from error
 
 
-class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstimator):
+class SupervisedDBN(
+    LayersMixin, CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstimator
+):
     """What nets with targets share: learned layers, and a network to be fine-tuned."""
 
     _parameter_constraints: dict = {
@@ -344,22 +346,6 @@ class SupervisedDBN(CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstima
     def rbms_(self):
         """The layers as they were learned without labels."""
         return self.transformer_.rbms_
-
-    def set_params(self, **params):
-        """Set the parameters of this estimator.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters by name; ``rbm__learning_rate`` is that of `rbm`.
-
-        Returns
-        -------
-        self : estimator
-            The same estimator.
-        """
-        check_nested(self, params)
-        return super().set_params(**params)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -21,6 +21,31 @@ from ._rbm import RBM
 SMALL = 1e-3
 
 
+class LayersMixin:
+    """Parameters of `rbm` under their own names."""
+
+    def set_params(self, **params):
+        """Set the parameters of this estimator.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name; ``rbm__learning_rate`` is that of `rbm`.
+
+        Returns
+        -------
+        self : estimator
+            The same estimator.
+        """
+        nested = [name for name in params if name.startswith("rbm__")]
+        if nested and params.get("rbm", self.rbm) is None:
+            raise ValueError(
+                f"{nested[0]} is a parameter of rbm, which is None: give an instance, "
+                "such as rbm=BernoulliRBM()."
+            )
+        return super().set_params(**params)
+
+
 def first_layer(estimator):
     """The RBM at the bottom, as the parameters describe it; None if the data decide."""
     first = _sizes(estimator)[0]
@@ -97,16 +122,6 @@ def validate_rows(estimator, first, X, reset=False, allow_nan=False):
     if not hasattr(X, "shape"):
         X = check_array(X, dtype=DTYPES, ensure_all_finite=finite)
     return validate_data(estimator, X, skip_check_array=True, reset=reset)
-
-
-def check_nested(estimator, params):
-    """Raise a ValueError for a parameter of an RBM that is not there."""
-    nested = [name for name in params if name.startswith("rbm__")]
-    if nested and params.get("rbm", estimator.rbm) is None:
-        raise ValueError(
-            f"{nested[0]} is a parameter of rbm, which is None: give an instance, such "
-            "as rbm=BernoulliRBM()."
-        )
 
 
 def _sizes(estimator):

@@ -1,6 +1,7 @@
 """Machines on top of each other: a deep belief net."""
 
 import numpy as np
+from scipy.sparse import issparse
 
 from .._utils._threads import threads_for
 
@@ -76,6 +77,21 @@ class Stack:
         """v after a way up, one Gibbs step along the top and a way down."""
         state = self.top.transition(self.top.state(self.up(v, rng), rng), rng)
         return self.down(state.visible, rng)
+
+    def reconstruction_log_likelihood(self, v):
+        """log p(v | ĥ¹), with the means of v at the top brought down to ĥ¹."""
+        first, *above = machines = [*self.below, self.top]
+        h = v
+        for machine in machines:
+            h = machine.hidden_mean(h)
+        for machine in reversed(above):
+            h = machine.visible_mean(h)
+        field = first.visible_field(h)
+        v = v.toarray() if issparse(v) else v
+        found = _dot(v, field)
+        found -= first.visible.log_partition(field)
+        found -= first.visible.base_energy(v)
+        return found
 
     def bound(self, v, rng):
         """One draw of log p(v, h) − log Q(h | v) + log Z; its mean is a lower bound.
