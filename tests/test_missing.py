@@ -28,7 +28,8 @@ from skdbn._training._monitor import Probe
 from skdbn.exceptions import DataRangeWarning, EstimateWarning
 from skdbn.gradients import REGISTRY
 from skdbn.machines import Clamp, RestrictedMachine
-from skdbn.units import Concatenated, Softmax
+from skdbn.units import Concatenated, Parametric, Scaled, Softmax
+from skdbn.units._base import ask
 
 PAIRS = [
     ("bernoulli", "bernoulli"),
@@ -594,7 +595,8 @@ def directions(case, rows, rng):
     machine.load(work, rows)
     work.state = machine.infer(model)
     machine.advance(work, None, 0)
-    scale, steps = machine.visible.step_scale, machine.visible.param_steps
+    scale = ask(machine.visible, Scaled).step_scale
+    steps = ask(machine.visible, Parametric).param_steps
     found = [array.copy() for array in machine.difference(work).values()]
     if scale is not None:
         found[0] /= scale.reshape(-1, 1)

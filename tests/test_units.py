@@ -15,15 +15,24 @@ from skdbn.exceptions import DataRangeWarning
 from skdbn.machines import RestrictedMachine
 from skdbn.units import (
     REGISTRY,
+    Analytic,
     Bernoulli,
     Concatenated,
+    Conditional,
+    Differentiable,
+    Enumerable,
     Gaussian,
+    Parametric,
     Poisson,
+    Scaled,
     Softmax,
     Units,
     check_pair,
     resolve,
 )
+from skdbn.units._analytic import log_partition_change
+from skdbn.units._base import ask, offers
+from skdbn.units._parametric import between, copied, independent
 
 BOUNDS = {
     "bernoulli": (0, 1),
@@ -153,7 +162,7 @@ def test_log_partition_change_is_the_difference(name, dtype, make_units, rng):
     for shape in ((30, 1), (1, 1)):
         before, after = rng.random((2, *shape)).astype(dtype)
         high, low = (units.log_partition(beta * field) for beta in (after, before))
-        found = units.log_partition_change(field, before, after)
+        found = log_partition_change(units, field, before, after)
         assert found.dtype == dtype and found.shape == (30,)
         error = rounding(dtype) * (np.abs(high) + np.abs(low) + 1).max()
         np.testing.assert_allclose(found, high - low, rtol=0, atol=error)
@@ -360,8 +369,8 @@ def test_out_may_be_the_field(name, dtype, make_units, rng, seed):
 def test_states_are_enumerated_once(name, make_units):
     n_units = 6
     units = make_units(name, n_units)
+    assert offers(units, Enumerable) == (name in FINITE)
     if name not in FINITE:
-        assert units.n_states(n_units) == np.inf
         return
     expected, _ = all_states(name, n_units)
     n_states = units.n_states(n_units)
@@ -415,21 +424,23 @@ def test_shrunken_means_have_fields(name, make_units):
 @pytest.mark.parametrize("n_units", [6, 30])
 def test_a_layer_without_arrays_is_its_own_copy(name, n_units, make_units):
     units = make_units(name, n_units)
-    assert units.params == units.param_steps == []
-    assert units.step_scale is None
-    assert units.statistics(np.ones((2, n_units))) == []
-    assert units.data_statistics() == []
+    learned, scaled = ask(units, Parametric), ask(units, Scaled)
+    assert learned.params == learned.param_steps == []
+    assert scaled.step_scale is None
+    assert learned.statistics(np.ones((2, n_units))) == []
+    assert learned.data_statistics() == []
+    assert learned.own_steps(np.ones((2, n_units)), 0.1) == []
     bias = np.arange(n_units)
-    assert units.uncentered(bias) is bias
-    assert units.project() is None
-    assert units.update_moments(3, np.zeros(n_units), np.ones(n_units)) is None
-    spread = np.broadcast_to(units.spread(n_units), n_units)
+    assert scaled.uncentered(bias) is bias
+    assert learned.project() is None
+    assert learned.update_moments(3, np.zeros(n_units), np.ones(n_units)) is None
+    spread = np.broadcast_to(scaled.spread(n_units), n_units)
     np.testing.assert_array_equal(spread, TAILS.get(name) == "gaussian")
     if name != "gaussian":
-        assert units.copy() is units
-        assert units.between(units, np.array([[0.3]])) is units
+        assert copied(units) is units
+        assert between(units, units, np.array([[0.3]])) is units
     mean = units.mean(np.zeros((1, n_units)))[0]
-    own, field = units.independent(mean, np.ones(n_units))
+    own, field = independent(units, mean, np.ones(n_units))
     np.testing.assert_allclose(own.mean(field[None])[0], mean)
 
 
@@ -478,13 +489,16 @@ def test_contract_is_abstract(rng):
         lambda: units.mean(field),
         lambda: units.sample(field, rng),
         lambda: units.link(field),
-        lambda: units.states(np.arange(1), 1),
-        lambda: units.coordinate_base(0, field),
+        lambda: Enumerable().n_states(1),
+        lambda: Enumerable().states(np.arange(1), 1),
+        lambda: Conditional().alternatives(0, field, None),
+        lambda: Conditional().coordinate_base(0, field),
+        lambda: Differentiable().backpropagate(field, field),
+        lambda: Analytic().log_partition_change(field, field, field),
+        lambda: Analytic().log_partition_series(field, 3),
     ):
         with pytest.raises(NotImplementedError):
             call()
-    with pytest.raises(NotImplementedError, match="define alternatives"):
-        units.alternatives(0, field, None)
     assert units.base_energy(field) == 0
     assert issubclass(Bernoulli, Units)
 
@@ -1054,8 +1068,8 @@ def test_side_by_side_all_states(make_units):
     np.testing.assert_array_equal(np.unique(found, axis=0), np.unique(expected, axis=0))
     some = np.array([71, 5])
     np.testing.assert_array_equal(units.states(some, 9), found[some])
-    assert (
-        make_units((("bernoulli", 2000), ("gaussian", 1)), 2001).n_states(1) == np.inf
+    assert not offers(
+        make_units((("bernoulli", 2000), ("gaussian", 1)), 2001), Enumerable
     )
 
 

@@ -14,6 +14,8 @@ from .._utils._random import RowStreams, distinct, row_keys
 from .._utils._threads import threads_for
 from ..exceptions import EstimateWarning, warn
 from ..machines import Clamp
+from ..units import Grouped, Parametric
+from ..units._base import ask
 
 # Of the chains that judge known values: Gibbs steps before the first state, states, and
 # steps from one to the next.
@@ -88,10 +90,12 @@ def with_neutral_values(X, unknown, visible, names):
     `unknown` changes where units vary together and values follow from each other.
     """
     X = X.copy()
-    visible.fill_determined(X, unknown, names)
-    masked = visible.masked(unknown)
-    n_rows = 1 if masked is visible else len(X)
-    neutral = masked.mean(np.zeros((n_rows, X.shape[1])))
+    units = visible
+    if isinstance(visible, Grouped):
+        visible.fill_determined(X, unknown, names)
+        units = visible.masked(unknown)
+    n_rows = 1 if units is visible else len(X)
+    neutral = units.mean(np.zeros((n_rows, X.shape[1])))
     np.copyto(X, neutral, where=unknown, casting="same_kind")
     return X
 
@@ -153,7 +157,7 @@ def known_pseudo_log_likelihood(machine, X, unknown):
     p(unknown v | known v), which clamped chains with a fixed seed draw.
     """
     X = X.astype(machine.weights.dtype)
-    visible = machine.visible
+    visible = ask(machine.visible, Grouped)
     columns = [visible.columns(i) for i in range(visible.n_coordinates(X.shape[1]))]
     result = np.zeros(len(X))
     step = max(1, CHAIN_ELEMENTS // X.shape[1])
@@ -242,7 +246,7 @@ class Imputations:
 
     def epoch_begins(self, machine, rows):
         """Set the moments of the data to those with the present imputations."""
-        if self.whole and machine.visible.params:
+        if self.whole and ask(machine.visible, Parametric).params:
             mean = column_mean(self.X, rows)
             variance = column_variance(self.X, mean, rows)
             machine.visible.set_moments(len(rows), mean, variance)

@@ -12,6 +12,7 @@ from .. import units
 from .._data._encoding import validate_numbers
 from .._utils._numerics import DTYPES, looks_like_probabilities
 from ..machines import RestrictedMachine
+from ..units._base import ask
 from ._bernoulli_rbm import BernoulliRBM
 from ._gaussian_rbm import GaussianRBM
 from ._mixed_rbm import MixedRBM
@@ -210,10 +211,11 @@ def transposed_machine(i, below, rbm, rng):
     dtype = machine.weights.dtype
     hidden.start(rbm.n_components, dtype=dtype)
     # A unit in other units of measure has the same weights in those.
-    spread, own = machine.hidden.spread(n_hidden), hidden.spread(rbm.n_components)
+    old, new = (ask(layer, units.Scaled) for layer in (machine.hidden, hidden))
+    spread, own = old.spread(n_hidden), new.spread(rbm.n_components)
     own = np.broadcast_to(own, rbm.n_components)[:n_hidden]
     scale = np.divide(spread, own, out=np.ones(n_hidden), where=own > 0).astype(dtype)
-    bias = machine.hidden.uncentered(machine.hidden_bias) * scale
+    bias = old.uncentered(machine.hidden_bias) * scale
     noise = rng.normal(0, SMALL, (n_visible, added)).astype(dtype)
     return RestrictedMachine(
         np.hstack([machine.weights * scale, noise]),

@@ -53,6 +53,7 @@ from .._utils._sklearn import (
 )
 from .._utils._threads import threads_for
 from ..machines import RestrictedMachine
+from ..units._base import ask
 from ._generative import check_trace
 
 # Gibbs steps for unknown values of rows that a trained machine has not met.
@@ -419,7 +420,7 @@ class RBM(
             else:
                 resume_training(training, self)
                 imputations = self._new_imputations(training, X, unknown)
-                if training.machine.visible.params:
+                if ask(training.machine.visible, units.Parametric).params:
                     seen = X if imputations is None else imputations.X
                     mean = column_mean(seen)
                     moments = mean, column_variance(seen, mean)
@@ -656,7 +657,8 @@ class RBM(
     @property
     def intercept_visible_(self):
         """Biases of the visible units."""
-        return self.machine_.visible.uncentered(self.machine_.visible_bias)
+        visible = ask(self.machine_.visible, units.Scaled)
+        return visible.uncentered(self.machine_.visible_bias)
 
     @property
     def _n_features_out(self):

@@ -39,6 +39,7 @@ from .._utils._sklearn import (
 )
 from .._utils._threads import threads_for
 from ..gradients._discriminative import Hybrid, input_field, label_scores
+from ..units._base import ask
 from ._rbm import RBM, restoring
 
 # How much longer steps are by default where the gradient is mostly exact.
@@ -394,7 +395,7 @@ class RBMClassifier(
                 training = self._start_training(rbm, data, rows, rng)
             else:
                 resume_training(training, rbm)
-                if training.machine.visible.params:
+                if ask(training.machine.visible, units.Parametric).params:
                     mean = column_mean(data)
                     moments = mean, column_variance(data, mean)
                     training.machine.visible.update_moments(len(rows), *moments)
@@ -561,7 +562,8 @@ class RBMClassifier(
     def intercept_visible_(self):
         """Biases of the features' units."""
         machine = self.machine_
-        return machine.visible.uncentered(machine.visible_bias)[: self.n_features_in_]
+        visible = ask(machine.visible, units.Scaled)
+        return visible.uncentered(machine.visible_bias)[: self.n_features_in_]
 
     @property
     def intercept_label_(self):

@@ -10,7 +10,8 @@ from .._utils._random import make_rng
 from .._utils._threads import threads_for
 from ..machines import Clamp, RestrictedMachine
 from ..machines._stack import filled
-from ..units import Softmax
+from ..units import Scaled, Softmax
+from ..units._base import ask
 
 
 @dataclass
@@ -71,7 +72,7 @@ class JointNet:
         for machine in self.up:
             layers.append(machine.hidden_sample(layers[-1], rng))
         variances = [layer.var(axis=0) for layer in layers]
-        scale = self.up[0].visible.step_scale
+        scale = ask(self.up[0].visible, Scaled).step_scale
         if scale is not None:
             variances[0] *= scale
         self.reach = {"up-down": max(float(own.sum()) for own in variances)}

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .._utils._numerics import as_float
-from ..units import Units
+from ..units import Differentiable, Scaled, Units
+from ..units._base import ask, check_capability
 
 
 @dataclass
@@ -94,9 +95,11 @@ class Network:
 
     def _started(self, machine):
         """The same function, of inputs standardized as the machine's data are."""
+        for layer in self.layers:
+            check_capability(layer, Differentiable, "Back-propagation")
         if machine.visible.tail == "gaussian":
             n_inputs, dtype = len(machine.weights), self.dtype
-            scale = machine.visible.step_scale
+            scale = ask(machine.visible, Scaled).step_scale
             deviation = np.ones(1, dtype) if scale is None else scale**-0.5
             self.deviation = np.broadcast_to(deviation, n_inputs).astype(dtype)
             center = machine.center

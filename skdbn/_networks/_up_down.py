@@ -6,6 +6,8 @@ from .. import gradients
 from .._updates._decay import WeightDecay
 from .._utils._numerics import as_float
 from ..machines._centering import Centering
+from ..units import Scaled
+from ..units._base import ask
 
 # The share of a batch in the running means of the layers.
 SLIDE = 0.01
@@ -98,7 +100,7 @@ class UpDown:
         v = np.hstack([awake[-1], batch.targets])
         means = self._follow([*awake[:-1], v], net, rng)
         # Steps in units of the deviations of the data, as for an RBM.
-        scale = net.up[0].visible.step_scale
+        scale = ask(net.up[0].visible, Scaled).step_scale
         self._wake(net, awake, means, scale, rate)
         top = self._contrast(net.top, v, rng, rate)
         asleep = self.gradient.state.visible[:, : -net.n_labels]

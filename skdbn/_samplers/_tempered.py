@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..machines._base import check_offers
+from ..units._parametric import copied
 
 
 def tempered_chains(machine, state, n_temperatures):
@@ -111,7 +112,7 @@ class TemperedChains(ScaledChains):
 
     def __init__(self, machine, state, n_temperatures):
         super().__init__(machine, state, n_temperatures)
-        self._base = machine.visible_bias.copy(), machine.visible.copy()
+        self._base = machine.visible_bias.copy(), copied(machine.visible)
         self._field = None
 
     def step(self, machine, rng, swap="free-energy", clamp=None):

@@ -7,6 +7,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._utils._numerics import as_float
 from ..exceptions import DivergenceError, warn, with_hints
+from ..units import Conditional, Enumerable, Grouped
+from ..units._base import ask, check_capability, offers
 
 # Seconds, as a rule of thumb: of a step, and of the products of a step for each row and
 # weight; of measuring, for each call, for each row and weight, and for each row, column
@@ -33,7 +35,9 @@ def make_probes(machine, X, rows, held_out, batch_size, rng, unknown=None):
     At the same coordinates in turn, so that columns that are harder than others make no
     difference between the two. Of rows that have no likelihood nothing is measured.
     """
-    n_coordinates = machine.visible.n_coordinates(X.shape[1])
+    if held_out is not None:
+        check_capability(machine.visible, Conditional, "early_stopping=True")
+    n_coordinates = ask(machine.visible, Grouped).n_coordinates(X.shape[1])
     order = rng.permutation(n_coordinates)
     n_steps = -(-len(rows) // batch_size)
     epoch = n_steps * STEP + len(rows) * machine.n_weights * STEP_PRODUCTS
@@ -91,9 +95,9 @@ class Probe:
     """
 
     def __init__(self, machine, X, rows, order, rng, seconds, unknown=None):
-        n_visible, n_hidden = machine.weights.shape
+        n_hidden = machine.weights.shape[1]
         pair = PAIR * n_hidden
-        if machine.visible.n_states(n_visible) == np.inf:
+        if not offers(machine.visible, Enumerable):
             pair *= INTEGRAL
         row = PRODUCT * machine.n_weights
         n_rows = int(np.clip(seconds / (row + pair), 10, len(rows) + 10))
@@ -102,7 +106,8 @@ class Probe:
         n_columns = 1 + left / (n_rows * pair)
         n_columns = int(np.clip(n_columns, 1, min(MOST_COLUMNS, len(order))))
         self.n_coordinates = len(order)
-        if not machine.visible.one_kind:
+        self.is_conditional = offers(machine.visible, Conditional)
+        if self.is_conditional and not machine.visible.one_kind:
             # Each is a call of its own.
             order = order[: max(n_columns, 1 + int(seconds / CALL))]
         self.X, self.unknown = X, unknown
@@ -131,8 +136,11 @@ class Probe:
             # Each row as often as it has columns to be measured, in a single call.
             i = self.coordinates[:, part]
             several = (np.tile(array, (n_columns, 1)) for array in (v, field))
-            log = machine.log_conditional(*several, i.ravel())
-            logs.append(log.reshape(i.shape))
+            if self.is_conditional:
+                log = machine.log_conditional(*several, i.ravel())
+                logs.append(log.reshape(i.shape))
+            else:
+                logs.append(np.full(i.shape, np.nan))
             if unknown is None:
                 known.append(np.ones(i.shape, bool))
             else:
@@ -183,7 +191,8 @@ def _ratio(values, known):
 
 def _are_known(unknown, units, coordinates):
     """Whether coordinates of each row, of shape (n_columns, n_rows), are known."""
-    places = {i: units.columns(i)[0] for i in np.unique(coordinates).tolist()}
+    grouped = ask(units, Grouped)
+    places = {i: grouped.columns(i)[0] for i in np.unique(coordinates).tolist()}
     first = np.vectorize(places.get, otypes=[int])(coordinates)
     return ~unknown[np.arange(len(unknown)), first]
 

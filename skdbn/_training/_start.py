@@ -17,6 +17,7 @@ from .._utils._numerics import (
 )
 from ..exceptions import warn
 from ..machines import RestrictedMachine
+from ..units._base import ask
 
 # Where values have no bounds, steps are as long as the directions in which the data vary
 # allow: the largest rate of "auto", and the longest step of a hidden unit's weights.
@@ -73,8 +74,9 @@ def start_training(rbm, X, rows, rng, machine=None, unknown=None, auto_rate=0.1)
     limit = None
     if machine.visible.tail is not None:
         gaps = _some_gaps(X, visible_mean, rows, unknown)
-        if machine.visible.step_scale is not None:
-            gaps *= np.sqrt(machine.visible.step_scale)
+        scale = ask(machine.visible, units.Scaled).step_scale
+        if scale is not None:
+            gaps *= np.sqrt(scale)
         reach = max(1.0, _largest_variance(gaps))
         auto_rate = min(auto_rate, LARGEST_RATE / reach)
         limit = LONGEST_STEP * np.sqrt(rbm.n_components / reach) / auto_rate
@@ -190,7 +192,7 @@ def _new_machine(rbm, visible_mean, X, rows, rng, unknown):
     visible.start(n_visible, moments, dtype)
     hidden.start(n_hidden, dtype=dtype)
     if hidden.tail is not None:
-        visible.freeze()
+        ask(visible, units.Parametric).freeze()
     hidden_bias = rbm._initial_hidden_bias(hidden)
     # Enough that units differ from the start, not so much that they saturate.
     spread = min(0.1 if visible.tail is None else 0.01, 3 / np.sqrt(n_visible))
@@ -206,7 +208,7 @@ def _new_machine(rbm, visible_mean, X, rows, rng, unknown):
             weights[:, places] *= norm / np.sqrt(n_visible) / spread
             hidden_bias[places] = hidden.link(activity)
             hidden_mean[places] = activity
-    scale = visible.step_scale
+    scale = ask(visible, units.Scaled).step_scale
     if scale is not None:
         weights *= scale.reshape(-1, 1) ** 0.5
     # One more row without a field keeps constant columns finite.

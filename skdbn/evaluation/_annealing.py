@@ -13,6 +13,7 @@ from .._utils._numerics import (
     positive_variance,
 )
 from .._utils._threads import threads_for
+from ..units._parametric import independent
 
 # Chains are shared out in parts of so many, or of so many times the weights.
 FEWEST_CHAINS = 20
@@ -77,7 +78,7 @@ def base(machine, X, rng):
     mean = column_mean(X)
     variance, _ = positive_variance(column_variance(X, mean), mean)
     # As if one row in twenty felt no field, so that no state is out of reach.
-    units, bias = visible.independent(visible.shrink(mean, 0.05 / 1.05), variance)
+    units, bias = independent(visible, visible.shrink(mean, 0.05 / 1.05), variance)
     return bias.astype(dtype), units
 
 

@@ -11,7 +11,7 @@ from .._utils._numerics import (
     check_count,
 )
 from .._utils._random import make_rng
-from ..units._base import MEAN
+from ..units._ranged import MEAN
 from ._annealing import LogPartition
 from ._partition import N_STARTS
 from ._partition import log_partition as _find_log_partition

@@ -14,7 +14,8 @@ from .._utils._numerics import (
 from .._utils._random import make_rng
 from .._utils._threads import threads_for
 from ..exceptions import EstimateWarning
-from ..units import Concatenated, Gaussian
+from ..units import Concatenated, Enumerable, Gaussian
+from ..units._base import offers
 from ._annealing import Annealing, LogPartition, base, bracket
 
 METHODS = ("auto", "exact", "ais", "reverse-ais", "bracket")
@@ -182,13 +183,16 @@ def log_partition(
 
 def _enumerable(machine):
     """Log₂ of the number of states of the smaller layer, or infinity."""
-    n_states = (
-        units.n_states(n_units)
-        for units, n_units in zip(
-            (machine.visible, machine.hidden), machine.weights.shape, strict=True
-        )
-    )
-    return min(n if n == np.inf else log2(n) for n in n_states)
+    return min(n if n == np.inf else log2(n) for n in _n_states(machine))
+
+
+def _n_states(machine):
+    """The numbers of states of both layers; infinity where they cannot be listed."""
+    layers = machine.visible, machine.hidden
+    return [
+        layer.n_states(n_units) if offers(layer, Enumerable) else np.inf
+        for layer, n_units in zip(layers, machine.weights.shape, strict=True)
+    ]
 
 
 def _exact(machine):
@@ -205,11 +209,10 @@ def _exact(machine):
             f"one of this model has as many as {n_bits:.4g} binary units of at most "
             f"{MAX_UNITS}. Take method='bracket'."
         )
-    n_states = machine.visible.n_states(machine.weights.shape[0])
-    if n_states > machine.hidden.n_states(machine.weights.shape[1]):
+    n_visible, n_hidden = _n_states(machine)
+    if n_visible > n_hidden:
         machine = machine.mirrored()
-        n_states = machine.visible.n_states(machine.weights.shape[0])
-    step, sums = 2**12, []
+    step, n_states, sums = 2**12, min(n_visible, n_hidden), []
     with threads_for(min(step, n_states), machine.n_weights):
         for start in range(0, n_states, step):
             index = np.arange(start, min(start + step, n_states))

@@ -4,7 +4,8 @@ import numpy as np
 from scipy.special import softmax
 
 from .._utils._numerics import as_float
-from ..units import Softmax
+from ..units import Parametric, Scaled, Softmax
+from ..units._base import ask
 from ._base import Gradient
 from ._persistent import PCD, copied
 
@@ -194,13 +195,15 @@ class Hybrid(Gradient):
         weights[-n_labels:] -= np.outer(v0[-n_labels:], hidden_bias)
         visible_bias = factor @ phases.data.visible
         visible_bias[-n_labels:] += errors.sum(axis=0)
-        own = [np.zeros_like(array) for array in visible.params]
+        learned = ask(visible, Parametric)
+        own = [np.zeros_like(array) for array in learned.params]
         if factor.any():
             visible_bias -= self._of_model(factor) @ phases.model.visible
-            own = self._units_steps(visible, float(factor.sum()))
-        if visible.step_scale is not None:
-            weights *= visible.step_scale.reshape(-1, 1)
-            visible_bias *= visible.step_scale
+            own = learned.own_steps(phases.model.visible, float(factor.sum()))
+        scale = ask(visible, Scaled).step_scale
+        if scale is not None:
+            weights *= scale.reshape(-1, 1)
+            visible_bias *= scale
         hidden_bias -= v0 @ weights
         hidden_bias -= rate * self.sparsity
         return machine.named(weights, visible_bias, hidden_bias, own)
@@ -211,15 +214,3 @@ class Hybrid(Gradient):
             return factor
         n_chains = len(self.chains_.visible)
         return np.full(n_chains, factor.sum() / n_chains, factor.dtype)
-
-    def _units_steps(self, visible, factor):
-        """Steps of what the visible units learn on their own, such as variances."""
-        return [
-            factor * step * (of_data - of_model)
-            for step, of_data, of_model in zip(
-                visible.param_steps,
-                visible.data_statistics(),
-                visible.statistics(self._work.model.visible),
-                strict=True,
-            )
-        ]

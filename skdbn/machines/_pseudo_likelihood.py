@@ -5,6 +5,9 @@ from math import ceil, log
 import numpy as np
 from scipy.special import expit
 
+from ..units import Analytic, Conditional, Enumerable, Grouped
+from ..units._base import ask, check_capability, offers
+
 # Two layers of Gaussian units have a normalizer while the largest singular value of
 # the weights, in units of their standard deviations, is below 1. Along a singular vector
 # of value s the variance is 1 / (1 - s²) times that given the hidden units: fifty at most.
@@ -44,14 +47,19 @@ def log_conditionals(machine, v):
 def _parts(machine, v):
     """The same, a few rows at a time."""
     n_units, n_hidden = machine.weights.shape
-    finite = machine.visible.n_states(n_units) < np.inf
-    by_values = finite or machine.hidden.series_radius is None
+    check_capability(machine.visible, Conditional, "The pseudo-likelihood")
+    n_coordinates = ask(machine.visible, Grouped).n_coordinates(n_units)
+    by_values = offers(machine.visible, Enumerable) or not _has_series(machine.hidden)
     step = max(32, SERIES_ELEMENTS // n_hidden)
     for start in range(0, len(v), step):
         part = v[start : start + step]
-        result = np.empty((len(part), machine.visible.n_coordinates(n_units)))
+        result = np.empty((len(part), n_coordinates))
         (_by_values if by_values else _by_series)(machine, part, result)
         yield result
+
+
+def _has_series(hidden):
+    return isinstance(hidden, Analytic) and hidden.series_radius is not None
 
 
 def _by_values(machine, v, result):
@@ -71,6 +79,7 @@ def log_conditional(machine, v, field, i, before=None):
     for a distribution over its states, such as gray ones for binary units, give
     the cross-entropy: all states, weighted by it.
     """
+    check_capability(machine.visible, Conditional, "The pseudo-likelihood")
     if np.ndim(i) and not machine.visible.one_kind:
         result = np.empty(len(v), v.dtype)
         for one in np.unique(i):
@@ -108,7 +117,7 @@ class Coordinate:
 
     def __init__(self, machine, v, field, i, given_back=None):
         self.machine, self.field, self.i = machine, field, i
-        columns = machine.visible.columns(i)
+        columns = ask(machine.visible, Grouped).columns(i)
         self.weights = machine.weights[columns]
         self.bias = machine.visible_bias[columns].astype(np.float64)
         own = np.take_along_axis(v, np.atleast_2d(columns), axis=1)
@@ -195,7 +204,8 @@ class Coordinate:
         middle = self._back(own) if self._given_back is None else self._given_back
         # A derivative of g is the variance of h·w. Groups of units vary together.
         n_hidden = row.shape[-1]
-        together = self.machine.hidden.n_coordinates(n_hidden) < n_hidden
+        hidden = ask(self.machine.hidden, Grouped)
+        together = hidden.n_coordinates(n_hidden) < n_hidden
         slope = np.square(row).sum(axis=-1) * (high - low) ** 2 / (2 if together else 4)
         ends = row * low, row * high
         low, high = (
@@ -237,11 +247,11 @@ def _by_series(machine, v, result):
     hidden, weights = machine.hidden, machine.weights
     field = machine.hidden_field(v)
     terms = hidden.log_partition_series(field, N_TERMS)
-    products = Products(hidden, field) if hidden.n_states(1) == 2 else None
+    grouped = ask(machine.visible, Grouped)
+    is_binary = offers(hidden, Enumerable) and hidden.n_states(1) == 2
+    products = Products(hidden, field) if is_binary else None
     for start in range(0, len(coordinates), N_TOGETHER):
-        some = [
-            machine.visible.columns(i) for i in coordinates[start : start + N_TOGETHER]
-        ]
+        some = [grouped.columns(i) for i in coordinates[start : start + N_TOGETHER]]
         first = np.array([columns[0] for columns in some])
         given_back = machine.visible_bias[first] + terms[0] @ weights[first].T
         several = [

@@ -7,7 +7,10 @@ from scipy.sparse import issparse
 
 from .._utils._numerics import as_float, is_thin
 from .._utils._threads import threads_for
-from ..units import Bernoulli, Units
+from ..units import Bernoulli, Grouped, Parametric, Scaled, Units
+from ..units._base import ask
+from ..units._grouped import masked
+from ..units._parametric import copied
 from ._base import Machine, State
 from ._centering import Centering
 from ._phases import Phases
@@ -146,7 +149,7 @@ class RestrictedMachine(Machine):
 
     def masked(self, unknown):
         """The machine with the values masked that known values rule out."""
-        visible = self.visible.masked(unknown)
+        visible = masked(self.visible, unknown)
         return self if visible is self.visible else replace(self, visible=visible)
 
     def mean_field(self, v, unknown, n_steps=MEAN_FIELD_STEPS):
@@ -180,16 +183,15 @@ class RestrictedMachine(Machine):
     def _judge(self, function, v):
         """A function of the machine and of dense rows."""
         v = v.toarray() if issparse(v) else v
-        n_coordinates = self.visible.n_coordinates(v.shape[1])
+        n_coordinates = ask(self.visible, Grouped).n_coordinates(v.shape[1])
         with threads_for(len(v), self.n_weights // n_coordinates):
             return function(self, v)
 
     @property
     def params(self):
         """The arrays that learn, by name."""
-        return self.named(
-            self.weights, self.visible_bias, self.hidden_bias, self.visible.params
-        )
+        own = ask(self.visible, Parametric).params
+        return self.named(self.weights, self.visible_bias, self.hidden_bias, own)
 
     @staticmethod
     def named(weights, visible_bias, hidden_bias, own):
@@ -215,7 +217,7 @@ class RestrictedMachine(Machine):
     def moments(self, state):
         """The means over the rows of vhᵀ, v, h, and of the units' own statistics."""
         v, h = state
-        own = self.visible.statistics(v)
+        own = ask(self.visible, Parametric).statistics(v)
         return self.named(v.T @ h / len(h), v.mean(axis=0), h.mean(axis=0), own)
 
     def workspace(self, n_model, n_data):
@@ -227,7 +229,8 @@ class RestrictedMachine(Machine):
         work.resize(batch.shape[0])
         dtype = self.weights.dtype
         work.sparse = None
-        if rng is None and is_thin(batch) and not self.visible.params:
+        learned = ask(self.visible, Parametric).params
+        if rng is None and is_thin(batch) and not learned:
             work.sparse = batch.astype(dtype, copy=False)
             return
         as_float(batch, dtype, out=work.data.visible)
@@ -284,12 +287,12 @@ class RestrictedMachine(Machine):
 
     def step_scale(self, name):
         """That of the visible units, for the weights."""
-        scale = self.visible.step_scale
+        scale = ask(self.visible, Scaled).step_scale
         return None if scale is None else scale.reshape(-1, 1)
 
     def length(self, direction, limit=np.inf):
         """Length of a step of the weights, in units of the visible deviations."""
-        weights, scale = direction["weights"], self.visible.step_scale
+        weights, scale = direction["weights"], ask(self.visible, Scaled).step_scale
         flat = weights.ravel()
         total = np.dot(flat, flat)
         if scale is not None:
@@ -318,17 +321,9 @@ class RestrictedMachine(Machine):
            Boltzmann machines. JMLR 17(99).
         """
         h, r = work.hidden_mean, work.signs * rate
-        scale = self.visible.step_scale
+        scale = ask(self.visible, Scaled).step_scale
         v0 = 0.0 if centering is None else centering.visible
-        own = [
-            rate * step * (of_data - of_model)
-            for step, of_data, of_model in zip(
-                self.visible.param_steps,
-                self.visible.data_statistics(),
-                self.visible.statistics(work.model.visible),
-                strict=True,
-            )
-        ]
+        own = ask(self.visible, Parametric).own_steps(work.model.visible, rate)
         if centering is None:
             h *= r[:, None]
             visible_bias = work.visible_transposed_dot(r)
@@ -355,14 +350,14 @@ class RestrictedMachine(Machine):
 
     def project(self):
         """Keep the units' parameters in bounds, and the partition function finite."""
-        self.visible.project()
+        ask(self.visible, Parametric).project()
         if self.visible.tail is None or self.hidden.tail is None:
             return
         n_visible, n_hidden = self.weights.shape
         dtype = self.weights.dtype
         spread, other = (
-            np.reshape(side, (-1, 1)).astype(dtype)
-            for side in (self.visible.spread(n_visible), self.hidden.spread(n_hidden))
+            np.reshape(ask(layer, Scaled).spread(n), (-1, 1)).astype(dtype)
+            for layer, n in ((self.visible, n_visible), (self.hidden, n_hidden))
         )
         change = self._excess(spread, other)
         if change is None:
@@ -422,7 +417,7 @@ class RestrictedMachine(Machine):
         """A copy of the machine with its own arrays."""
         arrays = (self.weights, self.visible_bias, self.hidden_bias)
         copies = (array.copy() for array in arrays)
-        return type(self)(*copies, self.visible.copy(), self.hidden, self.center)
+        return type(self)(*copies, copied(self.visible), self.hidden, self.center)
 
 
 def _scaled_product(work, h, scale):

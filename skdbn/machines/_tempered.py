@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from ..units._analytic import log_partition_change
+from ..units._parametric import between
+
 
 class Tempered:
     """The distributions between independent units (β = 0) and a machine (β = 1).
@@ -46,7 +49,7 @@ class Tempered:
             np.asarray(beta, hidden_field.dtype).reshape(-1, 1)
             for beta in (before, after)
         )
-        hidden = self.machine.hidden.log_partition_change(hidden_field, before, after)
+        hidden = log_partition_change(self.machine.hidden, hidden_field, before, after)
         return (after - before)[:, 0] * self._visible_slope(v) + hidden
 
     def slope(self, v, h, hidden_field):
@@ -73,5 +76,5 @@ class Tempered:
         out = np.dot(h, machine.weights.T, out=out)
         out *= beta
         out += (1 - beta) * self.base_bias + beta * machine.visible_bias
-        units = machine.visible.between(self.base_units, beta)
+        units = between(machine.visible, self.base_units, beta)
         return units.sample(out, rng, out=out)

@@ -1,22 +1,38 @@
-"""What one layer's units are: one file a type."""
+"""What one layer's units are: one file a type, and one a capability of types."""
 
 from sklearn.base import clone
 
-from ._base import Units
+from ._analytic import Analytic
+from ._base import Units, check_capability
 from ._bernoulli import Bernoulli
 from ._concatenated import Concatenated
+from ._conditional import Conditional
+from ._differentiable import Differentiable
+from ._enumerable import Enumerable
 from ._gaussian import Gaussian
+from ._grouped import Grouped
+from ._parametric import Parametric
 from ._poisson import Poisson
+from ._ranged import Ranged
 from ._rectified import Rectified
+from ._scaled import Scaled
 from ._softmax import Softmax
 from ._spin import Spin
 
 __all__ = [
+    "Analytic",
     "Bernoulli",
     "Concatenated",
+    "Conditional",
+    "Differentiable",
+    "Enumerable",
     "Gaussian",
+    "Grouped",
+    "Parametric",
     "Poisson",
+    "Ranged",
     "Rectified",
+    "Scaled",
     "Softmax",
     "Spin",
     "Units",
@@ -47,3 +63,7 @@ def check_pair(visible, hidden):
             "have no normalizer together: the sum over the counts is infinite. Take "
             "units with bounded values on one side, such as hidden='bernoulli'."
         )
+    if None not in tails:
+        for units in (*visible._kinds(), *hidden._kinds()):
+            if units.tail is not None:
+                check_capability(units, Scaled, "A pair of layers without bounds")

@@ -6,10 +6,15 @@ from scipy.special import logit
 
 from .._utils._numerics import is_within
 from .._utils._random import uniform, uniform_times_2_16
-from ._base import MEAN, STATE, Units
+from ._analytic import Analytic
+from ._base import Units
+from ._conditional import Conditional
+from ._differentiable import Differentiable
+from ._enumerable import Enumerable
+from ._ranged import MEAN, STATE
 
 
-class Bernoulli(Units):
+class Bernoulli(Conditional, Enumerable, Differentiable, Analytic, Units):
     r"""Units in {0, 1}.
 
     .. math:: P(x = 1 \mid \text{field}) = \sigma(\text{field})

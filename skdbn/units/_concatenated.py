@@ -7,11 +7,27 @@ from numbers import Integral
 import numpy as np
 from scipy.sparse import issparse
 
-from ._base import Units
+from ._analytic import Analytic, log_partition_change
+from ._base import Units, ask
+from ._conditional import Conditional
+from ._differentiable import Differentiable
+from ._enumerable import Enumerable
+from ._grouped import Grouped, masked
+from ._parametric import Parametric, between, copied, independent
+from ._scaled import Scaled
 from ._softmax import Softmax, UnevenSoftmax
 
 
-class Concatenated(Units):
+class Concatenated(
+    Conditional,
+    Enumerable,
+    Differentiable,
+    Grouped,
+    Scaled,
+    Parametric,
+    Analytic,
+    Units,
+):
     """Units of several types side by side, such as pixels and labels.
 
     Parameters
@@ -83,7 +99,7 @@ class Concatenated(Units):
 
     def log_partition_change(self, field, before, after):
         return sum(
-            units.log_partition_change(own, before, after)
+            log_partition_change(units, own, before, after)
             for units, own in self._split(field)
         )
 
@@ -125,15 +141,15 @@ class Concatenated(Units):
 
     @property
     def params(self):
-        return [array for units in self._units for array in units.params]
+        return [array for units in self._asked(Parametric) for array in units.params]
 
     @property
     def param_steps(self):
-        return [step for units in self._units for step in units.param_steps]
+        return [step for units in self._asked(Parametric) for step in units.param_steps]
 
     @property
     def step_scale(self):
-        scales = [units.step_scale for units in self._units]
+        scales = [units.step_scale for units in self._asked(Scaled)]
         if all(scale is None for scale in scales):
             return None
         dtype = next(scale.dtype for scale in scales if scale is not None)
@@ -142,38 +158,46 @@ class Concatenated(Units):
 
     def statistics(self, x):
         return [
-            array for units, own in self._split(x) for array in units.statistics(own)
+            array
+            for units, own in self._split(x)
+            for array in ask(units, Parametric).statistics(own)
         ]
 
     def data_statistics(self):
-        return [array for units in self._units for array in units.data_statistics()]
+        return [
+            array
+            for units in self._asked(Parametric)
+            for array in units.data_statistics()
+        ]
 
     def update_moments(self, n_rows, mean, variance):
         for units, own_mean, own_variance in self._split(mean, variance):
-            units.update_moments(n_rows, own_mean, own_variance)
+            ask(units, Parametric).update_moments(n_rows, own_mean, own_variance)
 
     def set_moments(self, n_rows, mean, variance):
         for units, own_mean, own_variance in self._split(mean, variance):
-            units.set_moments(n_rows, own_mean, own_variance)
+            ask(units, Parametric).set_moments(n_rows, own_mean, own_variance)
 
     def uncentered(self, bias):
         return np.concatenate(
-            [units.uncentered(own) for units, own in self._split(bias)]
+            [ask(units, Scaled).uncentered(own) for units, own in self._split(bias)]
         )
 
     def freeze(self):
-        for units in self._units:
+        for units in self._asked(Parametric):
             units.freeze()
 
     def project(self):
-        for units in self._units:
+        for units in self._asked(Parametric):
             units.project()
 
     def copy(self):
-        return self._with([units.copy() for units in self._units])
+        return self._with([copied(units) for units in self._units])
 
     def spread(self, n_units):
-        return self._join([units.spread(width) for units, width in self.widths()])
+        return self._join(
+            [ask(units, Scaled).spread(width) for units, width in self.widths()]
+        )
 
     def shrink(self, mean, share):
         means = [units.shrink(own, share) for units, own in self._split(mean)]
@@ -182,7 +206,7 @@ class Concatenated(Units):
     def independent(self, mean, variance):
         units, fields = zip(
             *(
-                units.independent(own_mean, own_variance)
+                independent(units, own_mean, own_variance)
                 for units, own_mean, own_variance in self._split(mean, variance)
             ),
             strict=True,
@@ -192,7 +216,7 @@ class Concatenated(Units):
     def between(self, other, beta):
         return self._with(
             [
-                units.between(others, beta)
+                between(units, others, beta)
                 for units, others in zip(self._units, other._units, strict=True)
             ]
         )
@@ -209,9 +233,7 @@ class Concatenated(Units):
         )
 
     def n_states(self, n_units):
-        counts = [units.n_states(width) for units, width in self.widths()]
-        # An int beyond the floats cannot be multiplied with infinity.
-        return np.inf if np.inf in counts else prod(counts)
+        return prod(units.n_states(width) for units, width in self.widths())
 
     def states(self, index, n_units):
         states = []
@@ -243,17 +265,19 @@ class Concatenated(Units):
     def fill_determined(self, x, unknown, names):
         parts = self._split(x, unknown)
         for (units, own, holes), place in zip(parts, self._places, strict=True):
-            units.fill_determined(own, holes, names[place])
+            ask(units, Grouped).fill_determined(own, holes, names[place])
 
     def masked(self, unknown):
-        return self._with([units.masked(own) for units, own in self._split(unknown)])
+        return self._with([masked(units, own) for units, own in self._split(unknown)])
 
     def n_coordinates(self, n_units):
-        return sum(units.n_coordinates(width) for units, width in self.widths())
+        return sum(
+            ask(units, Grouped).n_coordinates(width) for units, width in self.widths()
+        )
 
     def columns(self, coordinate):
         units, inside, first = self._find(coordinate)
-        return first + units.columns(inside)
+        return first + ask(units, Grouped).columns(inside)
 
     def alternatives(self, coordinate, own, field_range):
         units, inside, _ = self._find(coordinate)
@@ -308,6 +332,13 @@ class Concatenated(Units):
             return self._units
         return [units for units, _ in self._resolved()]
 
+    def _kinds(self):
+        return [kind for units in self._each() for kind in units._kinds()]
+
+    def _asked(self, capability):
+        """The units of each part, to be asked as a capability."""
+        return [ask(units, capability) for units in self._units]
+
     def widths(self):
         """The units of each part, and their number.
 
@@ -336,7 +367,7 @@ class Concatenated(Units):
     def _find(self, coordinate):
         """The units of a coordinate, its index among theirs, and their first column."""
         for (units, width), place in zip(self.widths(), self._places, strict=True):
-            n_coordinates = units.n_coordinates(width)
+            n_coordinates = ask(units, Grouped).n_coordinates(width)
             if coordinate < n_coordinates:
                 return units, coordinate, place.start
             coordinate = coordinate - n_coordinates

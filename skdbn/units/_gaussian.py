@@ -6,7 +6,12 @@ import numpy as np
 from scipy.sparse import issparse
 
 from .._utils._random import normal
-from ._base import STATE, Units
+from ._base import Units
+from ._conditional import Conditional
+from ._differentiable import Differentiable
+from ._parametric import Parametric
+from ._ranged import STATE
+from ._scaled import Scaled
 
 # Variances stay above this share of those from which they start. So many times as large
 # they have diverged.
@@ -19,7 +24,7 @@ REACH = 8
 MOST_NODES = 10_000
 
 
-class Gaussian(Units):
+class Gaussian(Conditional, Differentiable, Scaled, Parametric, Units):
     r"""Real-valued units with a variance σ².
 
     .. math:: p(x \mid \text{field})

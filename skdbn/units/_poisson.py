@@ -12,7 +12,11 @@ from .._utils._numerics import (
     working_dtype,
 )
 from ..exceptions import warn
-from ._base import OUTSIDE, SLACK, Units
+from ._base import Units
+from ._conditional import Conditional
+from ._differentiable import Differentiable
+from ._ranged import OUTSIDE, SLACK
+from ._scaled import Scaled
 
 # Sums over counts: which are all taken, how far apart the others are in standard
 # deviations, how fast the one goes over into the other, and how far the sums go beyond
@@ -26,7 +30,7 @@ REACH = 7
 LARGEST_FIELD = 15.0
 
 
-class Poisson(Units):
+class Poisson(Conditional, Differentiable, Scaled, Units):
     r"""Counts: the integers from 0 on.
 
     .. math:: P(x \mid \text{field}) = \frac{e^{x \cdot \text{field}}}{x!}

@@ -8,6 +8,9 @@ from scipy.special import erfcx, log_ndtr, ndtri_exp
 
 from .._utils._numerics import column_range, is_within
 from ._base import Units
+from ._conditional import Conditional
+from ._differentiable import Differentiable
+from ._scaled import Scaled
 
 # Below this field the mean comes from a continued fraction of so many levels.
 FAR = -5.0
@@ -20,7 +23,7 @@ FOLDINGS = 25
 REACH = 8
 
 
-class Rectified(Units):
+class Rectified(Conditional, Differentiable, Scaled, Units):
     r"""Real-valued units of at least 0: a Gaussian of variance 1, cut off below 0.
 
     .. math:: p(x \mid \text{field}) \propto e^{-(x - \text{field})^2 / 2},

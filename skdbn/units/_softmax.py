@@ -14,7 +14,12 @@ from .._utils._numerics import (
     working_dtype,
 )
 from .._utils._random import uniform
-from ._base import MEAN, OUTSIDE, STATE, Units
+from ._base import Units
+from ._conditional import Conditional
+from ._differentiable import Differentiable
+from ._enumerable import Enumerable
+from ._grouped import Grouped
+from ._ranged import MEAN, OUTSIDE, STATE
 
 # How far from 1 the values of a group may add up.
 SLACK = 1e-5
@@ -23,7 +28,7 @@ SLACK = 1e-5
 GROUPS = 8
 
 
-class Softmax(Units):
+class Softmax(Conditional, Enumerable, Differentiable, Grouped, Units):
     r"""Groups of neighboring units of which exactly one is 1.
 
     .. math:: P(x_k = 1 \mid \text{field}) = \frac{e^{\text{field}_k}}

@@ -4,11 +4,16 @@ import numpy as np
 
 from .._utils._numerics import is_within
 from .._utils._random import uniform
-from ._base import MEAN, STATE, Units
+from ._analytic import Analytic
+from ._base import Units
 from ._bernoulli import tanh_series
+from ._conditional import Conditional
+from ._differentiable import Differentiable
+from ._enumerable import Enumerable
+from ._ranged import MEAN, STATE
 
 
-class Spin(Units):
+class Spin(Conditional, Enumerable, Differentiable, Analytic, Units):
     r"""Units in {−1, 1}.
 
     .. math:: P(x = 1 \mid \text{field}) &= \frac{1}{1 + e^{-2\,\text{field}}}, \\
