@@ -16,7 +16,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler, minmax_scale
 
 from skdbn import (
     RBM,
@@ -147,7 +147,8 @@ def test_one_hot_columns(wine, punch, monkeypatch, seed):
 
 def test_frozen_model(wine, punch, seed):
     X, _ = wine
-    X = (X > np.median(X, axis=0)).astype(float)
+    # Of equal rows the imputer gives them all the chain of the first.
+    X = minmax_scale(X)
     rbm = BernoulliRBM(10, n_iter=20, random_state=seed).fit(X)
     hidden, _ = punch(X)
     imputer = BoltzmannImputer(FrozenEstimator(rbm), random_state=seed, **QUICK)
@@ -664,6 +665,32 @@ def test_tables_with_words(library, n_chains, rng, monkeypatch, seed):
         imputer.set_output(transform="pandas")
         model = make_pipeline(imputer, columns, LogisticRegression())
         assert model.fit(frame, size > 50).score(frame, size > 50) > 0.8
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        pd.Series([None, None], dtype=object),
+        pd.Series([np.nan, np.nan]),
+        pd.Series([None, None], dtype="str"),
+        pd.Series(pd.Categorical([None, None])),
+        pd.Series(pd.Categorical([None, "pear"])),
+        pl.Series([None, None]),
+        pl.Series([None, None], dtype=pl.String),
+    ],
+    ids=lambda lost: f"{type(lost).__module__.split('.')[0]}-{lost.dtype}",
+)
+def test_new_rows_without_any_word(lost, seed):
+    """Their column has lost its type, too."""
+    library = pd.DataFrame if isinstance(lost, pd.Series) else pl.DataFrame
+    frame = library({"fruit": ["apple", "pear"] * 20, "size": np.arange(40.0)})
+    new = library({"fruit": lost, "size": [3.0, 4.0]})
+    imputer = BoltzmannImputer(
+        MixedRBM(2, n_iter=1, random_state=seed), random_state=seed, **QUICK
+    )
+    imputer.fit(frame)
+    for found in (imputer.transform(new), imputer.estimator_.impute(new)):
+        assert set(found["fruit"]) <= {"apple", "pear"}
 
 
 # Errors

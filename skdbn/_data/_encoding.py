@@ -235,7 +235,8 @@ class Encoding:
     def merge(self, X, rows, means, like):
         """X with values from rows of the units where it has none.
 
-        Columns that keep their type have that of `like`, a table of the same columns.
+        Columns that keep their type have that of `like`, a table of the same columns, or
+        that of the training data where it is too narrow.
         """
         decoded = self.decode(rows, means)
         if not is_frame(X):
@@ -253,7 +254,9 @@ class Encoding:
             values, found = _values(X, i, name), np.asarray(decoded[name])
             if variable.categories is not None:
                 values = np.where(missing, found.astype(object), values).tolist()
-                types[name] = like[name].dtype
+                narrow = not _holds(like, name, variable.categories)
+                typed = self.template if narrow and self.needs_frame else like
+                types[name] = typed[name].dtype
             else:
                 values = _numbers(values, variable.kind, name)
                 values = np.where(missing, found.astype(values.dtype), values)
@@ -362,6 +365,12 @@ def _dtype_categories(X, name):
     return list(categories) if hasattr(categories, "__len__") else None
 
 
+def _holds(X, name, categories):
+    """Whether the type of a column says that it may have these categories."""
+    known = _dtype_categories(X, name)
+    return not _missing(X[name]).all() if known is None else {*categories} <= {*known}
+
+
 def _categories(X, values, name):
     known = _dtype_categories(X, name)
     if known is not None:
@@ -468,6 +477,9 @@ class Columns:
     like : DataFrame, default=None
         The table of which X has the numbers.
 
+    words : collection of str, default=()
+        Names of columns that have categories, whatever this table has there.
+
     Attributes
     ----------
     names : list
@@ -484,7 +496,7 @@ class Columns:
         Where values are missing.
     """
 
-    def __init__(self, X, like=None):
+    def __init__(self, X, like=None, words=()):
         self.like = X if like is None else like
         self.is_frame = is_frame(self.like)
         self.names = list(self.like.columns if self.is_frame else range(X.shape[1]))
@@ -494,7 +506,8 @@ class Columns:
             return
         self.values = [_values(X, i, name) for i, name in enumerate(self.names)]
         for i, (name, values) in enumerate(zip(self.names, self.values, strict=True)):
-            if _dtype_categories(X, name) is not None or _has_text(values):
+            has_categories = name in words or _dtype_categories(X, name) is not None
+            if has_categories or _has_text(values):
                 self.is_number[i] = False
                 self.values[i] = X[name]
             elif values.dtype.kind != "f":

@@ -252,6 +252,7 @@ class BoltzmannImputer(
         with restoring(self):
             self._check_estimator()
             table = self._validate(X, reset=True)
+            self._words = [table.names[i] for i in np.flatnonzero(~table.is_number)]
             seeds = check_random_state(self.random_state).randint(2**31, size=3)
             self._kept = ~table.unknown.all(axis=0)
             if not self._kept.any():
@@ -516,7 +517,7 @@ class BoltzmannImputer(
         if isinstance(marker, str) or (_is_number(marker) and frame is not None):
             X = _without(marker, X)
         if frame is not None:
-            table = Columns(X)
+            table = Columns(X, words=() if reset else self._words)
             if table.is_number.all():
                 X = table.table(table.values)
             elif self._takes_words():
