@@ -59,64 +59,89 @@ class Sweeps:
         """
         theta = self.nodes.scores(params["nodes"])
         coupling = self.edges.coupling(params["edges"])
+        shape = None
+        if self.pooling is not None:
+            shape = ShapeSweeps(params, self.pooling, self._spreading, keep)
         mu, trace = softmax(theta, axis=1), []
-        first = mu
         for _ in range(self.n_sweeps):
-            mu, step = self._forward(params, theta, coupling, mu, keep)
-            trace.append(step)
-        loss, error = self._loss(mu, labels)
-        gradient = {name: np.zeros_like(array) for name, array in params.items()}
-        theta_error = np.zeros_like(theta)
-        for step in reversed(trace):
-            error = self._backward(
-                params, coupling, step, error, keep, gradient, theta_error
-            )
-        theta_error += through_softmax(error, first)
-        gradient["nodes"] += self.nodes.gradient(theta_error)
-        return loss, gradient
+            field = theta + (coupling @ mu.ravel()).reshape(mu.shape)
+            if shape is not None:
+                field += shape.forward(mu)
+            target = softmax(field, axis=1)
+            trace.append((mu, target))
+            mu = mu + self.rate * (target - mu)
+        loss, error = mean_loss(mu, labels)
+        edge_gradient, theta_error = (
+            np.zeros_like(params["edges"]),
+            np.zeros_like(theta),
+        )
+        for mu, target in reversed(trace):
+            field_error = through_softmax(self.rate * error, target)
+            theta_error += field_error
+            edge_gradient += self.edges.gradient(field_error, mu)
+            error = (1 - self.rate) * error
+            error += (coupling @ field_error.ravel()).reshape(mu.shape)
+            if shape is not None:
+                error += shape.backward(field_error)
+        theta_error += through_softmax(error, mu)
+        gradient = {"nodes": self.nodes.gradient(theta_error), "edges": edge_gradient}
+        return loss, gradient | (shape.gradient() if shape is not None else {})
 
-    def _forward(self, params, theta, coupling, mu, keep):
-        """A sweep, and what its gradient needs."""
-        field = theta + (coupling @ mu.ravel()).reshape(mu.shape)
-        v = gamma = upper = None
-        if self.pooling is not None:
-            v = (self.pooling @ mu).reshape(-1, len(params["visible_bias"]))
-            gamma = sigmoid(v @ params["weights"] + params["hidden_bias"])
-            upper = (keep * gamma) @ params["weights"].T + params["visible_bias"]
-            push = self._spreading @ upper.reshape(-1, mu.shape[1])
-            field += params["strength"][0] * push
-        target = softmax(field, axis=1)
-        return mu + self.rate * (target - mu), (mu, target, v, gamma, upper)
 
-    def _loss(self, mu, labels):
-        """The mean cross-entropy, and its gradient by μ."""
-        known = np.flatnonzero(labels >= 0)
-        own = known, labels[known]
-        p = np.maximum(mu[own], np.finfo(mu.dtype).tiny)
-        error = np.zeros_like(mu)
-        error[own] = -1 / (len(known) * p)
-        return -np.log(p).mean(dtype=float), error
+class ShapeSweeps:
+    """The machine's part in each sweep, first forward and then backward.
 
-    def _backward(self, params, coupling, step, error, keep, gradient, theta_error):
-        """The gradient by the μ before a sweep; adds to those by the parameters."""
-        mu, target, v, gamma, upper = step
-        field_error = through_softmax(self.rate * error, target)
-        theta_error += field_error
-        gradient["edges"] += self.edges.gradient(field_error, mu)
-        before = (1 - self.rate) * error
-        before += (coupling @ field_error.ravel()).reshape(mu.shape)
-        if self.pooling is not None:
-            pooled = (self.pooling @ field_error).reshape(v.shape)
-            gradient["strength"] += np.vdot(pooled, upper)
-            pooled *= params["strength"][0]
-            gradient["visible_bias"] += pooled.sum(axis=0)
-            gradient["weights"] += pooled.T @ (keep * gamma)
-            inner = keep * (pooled @ params["weights"]) * gamma * (1 - gamma)
-            gradient["hidden_bias"] += inner.sum(axis=0)
-            gradient["weights"] += v.T @ inner
-            lower = inner @ params["weights"].T
-            before += self._spreading @ lower.reshape(-1, mu.shape[1])
-        return before
+    Products of all sweeps are summed by one matrix product.
+    """
+
+    def __init__(self, params, pooling, spreading, keep):
+        self.pooling, self.spreading, self.keep = pooling, spreading, keep
+        self.weights, self.strength = params["weights"], params["strength"][0]
+        self.visible_bias = params["visible_bias"]
+        self.hidden_bias = params["hidden_bias"]
+        self._sweeps, self._done = [], []
+
+    def forward(self, mu):
+        """λ Pᵀ (W γ + b)"""
+        v = (self.pooling @ mu).reshape(-1, len(self.visible_bias))
+        gamma = sigmoid(v @ self.weights + self.hidden_bias)
+        upper = (self.keep * gamma) @ self.weights.T + self.visible_bias
+        self._sweeps.append((v, gamma, upper))
+        return self.strength * self._spread(upper, mu)
+
+    def backward(self, error):
+        """The gradient by μ, from that by what `forward` gave last."""
+        v, gamma, upper = self._sweeps.pop()
+        pooled = (self.pooling @ error).reshape(v.shape)
+        moved = np.vdot(pooled, upper)
+        pooled *= self.strength
+        inner = self.keep * (pooled @ self.weights) * gamma * (1 - gamma)
+        self._done.append((v, self.keep * gamma, pooled, inner, moved))
+        return self._spread(inner @ self.weights.T, error)
+
+    def gradient(self):
+        """The gradient by the machine's parameters and the strength."""
+        *layers, moved = zip(*self._done, strict=True)
+        v, gamma, pooled, inner = map(np.concatenate, layers)
+        return {
+            "weights": np.vstack([pooled, v]).T @ np.vstack([gamma, inner]),
+            "visible_bias": pooled.sum(axis=0),
+            "hidden_bias": inner.sum(axis=0),
+            "strength": np.array([sum(moved)], v.dtype),
+        }
+
+    def _spread(self, values, like):
+        return self.spreading @ values.reshape(-1, like.shape[1])
+
+
+def mean_loss(mu, labels):
+    """The mean cross-entropy of known labels, and its gradient by μ."""
+    known = np.flatnonzero(labels >= 0)
+    own = known, labels[known]
+    p = np.maximum(mu[own], np.finfo(mu.dtype).tiny)
+    error = np.zeros_like(mu)
+    error[own] = -1 / (len(known) * p)
+    return -np.log(p).mean(dtype=float), error
 
 
 def through_softmax(error, p):
