@@ -15,7 +15,13 @@ from skdbn.structured import (
     pixel_graphs,
     region_labels,
 )
-from skdbn.structured._images import boundaries, chi_square, histogram, moments
+from skdbn.structured._images import (
+    boundaries,
+    chi_square,
+    contrasts,
+    histogram,
+    moments,
+)
 
 
 def discs(rng, n_pictures=6, size=32):
@@ -89,6 +95,18 @@ def test_statistics_of_regions(rng):
     mean, deviation = moments(regions, lab)
     np.testing.assert_allclose(mean[0], lab[regions == 0].mean(axis=0))
     np.testing.assert_allclose(deviation[1], lab[regions == 1].std(axis=0))
+    # Of a region in the middle and another one around it.
+    regions = np.pad(np.zeros((8, 8), int), 4, constant_values=1)
+    middle, border = np.split(contrasts(regions, mean), 2, axis=1)
+    assert np.abs(middle[0]).max() < 0.2 * np.abs(middle[1]).max()
+    np.testing.assert_allclose(border[1], 0, atol=1e-12)
+    np.testing.assert_allclose(border[0, :3], mean[0] - mean[1])
+    np.testing.assert_allclose(border[0, 3:6], np.abs(mean[0] - mean[1]))
+    np.testing.assert_allclose(border[0, 6], np.linalg.norm(mean[0] - mean[1]))
+
+
+def test_boundaries():
+    regions = np.array([[0, 0, 1], [0, 1, 1]])
     strength = np.array([[0.0, 1, 2], [3, 4, 5]])
     edges, sides = boundaries(regions, strength)
     assert edges.tolist() == [[0, 1]]
@@ -111,7 +129,7 @@ def test_superpixels(rng):
     ]
     assert np.mean(right) > 0.93
     for graph in graphs:
-        assert graph.node_features.shape[1] == 8 + 8 + 3 + 3 + 64
+        assert graph.node_features.shape[1] == 8 + 8 + 3 + 3 + 14 + 64
         shares = graph.node_features[:, :16].reshape(-1, 2, 8).sum(axis=2)
         np.testing.assert_allclose(shares, 1, rtol=1e-5)
         np.testing.assert_allclose(

@@ -28,8 +28,10 @@ class SuperpixelGraphs(DocLinkMixin, VersionMixin, TransformerMixin, BaseEstimat
     * the histogram of its colors, in words that are learned by k-means in Lab space;
     * the histogram of its textures, in words that are learned from the answers of
       Gaussian filters, their gradients and Laplacians, at three scales (textons) [2]_;
-    * the histogram of its positions on a grid;
-    * the means and standard deviations of its color.
+    * the means and standard deviations of its color;
+    * how its mean color differs from those of the middle and of the border of the
+      picture;
+    * the histogram of its positions on a grid.
 
     Neighbors are joined by an edge, which has as features the strength of the boundary
     between them, the distance of their colors, and the :math:`\chi^2` distance of the
@@ -187,6 +189,7 @@ class SuperpixelGraphs(DocLinkMixin, VersionMixin, TransformerMixin, BaseEstimat
             texture_shares,
             mean,
             deviation,
+            contrasts(regions, mean),
         ]
         if self.n_positions:
             cells = cells_of(regions.shape, self.n_positions)
@@ -456,6 +459,23 @@ def moments(regions, lab):
     ]
     mean, square = sums[0] / count, sums[1] / count
     return mean, np.sqrt(np.maximum(square - np.square(mean), 0))
+
+
+def contrasts(regions, mean):
+    """Differences of the color of each region from the picture's middle and border.
+
+    The middle has Gaussian weights, the border is a sixteenth of each side.
+    """
+    row, column = (np.linspace(-1, 1, size) for size in regions.shape)
+    middle = np.exp(-(row[:, None] ** 2 + column**2) / (2 * 0.3**2))
+    border = np.maximum(np.abs(row)[:, None], np.abs(column)) > 7 / 8
+    found = []
+    for weights in (middle, border):
+        shares = np.bincount(regions.ravel(), weights.ravel())
+        difference = mean - np.average(mean, axis=0, weights=shares)
+        distance = np.linalg.norm(difference, axis=1, keepdims=True)
+        found += [difference, np.abs(difference), distance]
+    return np.hstack(found)
 
 
 def cells_of(shape, n_cells):
