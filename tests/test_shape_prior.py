@@ -130,6 +130,26 @@ def test_random_fields_without_edges(data):
     assert model.score(X_test, y_test) > model.crf_.score(X_test, y_test)
 
 
+def test_mirrored_shapes(rng):
+    # Bars at the left only; some graphs have positions in place of regions.
+    shapes = np.zeros((20, 6, 6), int)
+    shapes[:, 1:5, 1] = 1
+    graphs = pixel_graphs(shapes + rng.normal(0, 0.3, shapes.shape))
+    places = (np.indices((6, 6)).reshape(2, -1).T + 0.5) / 6
+    graphs[10:] = [
+        Graph(g.node_features, g.edges, g.edge_features, positions=places)
+        for g in graphs[10:]
+    ]
+    y = [shape.ravel() for shape in shapes]
+    model = new_model(
+        crf=CRFClassifier(max_iter=10), grid=6, mirror=True, n_iter=1
+    ).fit(graphs, y)
+    known = model.rbm_.sample(200, n_steps=100, random_state=0)[:, 1::2].mean(axis=0)
+    left, right = known.reshape(6, 6)[1:5, [1, 4]].T
+    np.testing.assert_allclose(left, 0.5, atol=0.2)
+    np.testing.assert_allclose(right, 0.5, atol=0.2)
+
+
 @pytest.mark.slow
 def test_manners_of_scikit_learn(data, fitted):
     X, y, X_test, _ = data

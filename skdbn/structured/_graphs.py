@@ -1,6 +1,6 @@
 """Graphs whose nodes have labels, and many of them as one."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 
 import numpy as np
@@ -143,6 +143,15 @@ class Graph:
             "the graph has neither regions nor positions, by which nodes are placed on a "
             "grid: give one of them, or take spatial=None and no shape prior."
         )
+
+
+def mirrored(graph):
+    """A graph with left and right exchanged."""
+    if graph.regions is not None:
+        graph = replace(graph, regions=graph.regions[:, ::-1])
+    if graph.positions is not None:
+        graph = replace(graph, positions=graph.positions * [1, -1] + [0, 1])
+    return graph
 
 
 @lru_cache(maxsize=16)

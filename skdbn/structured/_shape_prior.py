@@ -18,7 +18,7 @@ from ..schedules import Linear
 from ..units import Softmax
 from ._base import GraphClassifier
 from ._crf import CRFClassifier, one_hot
-from ._graphs import Batch
+from ._graphs import Batch, mirrored
 from ._mean_field import Posterior, ShapeTerm
 from ._terms import ScaledScores
 from ._unrolled import Sweeps
@@ -54,6 +54,11 @@ class ShapePriorCRFClassifier(GraphClassifier):
 
     grid : int, default=24
         Number of cells on a side of the grid of the machine.
+
+    mirror : bool, default=False
+        Whether the second and the third step see each graph also with left and right
+        exchanged, which doubles their time: for shapes that are as plausible the other
+        way round.
 
     strength : float, default=0.1
         Power λ of the prior at the start of the third step, which learns it.
@@ -163,6 +168,7 @@ class ShapePriorCRFClassifier(GraphClassifier):
         "crf": [CRFClassifier, FrozenEstimator, None],
         "rbm": [RBM, FrozenEstimator, None],
         "grid": [Interval(Integral, 1, None, closed="left")],
+        "mirror": ["boolean"],
         "strength": [Interval(Real, 0, None, closed="left")],
         "n_iter": [Interval(Integral, 0, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -181,6 +187,7 @@ class ShapePriorCRFClassifier(GraphClassifier):
         rbm=None,
         *,
         grid=24,
+        mirror=False,
         strength=0.1,
         n_iter=30,
         learning_rate=0.001,
@@ -195,6 +202,7 @@ class ShapePriorCRFClassifier(GraphClassifier):
         self.crf = crf
         self.rbm = rbm
         self.grid = grid
+        self.mirror = mirror
         self.strength = strength
         self.n_iter = n_iter
         self.learning_rate = learning_rate
@@ -236,6 +244,9 @@ class ShapePriorCRFClassifier(GraphClassifier):
             labels = self._encode(y, graphs)
             seeds = check_random_state(self.random_state).randint(2**31, size=3)
             scores = self._fit_crf(X, y, graphs, int(seeds[0]))
+            if self.mirror:
+                graphs = [*graphs, *map(mirrored, graphs)]
+                labels, scores = np.tile(labels, 2), np.tile(scores, (2, 1))
             shapes = self._shapes(graphs, labels)
             self._fit_rbm(shapes, int(seeds[1]))
             self._start(shapes, scores.dtype)
@@ -386,7 +397,9 @@ class ShapePriorCRFClassifier(GraphClassifier):
         shape = ShapeTerm(pooling, self.machine_, self.strength_)
         return Posterior(batch, scores, coupling, shape)
 
-    def sample_shapes(self, n_samples=1, *, n_steps=1000, random_state=None):
+    def sample_shapes(
+        self, n_samples=1, *, n_steps=1000, tempering=1, random_state=None
+    ):
         """Draw label maps from the machine of ``rbm_``.
 
         Parameters
@@ -396,6 +409,9 @@ class ShapePriorCRFClassifier(GraphClassifier):
 
         n_steps : int, default=1000
             Number of Gibbs steps from the visible biases.
+
+        tempering : int, default=1
+            Number of temperatures, as in :meth:`skdbn.RBM.sample`.
 
         random_state : int, RandomState instance or None, default=None
             None continues the stream of random numbers of ``rbm_``, so that the next
@@ -412,7 +428,13 @@ class ShapePriorCRFClassifier(GraphClassifier):
             If a number is not an int of at least 1.
         """
         check_is_fitted(self)
-        drawn = self.rbm_.sample(n_samples, n_steps=n_steps, random_state=random_state)
+        drawn = self.rbm_.sample(
+            n_samples,
+            n_steps=n_steps,
+            tempering=tempering,
+            trace=None,
+            random_state=random_state,
+        )
         machine = self.rbm_.machine_
         means = machine.visible_mean(machine.hidden_mean(drawn))
         means = means.reshape(n_samples, self.grid, self.grid, -1)
