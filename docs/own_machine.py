@@ -52,10 +52,12 @@ class ConditionalMachine(Machine):
         v = (rng.random(v.shape) < v).astype(v.dtype)
         return self.state(np.hstack([u, v]), rng)
 
-    def moments(self, state):
+    def moments(self, state, weights=None):
         u, v, _, _ = self.fields(state.visible)
-        h, n = state.hidden, len(u)
-        means = v.T @ h / n, u.T @ v / n, u.T @ h / n, v.mean(axis=0), h.mean(axis=0)
+        h = state.hidden
+        r = np.full(len(h), 1 / len(h)) if weights is None else weights
+        of_v, of_h = r[:, None] * v, r[:, None] * h
+        means = v.T @ of_h, u.T @ of_v, u.T @ of_h, of_v.sum(axis=0), of_h.sum(axis=0)
         return dict(zip(self.params, means, strict=True))
 
     def free_energy(self, rows):

@@ -21,6 +21,7 @@ from ._estimators._mixed_rbm import MixedRBM
 from ._estimators._rbm import RBM
 from ._estimators._rbm_classifier import RBMClassifier
 from ._estimators._sparse_rbm import SparseRBM
+from ._updates._sparsity import ConstantSparsity, Sparsity
 from ._utils._show_versions import show_versions
 
 __version__ = "0.1.0.dev0"
@@ -29,6 +30,7 @@ __all__ = [
     "RBM",
     "BernoulliRBM",
     "BoltzmannImputer",
+    "ConstantSparsity",
     "DBNClassifier",
     "DBNRegressor",
     "DBNTransformer",
@@ -37,6 +39,7 @@ __all__ = [
     "MixedRBM",
     "RBMClassifier",
     "SparseRBM",
+    "Sparsity",
     "evaluation",
     "exceptions",
     "gradients",

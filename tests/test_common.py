@@ -1,4 +1,9 @@
-"""scikit-learn's checks of an estimator's manners; none is expected to fail."""
+"""scikit-learn's checks of an estimator's manners.
+
+Two are left out: a fit draws random numbers for each row, so that a row of weight
+2 is the same as two rows on the average and not to the last digit. `test_weights.py`
+shows that it is by gradients from which nothing is drawn.
+"""
 
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -7,6 +12,7 @@ from skdbn import (
     RBM,
     BernoulliRBM,
     BoltzmannImputer,
+    ConstantSparsity,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
@@ -48,7 +54,7 @@ ESTIMATORS = [
         objective="discriminative",
         early_stopping=True,
         momentum=Step(0.5, 0.9, epochs=2),
-        sparsity=0.001,
+        sparsity=ConstantSparsity(),
     ),
     DBNTransformer((4, 3)),
     DBNTransformer((4,), rbm=BernoulliRBM(), layer=0, transposed=True),
@@ -66,6 +72,12 @@ ESTIMATORS = [
 ]
 
 
+DRAWN = (
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
+)
+
+
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """Fits of the imputer's default model that are short."""
@@ -76,4 +88,6 @@ def short(monkeypatch):
 @pytest.mark.filterwarnings("ignore::skdbn.exceptions.DataRangeWarning")
 @parametrize_with_checks(ESTIMATORS)
 def test_scikit_learn_conventions(estimator, check):
+    if check.func.__name__ in DRAWN:
+        pytest.skip("random numbers are drawn for each row; see test_weights.py")
     check(estimator)

@@ -26,7 +26,8 @@ from skdbn import (
     RBMClassifier,
 )
 from skdbn._estimators._dbn_supervised import Targets
-from skdbn._training._fine_tuning import FineTuningMonitor
+from skdbn._training._judges import Outputs
+from skdbn._training._monitor import Monitor
 from skdbn.schedules import Linear, Step
 from skdbn.units import Bernoulli
 
@@ -434,21 +435,21 @@ def test_verbose(X, y, seed, capsys):
 
 
 def interrupt_at(epoch, monkeypatch):
-    begins = FineTuningMonitor.epoch_begins
+    begins = Monitor.epoch_begins
 
-    def interrupted(self, now):
-        if now == epoch:
+    def interrupted(self):
+        if len(self.history) == epoch and isinstance(self.judge, Outputs):
             raise KeyboardInterrupt
-        begins(self, now)
+        begins(self)
 
-    monkeypatch.setattr(FineTuningMonitor, "epoch_begins", interrupted)
+    monkeypatch.setattr(Monitor, "epoch_begins", interrupted)
 
 
 def test_interrupt_keeps_the_last_finished_epoch(X, y, seed, monkeypatch):
     rate = {"learning_rate_init": 0.01}
     expected = make(seed, max_iter=2, **rate).fit(X, y)
     interrupt_at(2, monkeypatch)
-    with pytest.warns(UserWarning, match="epoch 3 of fine-tuning; .* that of epoch 2"):
+    with pytest.warns(UserWarning, match="epoch 3; .* that of epoch 2"):
         dbn = make(seed, **rate).fit(X, y)
     np.testing.assert_array_equal(dbn.coefs_[0], expected.coefs_[0])
     assert dbn.n_iter_ == 2

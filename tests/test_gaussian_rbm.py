@@ -14,6 +14,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import scale
 
 from skdbn import RBM, GaussianRBM, MixedRBM, RBMClassifier, SparseRBM
+from skdbn._data._sources import Batch
 from skdbn._updates._decay import WeightDecay
 from skdbn._updates._direction import Direction, shorten
 from skdbn.evaluation import log_likelihood, log_partition
@@ -301,7 +302,7 @@ def test_the_limit_is_of_the_gradient_with_its_penalty(make_machine, rng):
 
     for rate in (0.5, 1.0):
         direction = Direction(Given(), weight_decay=WeightDecay(50.0, 0.0), limit=0.1)
-        found = direction(machine, None, rng, rate)
+        found = direction(machine, Batch(None), rng, rate)
         squares = np.square(found["weights"]) / machine.visible.step_scale[:, None]
         assert np.sqrt(squares.sum()) == pytest.approx(0.1 * rate)
         assert direction.diagnostics() == {"shortened_steps": 1}

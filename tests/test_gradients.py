@@ -9,6 +9,7 @@ import pytest
 from _oracle import Enumeration, centered, flip, flip_params
 from scipy import sparse
 
+from skdbn._data._sources import Batch
 from skdbn._updates._decay import WeightDecay
 from skdbn._updates._direction import Direction
 from skdbn._utils._random import make_rng
@@ -124,9 +125,9 @@ def test_rate_is_a_factor(is_centered, machine, rng):
         GivenRows(model), offsets(rng) if is_centered else None, WeightDecay(0.1, 0.5)
     )
     follow.start(machine, 5, rng)
-    full = [array.copy() for array in follow(machine, data, rng).values()]
+    full = [array.copy() for array in follow(machine, Batch(data), rng).values()]
     assert_directions_equal(
-        follow(machine, data, rng, 0.3), [0.3 * array for array in full]
+        follow(machine, Batch(data), rng, 0.3), [0.3 * array for array in full]
     )
 
 
@@ -551,7 +552,7 @@ def test_decay_is_the_gradient_of_the_penalty(
         expected = centered(expected, centering.visible, centering.hidden)
     found = Direction(GivenRows(model), centering, WeightDecay(decay, l1_ratio))
     found.start(machine, len(data), rng)
-    assert_directions_equal(found(machine, data, rng), expected)
+    assert_directions_equal(found(machine, Batch(data), rng), expected)
 
 
 class Seen(GivenRows):
@@ -572,7 +573,7 @@ def test_bits_are_drawn_from_probabilities(container, machine, rng):
     follow.start(machine, n, rng)
     steps = []
     for _ in range(2):
-        follow(machine, X, rng)
+        follow(machine, Batch(X), rng)
         steps.append(follow.gradient.data)
     drawn = np.concatenate(steps, axis=1)
     assert set(np.unique(drawn)) == {0, 1}
@@ -596,7 +597,7 @@ def after_steps(arrays, data, model, offset, decay, l1_ratio, n_steps=3):
     follow = Direction(GivenRows(model), centering, penalty)
     follow.start(machine, len(data), None)
     for _ in range(n_steps):
-        for name, change in follow(machine, data, None).items():
+        for name, change in follow(machine, Batch(data), None).items():
             machine.params[name] += 0.3 * change
     return machine.params.values()
 

@@ -19,12 +19,12 @@ from skdbn import (
     SparseRBM,
 )
 from skdbn._data._incomplete import (
-    Imputations,
     conditional_draws,
     known_pseudo_log_likelihood,
 )
+from skdbn._data._sources import Batch, IncompleteSource
 from skdbn._samplers import Chains
-from skdbn._training._monitor import Probe
+from skdbn._training._probe import Probe
 from skdbn.exceptions import DataRangeWarning, EstimateWarning
 from skdbn.gradients import REGISTRY
 from skdbn.machines import Clamp, RestrictedMachine
@@ -241,9 +241,9 @@ def test_fills_move_by_a_step_of_gibbs_sampling(make_machine, rng):
     p = np.exp(oracle.log_weights(row))
     expected = (p / p.sum() @ oracle.visible_mean())[0]
     unknown = np.tile([True, True, False, True], (n, 1))
-    imputations = Imputations(machine, np.tile(row, (n, 1)), unknown, rng, 1)
+    source = begun(machine, np.tile(row, (n, 1)), unknown, rng, 1)
     batch = np.tile(row, (n, 1))
-    imputations.move(machine, batch, np.arange(n), rng)
+    source.move(machine, Batch(batch, np.arange(n)), rng)
     expected[2] = 1
     error = 5 * np.sqrt(expected * (1 - expected) / n)
     assert (np.abs(batch.mean(axis=0) - expected) <= error).all()
@@ -524,17 +524,24 @@ def test_tempered_samples_reach_both_modes(seed):
 # Learning
 
 
+def begun(machine, X, unknown, rng, n_steps, sample_data=False, whole=False):
+    """A source of incomplete rows, of which the unknown values are drawn."""
+    source = IncompleteSource(X, unknown, whole=whole)
+    source.begin(machine, rng, n_steps, sample_data)
+    return source
+
+
 @every_pair
 def test_fills_keep_the_conditional(names, make_case, rng):
     case = make_case(names)
     _, unknown = case.repeated(N)
-    imputations = Imputations(case.machine, case.draw(N, rng), unknown, rng, 1)
-    imputations.X[:] = batch = case.draw(N, rng)
+    source = begun(case.machine, case.draw(N, rng), unknown, rng, 1)
+    source.draws[:] = batch = case.draw(N, rng)
     before = batch.copy()
-    imputations.move(case.machine, batch, np.arange(N), rng)
+    source.move(case.machine, Batch(batch, np.arange(N)), rng)
     case.check(batch)
     assert (batch != before).any()
-    assert (imputations.X == batch).all()
+    assert (source.draws == batch).all()
 
 
 def test_moments_are_of_the_rows_that_are_learned_from(make_machine, rng):
@@ -542,12 +549,13 @@ def test_moments_are_of_the_rows_that_are_learned_from(make_machine, rng):
     machine = make_machine(2, 2, ("gaussian", "bernoulli"))
     X = rng.normal(size=(40, 2)) + np.arange(40)[:, None]
     unknown = rng.random((40, 2)) < 0.2
-    imputations = Imputations(machine, X, unknown, rng, 1, whole=True)
+    source = begun(machine, X, unknown, rng, 1, whole=True)
     rows = np.arange(5, 20)
-    imputations.epoch_begins(machine, rows)
+    source.rows = rows
+    source.update_moments(machine)
     np.testing.assert_allclose(
         machine.visible.data_statistics(),
-        machine.visible.statistics(imputations.X[rows]),
+        machine.visible.statistics(source.draws[rows]),
     )
 
 
@@ -557,14 +565,14 @@ def test_fills_follow_bits_drawn_from_gray_values(rng):
         np.array([[80.0], [40.0]]), np.array([-40.0, -20.0]), np.array([-60.0])
     )
     X, unknown = np.tile([0.3, 0.0], (N, 1)), np.tile([False, True], (N, 1))
-    imputations = Imputations(machine, X, unknown, rng, 1, sample_data=True)
-    batch = imputations.X.copy()
-    imputations.move(machine, batch, np.arange(N), rng)
+    source = begun(machine, X, unknown, rng, 1, sample_data=True)
+    batch = source.draws.copy()
+    source.move(machine, Batch(batch, np.arange(N)), rng)
     np.testing.assert_array_equal(batch[:, 0], batch[:, 1])
     assert set(batch[:, 0]) == {0, 1}
     assert abs(batch[:, 0].mean() - 0.3) < 5 * np.sqrt(0.3 * 0.7 / N)
-    np.testing.assert_array_equal(imputations.X[:, 0], 0.3)
-    np.testing.assert_array_equal(imputations.X[:, 1], batch[:, 1])
+    np.testing.assert_array_equal(source.draws[:, 0], 0.3)
+    np.testing.assert_array_equal(source.draws[:, 1], batch[:, 1])
 
 
 def test_fills_follow_bits_drawn_for_gray_levels(rng):
@@ -573,15 +581,15 @@ def test_fills_follow_bits_drawn_for_gray_levels(rng):
     machine = RestrictedMachine(weights, np.array([-20.0, -20.0]), np.array([-40.0]))
     X = np.tile([0.3, 0.0], (2000, 1))
     unknown = np.tile([False, True], (2000, 1))
-    imputations = Imputations(machine, X, unknown, rng, 1, sample_data=True)
-    batch = imputations.X.copy()
-    imputations.move(machine, batch, np.arange(2000), rng)
+    source = begun(machine, X, unknown, rng, 1, sample_data=True)
+    batch = source.draws.copy()
+    source.move(machine, Batch(batch, np.arange(2000)), rng)
     share = (batch[:, 0] == 1).mean()
     assert share == pytest.approx(0.3, abs=5 * np.sqrt(0.21 / 2000))
     assert set(batch[:, 0]) == {0.0, 1.0}
     # The known gray level stays for the next epoch.
-    assert (imputations.X[:, 0] == 0.3).all() and (
-        imputations.X[:, 1] == batch[:, 1]
+    assert (source.draws[:, 0] == 0.3).all() and (
+        source.draws[:, 1] == batch[:, 1]
     ).all()
     near_one = batch[:, 0] == 1
     assert batch[near_one, 1].mean() > batch[~near_one, 1].mean() + 0.3
@@ -641,10 +649,10 @@ def slopes(case):
 def test_expected_gradient_is_that_of_the_known_values(names, make_case, rng):
     case = make_case(names)
     v, unknown = case.repeated(N)
-    imputations = Imputations(case.machine, v, unknown, rng, 60, whole=True)
-    imputations.epoch_begins(case.machine, np.arange(N))
+    source = begun(case.machine, v, unknown, rng, 60, whole=True)
+    source.update_moments(case.machine)
     expected = slopes(case)
-    found, errors = directions(case, imputations.X, rng)
+    found, errors = directions(case, source.draws, rng)
     for array, slope, error in zip(found, expected, errors, strict=True):
         assert (np.abs(array - slope) <= error).all()
     # A constant in place of what is unknown would pull elsewhere.
@@ -719,7 +727,7 @@ def test_starts_from_the_known_values(X, holes, rng, seed):
     mean = np.nanmean(hidden, axis=0) * (1 - share) + share / 2
     np.testing.assert_allclose(rbm.machine_.visible.mean(rbm.intercept_visible_), mean)
     np.testing.assert_allclose(
-        rbm._training.direction.centering.visible, np.nanmean(hidden, axis=0)
+        rbm._session.direction.centering.visible, np.nanmean(hidden, axis=0)
     )
     real = np.where(holes, np.nan, rng.normal(size=X.shape))
     rbm = GaussianRBM(3, n_iter=0, random_state=seed).fit(real)
@@ -773,19 +781,19 @@ def test_the_zero_of_a_column_with_holes_does_not_matter(rng, seed):
     np.testing.assert_allclose(*variances, rtol=0.2)
 
 
-class Noting(Imputations):
+class Noting(IncompleteSource):
     """Notes the data's mean squares, as the variances' gradient has them, and the data."""
 
     notes = ()
     center = 0.0
 
-    def epoch_begins(self, machine, rows):
-        super().epoch_begins(machine, rows)
+    def update_moments(self, machine):
+        super().update_moments(machine)
         (found,), (log_variance,) = (
             machine.visible.data_statistics(),
             list(machine.params.values())[3:],
         )
-        gaps = self.X[:, -3:] - self.center
+        gaps = self.draws[:, -3:] - self.center
         note = 2 * np.exp(log_variance) * found, np.square(gaps)
         Noting.notes = *Noting.notes, note
 
@@ -793,7 +801,7 @@ class Noting(Imputations):
 @pytest.mark.parametrize("beside", [[], [("bernoulli", 1)]], ids=["alone", "beside"])
 def test_moments_follow_the_draws_of_unknown_values(beside, rng, seed, monkeypatch):
     """Those of the whole data in `fit`, and of all calls in `partial_fit`."""
-    monkeypatch.setattr("skdbn._estimators._rbm.Imputations", Noting)
+    monkeypatch.setattr("skdbn._data._sources.IncompleteSource", Noting)
     monkeypatch.setattr(Noting, "notes", ())
     X = np.column_stack([rng.integers(0, 2, 60), rng.normal(1, 1, (60, 3))])
     X[rng.random(X.shape) < 0.3] = np.nan

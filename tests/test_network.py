@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from skdbn._data._sources import Batch
 from skdbn._networks._backprop import BackPropagation
 from skdbn._networks._line_search import LineSearches
-from skdbn._networks._network import Examples, Network
+from skdbn._networks._network import Network
 from skdbn.machines import RestrictedMachine
 from skdbn.units import Bernoulli, Gaussian, Rectified, Softmax, Spin
 
@@ -14,6 +15,11 @@ HEADS = {
     "binary": (Bernoulli(), np.array([[1, 0, 1, 0, 0, 1, 1.0]] * 3).T),
     "linear": (Gaussian(1.0), np.linspace(-2, 3, 21).reshape(7, 3)),
 }
+
+
+def labeled(X, targets, weights=None):
+    """A batch of rows with targets."""
+    return Batch(X, None, weights, targets)
 
 
 def sigmoid(x):
@@ -76,7 +82,7 @@ def X(rng):
 
 def gradient_of(network, examples, rng, **settings):
     direction = BackPropagation(**settings)
-    direction.start(network, len(examples.X), rng)
+    direction.start(network, len(examples.values), rng)
     loss, descent = direction.descent(network, examples, rng)
     return loss, list(descent.values())
 
@@ -93,7 +99,7 @@ def test_loss_and_gradient(head, kinds, weighted, make_network, X, rng):
         return  # its targets are one
     shapes = {"rows": len(X), "targets": targets.shape}
     weights = rng.uniform(0.5, 2, shapes[weighted]) if weighted else None
-    examples = Examples(X, targets, weights)
+    examples = labeled(X, targets, weights)
     loss, descent = gradient_of(network, examples, rng, decay=0.3)
     arrays = [array.copy() for array in network.params.values()]
 
@@ -117,18 +123,18 @@ def test_loss_and_gradient(head, kinds, weighted, make_network, X, rng):
 def test_rate_is_a_factor(make_network, X, rng):
     network, direction = make_network(), BackPropagation(decay=0.1)
     direction.start(network, len(X), rng)
-    examples = Examples(X, HEADS["softmax"][1])
+    examples = labeled(X, HEADS["softmax"][1])
     once = {k: a.copy() for k, a in direction(network, examples, rng).items()}
     for name, other in direction(network, examples, rng, 0.25).items():
         np.testing.assert_allclose(other, once[name] / 4, rtol=1e-12)
-    found = direction.report()["loss"]
+    found = direction.diagnostics()["loss"]
     assert found == pytest.approx(direction.descent(network, examples, rng)[0])
-    assert direction.report() == {"loss": 0}
+    assert direction.diagnostics() == {"loss": 0}
 
 
 def test_head_alone(make_network, X, rng):
     network = make_network()
-    examples = Examples(X, HEADS["softmax"][1])
+    examples = labeled(X, HEADS["softmax"][1])
     whole = [array.copy() for array in gradient_of(network, examples, rng)[1]]
     network.first = 2
     head = gradient_of(network, examples, rng)[1]
@@ -141,9 +147,9 @@ def test_smaller_batches_fit_in(make_network, X, rng):
     network, direction = make_network(), BackPropagation()
     targets = HEADS["softmax"][1]
     direction.start(network, 100, rng, n_rows=7)
-    found = direction(network, Examples(X[:3], targets[:3]), rng)
+    found = direction(network, labeled(X[:3], targets[:3]), rng)
     found = [array.copy() for array in found.values()]
-    expected = gradient_of(network, Examples(X[:3], targets[:3]), rng)[1]
+    expected = gradient_of(network, labeled(X[:3], targets[:3]), rng)[1]
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-13)
 
@@ -164,7 +170,7 @@ def test_dropout_keeps_the_expected_value_of_a_linear_net(make_network, X, rng):
 
 def test_gradient_with_dropout_is_that_of_the_thinned_net(make_network, X, rng, seed):
     network = make_network((Bernoulli, Bernoulli))
-    examples = Examples(X, HEADS["softmax"][1])
+    examples = labeled(X, HEADS["softmax"][1])
     settings = dict(dropout=0.5, input_dropout=0.3)
     _, found = gradient_of(network, examples, np.random.default_rng(seed), **settings)
     found = [array.copy() for array in found]
@@ -186,7 +192,7 @@ def test_gradient_with_dropout_is_that_of_the_thinned_net(make_network, X, rng, 
 @pytest.mark.parametrize("method", ["CG", "L-BFGS-B"])
 def test_line_searches_go_downhill(method, make_network, X, rng):
     network = make_network()
-    examples = Examples(X, HEADS["softmax"][1])
+    examples = labeled(X, HEADS["softmax"][1])
     before = [array.copy() for array in network.params.values()]
     searches = LineSearches(method, 3, decay=0.01)
     searches.start(network, len(X), rng)
@@ -194,7 +200,7 @@ def test_line_searches_go_downhill(method, make_network, X, rng):
     change = searches(network, examples, rng)
     for array, kept in zip(network.params.values(), before, strict=True):
         np.testing.assert_array_equal(array, kept)
-    last = searches.report()["loss"]
+    last = searches.diagnostics()["loss"]
     for name, step in change.items():
         network.params[name] += step
     assert last < first
@@ -217,15 +223,15 @@ def test_largest_norm(make_network):
 
 def test_precision_stays(make_network, X, rng):
     network = make_network(dtype=np.float32)
-    examples = Examples(X.astype(np.float32), HEADS["softmax"][1].astype(np.float32))
+    examples = labeled(X.astype(np.float32), HEADS["softmax"][1].astype(np.float32))
     _, descent = gradient_of(network, examples, rng, dropout=0.5, decay=0.1)
     assert {array.dtype for array in descent} == {np.dtype(np.float32)}
-    assert network.output(examples.X).dtype == np.float32
+    assert network.output(examples.values).dtype == np.float32
 
 
 def test_rectified_layers(make_network, X, rng):
     network = make_network((Rectified,))
-    examples = Examples(X, HEADS["softmax"][1])
+    examples = labeled(X, HEADS["softmax"][1])
     _, descent = gradient_of(network, examples, rng)
     change, step = descent[0][2, 1], 1e-5
     ends = []

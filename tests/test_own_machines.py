@@ -12,8 +12,8 @@ from scipy.integrate import trapezoid
 from scipy.optimize import minimize
 from scipy.special import expit, logsumexp
 
-from skdbn._training._loop import train
-from skdbn._training._monitor import Guard
+from skdbn._data._sources import ArraySource, Batch
+from skdbn._training._session import Session
 from skdbn._updates._decay import WeightDecay
 from skdbn._updates._direction import Direction
 from skdbn._updates._optimizer import SGD
@@ -26,20 +26,11 @@ PAGE = Path(__file__).parents[1] / "docs" / "own_machine.py"
 
 
 def fit(machine, X, gradient, seed, n_iter, rate=0.5):
-    """Learn from X by the loop that all models have."""
+    """Learn from X by the session that all models have."""
     gradient = copy.deepcopy(gradient)
-    rng, optimizer = make_rng(seed), SGD(Linear(rate), n_iter=n_iter)
-    train(
-        machine,
-        X,
-        np.arange(len(X)),
-        Direction(gradient),
-        optimizer,
-        Guard(optimizer),
-        epochs=range(n_iter),
-        batch_size=100,
-        rng=rng,
-    )
+    optimizer = SGD(Linear(rate), n_iter=n_iter)
+    session = Session(machine, Direction(gradient), optimizer, make_rng(seed), len(X))
+    session.run(ArraySource(X), 100, n_iter)
     return machine, gradient
 
 
@@ -164,7 +155,7 @@ def test_penalties_ask_the_machine(conditional, moved, seed):
     for decay in (0.0, 0.1):
         direction = Direction(CD(), weight_decay=WeightDecay(decay, 0.0))
         direction.start(machine, 50, make_rng(seed))
-        found.append(direction(machine, moved[:50], make_rng(seed)))
+        found.append(direction(machine, Batch(moved[:50]), make_rng(seed)))
     for name, array in machine.params.items():
         factor = 0.0 if name.endswith("bias") else 0.1
         difference = found[0][name] - found[1][name]

@@ -12,9 +12,7 @@ import pytest
 import sklearn.datasets
 
 import skdbn
-from skdbn._estimators import _rbm
-from skdbn._training import _fine_tuning
-from skdbn._training._loop import train
+from skdbn._training._session import Session
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.rst"))]
@@ -57,11 +55,12 @@ def short_runs(monkeypatch):
         for name in SHORTER.keys() & defaults.keys():
             monkeypatch.setitem(defaults, name, SHORTER[name])
 
-    def train_briefly(*args, epochs, **settings):
-        return train(*args, epochs=epochs[:1], **settings)
+    run = Session.run
 
-    for module in _rbm, _fine_tuning:
-        monkeypatch.setattr(module, "train", train_briefly)
+    def run_briefly(self, source, batch_size, n_epochs=1, monitor=None):
+        return run(self, source, batch_size, min(n_epochs, 1), monitor)
+
+    monkeypatch.setattr(Session, "run", run_briefly)
     load = sklearn.datasets.load_digits
 
     def load_few(**settings):

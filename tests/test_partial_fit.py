@@ -228,10 +228,10 @@ def test_up_down_learns_from_single_rows(data, seed):
     model = GenerativeDBNClassifier((6, 6), gradient="pcd", n_iter=2, max_iter=2)
     model.set_params(random_state=seed).fit(X, y)
     before = model.network_.down[0].weights.copy()
-    chains = model._fine_tuning.direction.gradient.chains_
+    chains = model._session.direction.gradient.chains_
     model.partial_fit(X[:1], y[:1])
     assert (model.network_.down[0].weights != before).any()
-    new = model._fine_tuning.direction.gradient.chains_
+    new = model._session.direction.gradient.chains_
     assert new.visible.shape == chains.visible.shape
 
 
@@ -242,5 +242,5 @@ def test_present_settings_of_fine_tuning_count(data, seed):
     norms = np.linalg.norm(model.network_.weights[0], axis=0)
     assert norms.max() <= 0.1 * (1 + 1e-6)
     model.set_params(solver="adam").partial_fit(X, y).partial_fit(X, y)
-    assert re.search("Adam", repr(type(model._fine_tuning.optimizer)))
+    assert re.search("Adam", repr(type(model._session.optimizer)))
     assert model.n_iter_ == NET["max_iter"] + 3

@@ -637,6 +637,7 @@ BAD_PARAMETERS = [
     ("weight_decay", -1e-3),
     ("l1_ratio", 1.1),
     ("l1_ratio", -0.1),
+    ("sparsity", 0.05),
     ("centered", "yes"),
     ("sample_data", None),
     ("batch_size", 0),
@@ -646,6 +647,7 @@ BAD_PARAMETERS = [
     ("validation_fraction", 1.0),
     ("n_iter_no_change", 0),
     ("tol", -1.0),
+    ("warm_start", "yes"),
     ("verbose", -1),
     ("random_state", "seven"),
 ]

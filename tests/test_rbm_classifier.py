@@ -12,13 +12,16 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
-from skdbn import RBMClassifier
-from skdbn._estimators._rbm_classifier import _balanced
+from skdbn import ConstantSparsity, RBMClassifier, Sparsity, gradients
+from skdbn._data._targets import balanced
 from skdbn._utils._random import make_rng
 from skdbn.gradients import CD, PCD
-from skdbn.gradients._discriminative import Hybrid, input_field, label_scores
+from skdbn.gradients._discriminative import Hybrid
+from skdbn.machines import RestrictedMachine, _label
 from skdbn.machines._base import State
 from skdbn.machines._centering import Centering
+from skdbn.machines._label import input_field, label_scores
+from skdbn.units import Concatenated
 
 N_FEATURES, N_LABELS = 3, 3
 JOINT = (("bernoulli", N_FEATURES), ("softmax", N_LABELS)), "bernoulli"
@@ -64,16 +67,14 @@ def batch(rng, n=7, n_unknown=0):
     return np.hstack([rng.random((n, N_FEATURES)).round(), labels])
 
 
-def hybrid(
-    discriminative=0.0, generative=0.0, unlabeled=0.0, sparsity=0.0, persistent=False
-):
+def hybrid(discriminative=0.0, generative=0.0, unlabeled=0.0, gradient=None):
     factors = discriminative, generative, unlabeled
-    return Hybrid(N_LABELS, *factors, WEIGHTS, sparsity, persistent)
+    return Hybrid(gradient or CD(), N_LABELS, *factors, WEIGHTS)
 
 
-def direction(gradient, machine, rows, rng, rate=1.0, centering=None):
+def direction(gradient, machine, rows, rng, rate=1.0, centering=None, **options):
     gradient.start(machine, rows.shape[0], rng)
-    found = gradient(machine, rows, rng, centering, rate)
+    found = gradient(machine, rows, rng, centering, rate, **options)
     return [array.copy() for array in found.values()]
 
 
@@ -101,12 +102,12 @@ def test_discriminative_gradient_is_exact(n_unknown, joint, rng):
     def value(*arrays):
         oracle = Enumeration(*arrays, JOINT)
         total = (weights * log_conditional(oracle, known)).sum()
-        return total * 0.7 / len(rows) - 0.2 * arrays[2].sum()
+        return total * 0.7 / len(rows)
 
     arrays = joint.weights, joint.visible_bias, joint.hidden_bias
-    found = direction(hybrid(0.7, sparsity=0.2), joint, rows, rng)
+    found = direction(hybrid(0.7), joint, rows, rng)
     assert_close(found, slopes(arrays, value), 1e-8)
-    scaled = direction(hybrid(0.7, sparsity=0.2), joint, rows, rng, rate=0.3)
+    scaled = direction(hybrid(0.7), joint, rows, rng, rate=0.3)
     assert_close(scaled, [0.3 * array for array in found], 1e-14)
 
 
@@ -166,9 +167,10 @@ def test_persistent_gradient_by_enumeration(joint, rng):
     rows, n_chains, generative = batch(rng), 20_000, 0.6
     oracle = Enumeration.of(joint, JOINT)
     states = rng.choice(len(oracle.h), size=n_chains, p=oracle.p_h)
-    gradient = hybrid(0, generative, persistent=True)
+    persistent = PCD()
+    gradient = hybrid(0, generative, gradient=persistent)
     hidden = oracle.h[states]
-    gradient.chains_ = State(np.zeros((n_chains, rows.shape[1])), hidden)
+    persistent.chains_ = State(np.zeros((n_chains, rows.shape[1])), hidden)
     found = direction(gradient, joint, rows, rng)
     factors = generative * rows[:, N_FEATURES:] @ WEIGHTS / len(rows)
     h = oracle.hidden_mean(rows)
@@ -181,8 +183,8 @@ def test_persistent_gradient_by_enumeration(joint, rng):
         error = np.abs(change - own + factors.sum() * mean)
         assert (error < 5 * factors.sum() * np.sqrt(variance / n_chains)).all()
     gradient.stop()
-    assert gradient.chains_.hidden.shape == hidden.shape
-    assert (gradient.chains_.hidden != hidden).any()
+    assert persistent.chains_.hidden.shape == hidden.shape
+    assert (persistent.chains_.hidden != hidden).any()
 
 
 @pytest.mark.parametrize("kind", ["bernoulli", "gaussian", "poisson"])
@@ -197,9 +199,9 @@ def test_generative_direction_is_that_of_an_rbm(
     centering = Centering(rows.mean(axis=0), np.zeros(3))
     centering.slide = 0.0
     gradients = (
-        PCD(n_chains=n) if persistent else CD(),
-        Hybrid(N_LABELS, 0.0, 1.0, 0.0, np.ones(N_LABELS), 0.0, persistent),
-        Hybrid(N_LABELS, 0.0, 0.25, 0.0, np.ones(N_LABELS), 0.0, persistent),
+        own := PCD(n_chains=n) if persistent else CD(2),
+        Hybrid(clone(own), N_LABELS, 0.0, 1.0, 0.0, np.ones(N_LABELS)),
+        Hybrid(clone(own), N_LABELS, 0.0, 0.25, 0.0, np.ones(N_LABELS)),
     )
     steps = []
     for gradient in gradients:
@@ -229,6 +231,7 @@ def test_centered_direction(factors, joint, rng, seed):
     """That of the machine whose weights couple v − v₀, in the plain parameters."""
     rows = batch(rng, n_unknown=2)
     centering = Centering(rng.random(N_FEATURES + N_LABELS), np.zeros(3))
+    centering.slide = 0.0
     plain = direction(hybrid(*factors), joint, rows, make_rng(seed))
     found = direction(hybrid(*factors), joint, rows, make_rng(seed), 1.0, centering)
     expected = centered(plain, centering.visible, centering.hidden)
@@ -355,7 +358,7 @@ def test_means_of_samples(small, seed):
     for label, code in zip(small.classes_, np.eye(N_LABELS), strict=True):
         p = oracle.p_v * (oracle.v[:, N_FEATURES:] == code).all(axis=1)
         expected = p @ oracle.v[:, :N_FEATURES] / p.sum()
-        rows = small.sample(n, label, means=True, n_steps=100, random_state=seed)[0]
+        rows = small.sample(n, y=label, means=True, n_steps=100, random_state=seed)[0]
         error = rows.std(axis=0) / np.sqrt(n)
         assert (np.abs(rows.mean(axis=0) - expected) < 5 * error + 1e-6).all()
     assert len(np.unique(y)) == N_LABELS
@@ -402,12 +405,12 @@ def test_unlabeled_rows_of_no_weight_change_no_class(mark, some, seed):
 def test_half_of_the_rows_have_a_label(n_labeled, n_rows):
     codes = np.full(10, -1)
     codes[10 - n_labeled :] = 1
-    rows = _balanced(np.arange(10), codes)
+    rows = balanced(np.arange(10), codes)
     counts = np.bincount(rows, minlength=10)
     assert len(rows) == n_rows and (counts[: 10 - n_labeled] == 1).all()
     assert np.ptp(counts[10 - n_labeled :]) <= 1
     # Rows that are held out do not take part.
-    assert (_balanced(np.arange(9), codes) < 9).all()
+    assert (balanced(np.arange(9), codes) < 9).all()
 
 
 def test_labeled_rows_are_repeated_in_every_fit(some, seed):
@@ -418,7 +421,7 @@ def test_labeled_rows_are_repeated_in_every_fit(some, seed):
         make(seed, unlabeled="none", n_iter=1, early_stopping=True).fit(X, few),
         make(seed, unlabeled="none").partial_fit(X, few, np.unique(y)),
     ):
-        assert model._training.n_rows == 2 * 54
+        assert model._session.n_rows == 2 * 54
 
 
 def test_variances_follow_later_rows(some, rng, seed):
@@ -440,7 +443,8 @@ def test_variances_follow_later_rows(some, rng, seed):
 def test_sparsity_makes_hidden_units_rare(digits, seed):
     X, y = (array[::4] for array in digits)
     means = []
-    for sparsity in (0.0, 0.003, 0.03):
+    for strength in (0.0, 0.003, 0.03):
+        sparsity = ConstantSparsity(strength)
         model = make(seed, sparsity=sparsity, n_iter=10).fit(X, y)
         v = np.hstack([X, np.eye(10)[y]])
         means.append(model.machine_.hidden_mean(v).mean())
@@ -566,11 +570,11 @@ def test_verbose_prints_and_changes_nothing(some, seed, capsys):
     np.testing.assert_array_equal(loud.components_, quiet.components_)
 
 
-@pytest.mark.parametrize("persistent", [False, True])
-def test_partial_fit_goes_on(persistent, some, seed):
+@pytest.mark.parametrize("gradient", ["cd", "pcd"])
+def test_partial_fit_goes_on(gradient, some, seed):
     """A constant rate: epochs one by one are those of a fit."""
     X, y = some
-    settings = {"learning_rate": 0.1, "momentum": 0.5, "persistent": persistent}
+    settings = {"learning_rate": 0.1, "momentum": 0.5, "gradient": gradient}
     whole = make(seed, **settings, n_iter=3).fit(X, y)
     parts = make(seed, **settings)
     for _ in range(3):
@@ -655,13 +659,15 @@ BAD_PARAMETERS = [
     ("generative_weight", -0.1),
     ("unlabeled", [-1]),
     ("unlabeled_weight", -1),
-    ("persistent", "always"),
+    ("gradient", "always"),
     ("visible", "gauss"),
     ("learning_rate", 0),
     ("learning_rate", "fast"),
     ("momentum", 1.0),
     ("weight_decay", -1e-3),
-    ("sparsity", -1e-3),
+    ("sparsity", 0.05),
+    ("tol", -1.0),
+    ("warm_start", "yes"),
     ("class_weight", "heavy"),
     ("class_weight", {"zero": -1.0}),
     ("batch_size", 0),
@@ -784,3 +790,121 @@ def test_not_fitted(some, seed):
             call(some[0])
     with pytest.raises(NotFittedError, match="RBMClassifier"):
         model.sample()
+
+
+# What an RBM has
+
+
+def marginals(model):
+    """log p(x) of each x without the label, by enumeration, and the x."""
+    oracle = Enumeration.of(model.machine_, names_of(model))
+    x = oracle.v[:, : model.n_features_in_]
+    states, place = np.unique(x, axis=0, return_inverse=True)
+    p = np.bincount(place.ravel(), oracle.p_v)
+    return states, np.log(p), oracle
+
+
+def names_of(model):
+    pairs = ("bernoulli", model.n_features_in_), ("softmax", len(model.classes_))
+    return pairs, "bernoulli"
+
+
+def test_features_and_free_energy_by_enumeration(small):
+    states, log_p, oracle = marginals(small)
+    n_features = small.n_features_in_
+    h = oracle.hidden_mean(oracle.v)
+    for x, found in zip(states, small.transform(states), strict=True):
+        same = (oracle.v[:, :n_features] == x).all(axis=1)
+        expected = oracle.p_v[same] @ h[same] / oracle.p_v[same].sum()
+        np.testing.assert_allclose(found, expected, rtol=1e-10)
+    gaps = log_p + small.free_energy(states)
+    np.testing.assert_allclose(gaps, gaps[0], rtol=1e-10)
+
+
+def test_pseudo_likelihood_by_enumeration(small):
+    """Of bits, and the cross-entropy of values between 0 and 1."""
+    states, log_p, _ = marginals(small)
+    place = {tuple(x): log for x, log in zip(states, log_p, strict=True)}
+    expected = np.zeros(len(states))
+    for n, x in enumerate(states):
+        for i in range(len(x)):
+            other = x.copy()
+            other[i] = 1 - x[i]
+            both = place[tuple(x)], place[tuple(other)]
+            expected[n] += both[0] - np.logaddexp(*both)
+    np.testing.assert_allclose(small.score_samples(states), expected, rtol=1e-9)
+
+
+def test_gray_pseudo_likelihood_is_a_cross_entropy(small):
+    """Of a single column, whose other values are bits, by the mixture over labels."""
+    machine, n_labels = small.machine_, len(small.classes_)
+    visible = Concatenated([("bernoulli", 1), ("softmax", 1, n_labels)])
+    places = [0, *range(small.n_features_in_, len(machine.weights))]
+    one = RestrictedMachine(
+        machine.weights[places],
+        machine.visible_bias[places],
+        machine.hidden_bias,
+        visible.start(1 + n_labels),
+    )
+    oracle = Enumeration.of(
+        one, ((("bernoulli", 1), ("softmax", n_labels)), "bernoulli")
+    )
+    p = oracle.p_v[oracle.v[:, 0] == 1].sum()
+    found = _label.pseudo_log_likelihood(one, np.array([[0.3]]), n_labels)
+    np.testing.assert_allclose(found, 0.3 * np.log(p) + 0.7 * np.log(1 - p), rtol=1e-9)
+
+
+def test_incomplete_rows_are_filled_in_by_the_conditional_mean(small, seed):
+    states, log_p, _ = marginals(small)
+    row = states[5].copy()
+    row[0] = np.nan
+    same = (states[:, 1:] == row[1:]).all(axis=1)
+    p = np.exp(log_p[same])
+    expected = p @ states[same, 0] / p.sum()
+    rows = np.tile(row, (200, 1))
+    found = small.impute(rows, n_samples=200, random_state=seed)
+    np.testing.assert_array_equal(found[:, 1:], rows[:, 1:])
+    assert found[:, 0].mean() == pytest.approx(expected, abs=0.02)
+    drawn = small.conditional_sample(np.tile(row, (4000, 1)), random_state=seed)[:, 0]
+    error = 5 * np.sqrt(expected * (1 - expected) / 4000)
+    assert abs(drawn.mean() - expected) < error
+    scores = small.score_samples(rows[:1])
+    assert np.isfinite(scores).all() and (scores < 0).all()
+
+
+def test_gibbs_keeps_the_distribution(small, rng):
+    """Of rows whose labels are summed out."""
+    states, log_p, _ = marginals(small)
+    p, n = np.exp(log_p), 20_000
+    rows = states[rng.choice(len(states), n, p=p)]
+    moved = small.gibbs(rows)
+    assert (moved != rows).any()
+    frequencies = np.array([(moved == x).all(axis=1).mean() for x in states])
+    assert (np.abs(frequencies - p) < 5 * np.sqrt(p * (1 - p) / n) + 1e-12).all()
+
+
+def test_trace_and_tempering(small, seed):
+    X, y = small.sample(5, n_steps=6, trace=2, random_state=seed)
+    assert X.shape == (3, 5, small.n_features_in_) and y.shape == (3, 5)
+    last, labels = small.sample(5, n_steps=6, random_state=seed)
+    np.testing.assert_array_equal(X[-1], last)
+    np.testing.assert_array_equal(y[-1], labels)
+    X, y = small.sample(5, y=small.classes_[1], tempering=3, n_steps=4)
+    assert (y == small.classes_[1]).all()
+
+
+@pytest.mark.parametrize("gradient", ["cd", "pcd", "fpcd", "pt", CD(3)])
+def test_every_gradient_learns(gradient, digits, seed):
+    X, y = digits
+    model = make(seed, gradient=gradient, objective="generative", n_iter=20)
+    assert model.fit(X, y).score(X, y) > 0.7
+    assert type(model.gradient_) is type(gradients.resolve(gradient))
+
+
+def test_sparsity_reaches_its_target(digits, seed):
+    X, y = digits
+    model = RBMClassifier(64, sparsity=Sparsity(0.1), n_iter=20, random_state=seed)
+    model.fit(X, y)
+    assert abs(model.mean_activation_.mean() - 0.1) < 0.03
+    np.testing.assert_allclose(model.mean_activation_, model.transform(X).mean(axis=0))
+    assert model.score(X, y) > 0.8

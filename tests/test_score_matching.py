@@ -160,7 +160,7 @@ def test_what_sparsity_adds_to_the_hidden_means(
     machine, added = gaussian_machine, rng.normal(size=(N_ROWS, N_HIDDEN))
 
     class Pull:
-        def see(self, hidden_mean):
+        def see(self, hidden_mean, weights=None):
             np.testing.assert_allclose(hidden_mean, machine.hidden_mean(data))
             hidden_mean += added
 

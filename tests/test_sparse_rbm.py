@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from skdbn import SparseRBM
-from skdbn._updates._sparsity import Sparsity
+from skdbn import SparseRBM, Sparsity
+from skdbn.machines import RestrictedMachine
 
 
 @pytest.fixture(scope="module")
@@ -80,22 +80,26 @@ def test_pull_is_the_derivative(penalty, rng):
     hidden = 1 / (1 + np.exp(-(v @ weights + bias)))
     on_bias = slopes(bias, lambda moved: penalty_of(weights, moved))
     direction = {"weights": np.zeros((4, 3)), "hidden_bias": np.zeros(3)}
-    biases = Sparsity(p, cost, penalty, False, np.full(3, p), 0.0)
+    machine = RestrictedMachine(weights, np.zeros(4), bias)
+    # Batches of so many rows have no memory.
+    settings = dict(cost=cost, penalty=penalty)
+    biases = Sparsity(p, penalized="bias", **settings).start(machine, 1000)
     seen = hidden.copy()
     biases.see(seen)
     np.testing.assert_array_equal(seen, hidden)
-    np.testing.assert_allclose(
-        biases(direction, 1.0)["hidden_bias"], on_bias, rtol=1e-6
-    )
+    biases(direction, 1.0)
+    np.testing.assert_allclose(direction["hidden_bias"], on_bias, rtol=1e-6)
 
-    both = Sparsity(p, cost, penalty, True, np.full(3, p), 0.0)
+    direction["hidden_bias"][:] = 0
+    both = Sparsity(p, **settings).start(machine, 1000)
     seen = hidden.copy()
     both.see(seen)
     found = v.T @ (seen - hidden) / len(v), (seen - hidden).mean(axis=0)
     np.testing.assert_allclose(found[1], on_bias, rtol=1e-6)
     on_weights = slopes(weights, lambda moved: penalty_of(moved, bias))
     np.testing.assert_allclose(found[0], on_weights, rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(both(direction, 1.0)["hidden_bias"], on_bias, rtol=1e-6)
+    both(direction, 1.0)
+    np.testing.assert_allclose(direction["hidden_bias"], 0, atol=1e-15)
 
 
 @pytest.mark.parametrize("penalized", ["bias", "all"])
@@ -112,9 +116,13 @@ def test_the_rate_is_that_of_all_steps(penalized, digits, seed):
 
 
 def test_running_mean():
-    sparsity = Sparsity(0.1, 1.0, "kl", False, np.array([0.5]), 0.75)
+    machine = RestrictedMachine(np.zeros((1, 1)), np.zeros(1), np.zeros(1))
+    sparsity = Sparsity(0.5).start(machine, batch_size=50)
     sparsity.see(np.array([[0.1], [0.3]]))
-    np.testing.assert_allclose(sparsity.mean, [0.75 * 0.5 + 0.25 * 0.2])
+    np.testing.assert_allclose(sparsity.mean_, [0.75 * 0.5 + 0.25 * 0.2])
+    sparsity.see(np.array([[0.1], [0.3]]), np.array([3.0, 1.0]))
+    expected = 0.75 * (0.75 * 0.5 + 0.25 * 0.2) + 0.25 * 0.15
+    np.testing.assert_allclose(sparsity.mean_, [expected])
 
 
 @pytest.mark.parametrize(

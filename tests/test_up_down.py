@@ -16,8 +16,8 @@ from skdbn import (
     GaussianRBM,
     GenerativeDBNClassifier,
 )
+from skdbn._data._sources import Batch
 from skdbn._networks._joint import JointNet
-from skdbn._networks._network import Examples
 from skdbn._networks._up_down import UpDown
 from skdbn._samplers import Chains
 from skdbn.exceptions import EstimateWarning
@@ -26,6 +26,11 @@ from skdbn.machines import RestrictedMachine
 from skdbn.units import Bernoulli, Concatenated
 
 N_LABELS = 3
+
+
+def labeled(X, targets, weights=None):
+    """A batch of rows with targets."""
+    return Batch(X, None, weights, targets)
 
 
 @pytest.fixture
@@ -182,7 +187,7 @@ def test_awake_and_asleep(make_net, rng, kind, n_calls):
     gradient = UpDown(kind)
     gradient.start(net, n, rng)
     for _ in range(n_calls):
-        direction = gradient(net, Examples(X, y), rng)
+        direction = gradient(net, labeled(X, y), rng)
     up_w, up_b, down_w, down_b, top_w, top_v, top_h = direction.values()
     up, down, top = net.up[0], net.down[0], enumerated(net)
     tolerance = 5 * 0.5 / np.sqrt(n)
@@ -222,7 +227,7 @@ def test_awake_and_asleep(make_net, rng, kind, n_calls):
 def test_rate_and_decay(make_net, rng, seed):
     net = make_net()
     x = (rng.random((8, 4)) < 0.5).astype(float)
-    examples = Examples(x, one_hot([0, 1] * 4))
+    examples = labeled(x, one_hot([0, 1] * 4))
 
     def direction(rate, decay=0.0):
         gradient = UpDown(CD(2), decay)
@@ -245,14 +250,14 @@ def test_rate_and_decay(make_net, rng, seed):
 def test_running_means(make_net, rng):
     net, gradient = make_net(), UpDown("pcd")
     batches = [
-        Examples((rng.random((8, 4)) < p).astype(float), one_hot(codes))
+        labeled((rng.random((8, 4)) < p).astype(float), one_hot(codes))
         for p, codes in ((0.2, [0, 1] * 4), (0.9, [2] * 8), (0.5, [0] * 8))
     ]
     gradient.start(net, 8, rng)
     for batch in batches[:2]:
         gradient(net, batch, rng)
     (x, y), (x2, y2), (x3, y3) = (
-        (batch.X.mean(axis=0), batch.targets.mean(axis=0)) for batch in batches
+        (batch.values.mean(axis=0), batch.targets.mean(axis=0)) for batch in batches
     )
     x, y = x + 0.01 * (x2 - x), y + 0.01 * (y2 - y)
     np.testing.assert_allclose(gradient._means[0], x, rtol=1e-12)
@@ -273,9 +278,9 @@ def test_few_rows_make_enough_chains(make_net, rng):
     net, gradient = make_net(), UpDown("pcd")
     x = (rng.random((3, 4)) < 0.5).astype(float)
     gradient.start(net, 3, rng)
-    gradient(net, Examples(x, one_hot([0, 1, 2])), rng)
+    gradient(net, labeled(x, one_hot([0, 1, 2])), rng)
     assert len(gradient.gradient.state.visible) == 50
-    gradient(net, Examples(x[:2], one_hot([0, 1])), rng)
+    gradient(net, labeled(x[:2], one_hot([0, 1])), rng)
     gradient.stop()
     assert len(gradient.gradient.chains_.visible) == 50
 
@@ -290,7 +295,7 @@ def test_copies_and_precision(make_net, rng):
     assert np.abs(net.field(v) - other.field(v)).max() > 0.01
     gradient = UpDown("cd")
     gradient.start(net, 2, rng)
-    examples = Examples(v, one_hot([0, 1]).astype(np.float32))
+    examples = labeled(v, one_hot([0, 1]).astype(np.float32))
     assert {a.dtype for a in gradient(net, examples, rng).values()} == {
         np.dtype(np.float32)
     }
@@ -522,14 +527,14 @@ def test_partial_fit_and_pickles(X, y, seed):
 
 def test_gradients_go_on_in_partial_fit(X, y, seed):
     dbn = make(seed, n_iter=1, max_iter=2, gradient=FPCD(n_chains=60)).fit(X, y)
-    first = dbn._fine_tuning.direction.gradient
+    first = dbn._session.direction.gradient
     assert not hasattr(first, "_fast")
     dbn.set_params(gradient__n_steps=2).partial_fit(X, y).partial_fit(X, y)
-    gradient = dbn._fine_tuning.direction.gradient
+    gradient = dbn._session.direction.gradient
     assert gradient.n_steps == 2 and len(gradient.chains_.visible) == 60
     assert hasattr(gradient, "_fast") and dbn.gradient.n_steps == 2
     dbn.set_params(gradient=PT(3)).partial_fit(X, y)
-    assert len(dbn._fine_tuning.direction.gradient._tempered.betas) == 3
+    assert len(dbn._session.direction.gradient._tempered.betas) == 3
     tempered = make(seed, n_iter=1, max_iter=2, gradient=PT(3)).fit(X, y)
     assert 0 < tempered.history_[-1]["swap_acceptance"] < 1
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skdbn import RBMClassifier
+from skdbn import ConstantSparsity, RBMClassifier
 from skdbn.schedules import Linear
 
 from .. import _data
@@ -23,6 +23,7 @@ PUBLISHED = {
     "sparse hybrid": (1.16, dict(n_components=3000)),
     "generative": (3.39, dict(n_components=6000, objective="generative")),
 }
+RARE = ConstantSparsity(0.0002)
 STEPS = dict(learning_rate=1.0, batch_size=20, n_iter=30)
 CANDIDATES = {
     "discriminative": [
@@ -35,15 +36,15 @@ CANDIDATES = {
     # by epoch, as was weight 0.3 with a rate of 2 (2.0 % after 15 of 30), with a weight
     # decay of 1e-5 (1.6 % after 11), and weight 1 with a rate of 0.5 (1.7 % after 14).
     "sparse hybrid": [
-        dict(sparsity=0.0002, generative_weight=weight) | STEPS | persistent
-        for weight, persistent in ((0.1, {}), (0.3, {}), (0.1, {"persistent": True}))
+        dict(sparsity=RARE, generative_weight=weight, gradient=gradient) | STEPS
+        for weight, gradient in ((0.1, "cd"), (0.3, "cd"), (0.1, "pcd"))
     ],
     "generative": [
         dict(learning_rate=0.2, batch_size=100, n_iter=20),
         # 6,000 units at this rate were at 10 % after half of the epochs.
         dict(
             n_components=2000,
-            persistent=True,
+            gradient="pcd",
             learning_rate=0.1,
             batch_size=100,
             n_iter=40,
@@ -95,9 +96,9 @@ def cells(settings, epoch, error):
     return [
         settings["n_components"],
         settings.get("generative_weight", ""),
-        settings.get("sparsity", 0),
+        settings["sparsity"].strength if "sparsity" in settings else 0,
         settings.get("weight_decay", 0),
-        "yes" if settings.get("persistent") else "",
+        "yes" if settings.get("gradient") == "pcd" else "",
         f"{settings['learning_rate']:g} to 0",
         settings["batch_size"],
         settings["n_iter"],

@@ -57,6 +57,11 @@ class Encoding:
     as it is.
     """
 
+    where_to_scale = (
+        "before, in a ColumnTransformer with remainder='passthrough' and, to keep "
+        "categories, set_output(transform='pandas')"
+    )
+
     def __init__(self, X, units):
         frame = is_frame(X)
         self.names = list(X.columns) if frame else list(range(X.shape[1]))
@@ -173,6 +178,11 @@ class Encoding:
                 "'gaussian' to leave it so."
             )
 
+    def real_valued(self, visible):
+        """Which units stand for real values, that are best standardized."""
+        kinds = [v.kind for v in self.variables for _ in range(v.width)]
+        return np.array([kind == "gaussian" for kind in kinds])
+
     def fill(self, X):
         """X with the frequencies of the training data where a group is not known.
 
@@ -239,6 +249,8 @@ class Encoding:
         that of the training data where it is too narrow.
         """
         decoded = self.decode(rows, means)
+        if self.is_encoded(X):
+            return decoded
         if not is_frame(X):
             X = np.array(X, dtype=rows.dtype)
             np.copyto(X, decoded, where=np.isnan(X))

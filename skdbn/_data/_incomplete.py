@@ -4,17 +4,12 @@ import numpy as np
 from scipy.sparse import issparse
 
 from .._samplers import Chains
-from .._utils._numerics import (
-    blocks,
-    column_mean,
-    column_variance,
-    working_dtype,
-)
+from .._utils._numerics import blocks, working_dtype
 from .._utils._random import RowStreams, distinct, row_keys
 from .._utils._threads import threads_for
 from ..exceptions import EstimateWarning, warn
 from ..machines import Clamp
-from ..units import Grouped, Parametric
+from ..units import Grouped
 from ..units._base import ask
 
 # Of the chains that judge known values: Gibbs steps before the first state, states, and
@@ -198,72 +193,3 @@ def mean_field_blocks(machine, X, unknown, width):
             block = np.array(block)
             block[some] = machine.mean_field(block[some], holes[some])
         yield part, block
-
-
-class Imputations:
-    """Draws of the unknown values of training data, which follow the model.
-
-    Before a row is used, its unknown values move by a Gibbs step with the known ones
-    clamped: they are draws of p(unknown v | known v), at which the statistics of the
-    data have the gradient of log p(known v) for a mean [1]_.
-
-    Parameters
-    ----------
-    machine : RestrictedMachine
-        The machine at the start.
-
-    X : ndarray of shape (n_samples, n_features)
-        Data, with something in place of unknown values.
-
-    unknown : ndarray of bool of shape (n_samples, n_features)
-        Where values are unknown.
-
-    rng : numpy.random.Generator
-        Source of random numbers.
-
-    n_steps : int
-        Number of Gibbs steps at the start.
-
-    sample_data : bool, default=False
-        Whether values of the data are means, from which states are drawn.
-
-    whole : bool, default=False
-        Whether these rows are all data that the machine learns from.
-
-    References
-    ----------
-    .. [1] Younes, L. (1989). Parametric inference for imperfectly observed Gibbsian
-       fields. Probability Theory and Related Fields 82, 625-645.
-    """
-
-    def __init__(
-        self, machine, X, unknown, rng, n_steps, *, sample_data=False, whole=False
-    ):
-        self.X = conditional_draws(machine, X, unknown, rng, n_steps)
-        self.unknown = unknown
-        self.sample_data = sample_data
-        self.whole = whole
-
-    def epoch_begins(self, machine, rows):
-        """Set the moments of the data to those with the present imputations."""
-        if self.whole and ask(machine.visible, Parametric).params:
-            mean = column_mean(self.X, rows)
-            variance = column_variance(self.X, mean, rows)
-            machine.visible.set_moments(len(rows), mean, variance)
-
-    def move(self, machine, batch, rows, rng):
-        """Move the unknown values of a batch, in place; `rows` says which rows."""
-        unknown = self.unknown[rows]
-        some = np.flatnonzero(unknown.any(axis=1))
-        if not len(some):
-            return
-        unknown, moved = unknown[some], batch[some]
-        if self.sample_data:
-            machine.visible.draw(moved, rng)
-        h = machine.hidden_sample(moved, rng)
-        v = machine.masked(unknown).visible_sample(h, rng)
-        np.copyto(moved, v, where=unknown)
-        batch[some] = moved
-        kept = self.X[rows[some]]
-        np.copyto(kept, v, where=unknown)
-        self.X[rows[some]] = kept

@@ -3,6 +3,7 @@
 import numbers
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
@@ -96,3 +97,20 @@ def one_hot_labels(y, classes, n_rows):
 def is_missing(value):
     """Whether a value is None, NaN or pandas' NA."""
     return value is None or is_scalar_nan(value) or is_pandas_na(value)
+
+
+def joined(X, codes, n_labels):
+    """Rows with their one-hot labels; zeros where the code is -1."""
+    labels = (codes[:, None] == np.arange(n_labels)).astype(X.dtype)
+    if sparse.issparse(X):
+        return sparse.hstack([X, sparse.csr_array(labels)], format="csr")
+    return np.hstack([X, labels])
+
+
+def balanced(rows, codes):
+    """The rows, with those that have a label as often as there are others."""
+    labeled = rows[codes[rows] >= 0]
+    n_unlabeled = len(rows) - len(labeled)
+    if n_unlabeled <= len(labeled) or not len(labeled):
+        return rows
+    return np.append(rows, np.resize(labeled, n_unlabeled - len(labeled)))

@@ -47,6 +47,10 @@ class BernoulliRBM(RBM):
         Fraction of the penalty that is the sum of the absolute weights (L1); the rest
         is half of the sum of their squares (L2).
 
+    sparsity : Sparsity or ConstantSparsity, default=None
+        Penalty on the activity of binary hidden units. With ``Sparsity(0.05)`` each of
+        them is active for 5 % of the rows.
+
     centered : bool, default=True
         Whether the gradient is computed about the means of the units [3]_. Learning
         then does not depend on the zero of a column, or on which of two values is
@@ -79,6 +83,10 @@ class BernoulliRBM(RBM):
         Smallest increase of the held-out pseudo-likelihood that is an improvement, in
         nats.
 
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the fitted model, if there is one, rather than
+        begin anew. Columns and units have to be the same.
+
     verbose : int, default=0
         Whether to print a line after each epoch. The model does not depend on it.
 
@@ -106,6 +114,9 @@ class BernoulliRBM(RBM):
 
     gradient_ : Gradient
         The gradient that was used, with the chains if they persist.
+
+    mean_activation_ : ndarray of shape (n_components,)
+        Mean of P(h = 1 | v) over the training rows, with `sparsity`.
 
     history_ : list of dict
         For each epoch ``pseudo_likelihood`` (nats a row), ``reconstruction_error``
@@ -169,6 +180,7 @@ class BernoulliRBM(RBM):
         momentum=0.0,
         weight_decay=0.0,
         l1_ratio=0.0,
+        sparsity=None,
         centered=True,
         sample_data=True,
         batch_size=10,
@@ -177,6 +189,7 @@ class BernoulliRBM(RBM):
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
+        warm_start=False,
         verbose=0,
         random_state=None,
     ):
@@ -187,6 +200,7 @@ class BernoulliRBM(RBM):
             momentum=momentum,
             weight_decay=weight_decay,
             l1_ratio=l1_ratio,
+            sparsity=sparsity,
             centered=centered,
             sample_data=sample_data,
             batch_size=batch_size,
@@ -195,6 +209,7 @@ class BernoulliRBM(RBM):
             validation_fraction=validation_fraction,
             n_iter_no_change=n_iter_no_change,
             tol=tol,
+            warm_start=warm_start,
             verbose=verbose,
             random_state=random_state,
         )

@@ -34,7 +34,8 @@ from ._layers import (
     validate_rows,
     without_names,
 )
-from ._rbm import RBM, restoring
+from ._rbm import RBM
+from ._restricted import restoring
 
 
 class DBNTransformer(
@@ -87,6 +88,10 @@ class DBNTransformer(
         start with weights close to zero. Gaussian units stand for the data divided by
         their standard deviation.
 
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the fitted net, if there is one, rather than
+        begin anew. Columns and units have to be the same.
+
     verbose : int, default=0
         Whether to print a line for each layer and each epoch.
 
@@ -135,6 +140,7 @@ class DBNTransformer(
         "layer": [Integral],
         "n_iter": [Interval(Integral, 0, None, closed="left"), None],
         "transposed": ["boolean"],
+        "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
@@ -147,6 +153,7 @@ class DBNTransformer(
         layer=-1,
         n_iter=None,
         transposed=False,
+        warm_start=False,
         verbose=0,
         random_state=None,
     ):
@@ -155,6 +162,7 @@ class DBNTransformer(
         self.layer = layer
         self.n_iter = n_iter
         self.transposed = transposed
+        self.warm_start = warm_start
         self.verbose = verbose
         self.random_state = random_state
 
@@ -214,7 +222,7 @@ class DBNTransformer(
         return new
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Fit the layers to X, one after the other.
 
         Parameters
@@ -225,6 +233,10 @@ class DBNTransformer(
 
         y : array-like, default=None
             Ignored.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, as often as it would have to be repeated. Rows of
+            weight 0 take no part. None means 1.
 
         Returns
         -------
@@ -241,8 +253,9 @@ class DBNTransformer(
             On an interrupt; the estimator is then unchanged.
         """
         with restoring(self):
-            X = self._validate(X, reset=True, allow_nan=True)
-            rbms = new_rbms(self, X)
+            goes_on = self.warm_start and hasattr(self, "rbms_")
+            X = self._validate(X, reset=not goes_on, allow_nan=True)
+            rbms = self._layers_to_go_on() if goes_on else new_rbms(self, X)
             self._place(len(rbms))
             context = self._init_callback_context(max_subtasks=len(rbms))
             data = {"X": X, "y": np.zeros(X.shape[0]) if y is None else y}
@@ -260,7 +273,7 @@ class DBNTransformer(
                 machine = None
                 if i:
                     values = with_hints(False, rbms[i - 1].transform, values)
-                    if self.transposed:
+                    if self.transposed and not goes_on:
                         machine = transposed_machine(i, rbms[i - 1].machine_, rbm, rng)
                 task = context.subcontext(task_name=f"layer-{i + 1}")
                 with task.propagate_callback_context(rbm):
@@ -269,6 +282,7 @@ class DBNTransformer(
                         i == 0 and first_layer(self) is not None,
                         rbm._fit,
                         values,
+                        sample_weight=sample_weight,
                         machine=machine,
                         keeps_interrupted=False,
                     )
@@ -278,7 +292,7 @@ class DBNTransformer(
         return self
 
     @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X, y=None, sample_weight=None):
         """Continue training: one epoch over the rows of X in each layer.
 
         The present parameters apply, except for the number and the types of units.
@@ -290,6 +304,9 @@ class DBNTransformer(
 
         y : array-like, default=None
             Ignored.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, as a factor of its part of a step; None means 1.
 
         Returns
         -------
@@ -312,9 +329,17 @@ class DBNTransformer(
                 if i:
                     values = with_hints(False, rbms[i - 1].transform, values)
                 wanted = i == 0 and first_layer(self) is not None
-                with_hints(wanted, rbm.partial_fit, values)
+                with_hints(wanted, rbm.partial_fit, values, sample_weight=sample_weight)
             self._adopt(rbms)
         return self
+
+    def _layers_to_go_on(self):
+        """Copies of the fitted layers with the present settings, that go on."""
+        rbms = renewed_rbms(self)
+        rbms[0] = without_names(rbms[0])
+        for rbm in rbms:
+            rbm.set_params(warm_start=True)
+        return rbms
 
     def _adopt(self, rbms):
         """Make fitted layers those of this net; the first has the columns' names."""

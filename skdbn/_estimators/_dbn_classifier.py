@@ -133,6 +133,11 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
     tol : float, default=1e-4
         Smallest increase of the score that is an improvement.
 
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the fitted net, if there is one, rather than
+        begin anew: layers are not learned again. Columns and targets have to be of the
+        same kind.
+
     verbose : int, default=0
         Whether to print a line after each epoch. The model does not depend on it.
 
@@ -239,6 +244,7 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
+        warm_start=False,
         verbose=0,
         random_state=None,
     ):
@@ -266,15 +272,16 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
             validation_fraction=validation_fraction,
             n_iter_no_change=n_iter_no_change,
             tol=tol,
+            warm_start=warm_start,
             verbose=verbose,
             random_state=random_state,
         )
         self.class_weight = class_weight
         self.unlabeled = unlabeled
 
-    def partial_fit(self, X, y, classes=None):
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
         check_weights_known(self.class_weight)
-        return super().partial_fit(X, y, classes)
+        return super().partial_fit(X, y, classes, sample_weight)
 
     def _one_label(self, known, rows, n_rows, classes):
         codes = np.searchsorted(classes, known)

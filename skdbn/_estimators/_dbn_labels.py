@@ -9,7 +9,7 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from .._data._targets import check_labels, known_labels
 from .._utils._sklearn import fit_context, safe_indexing
-from ._rbm import restoring
+from ._restricted import restoring
 
 
 class LabelsMixin(ClassifierMixin):
@@ -19,7 +19,7 @@ class LabelsMixin(ClassifierMixin):
     _multilabel = False
 
     @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y, classes=None):
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Continue training: one epoch of fine-tuning over the rows of X.
 
         The first call also learns the layers, from its rows and as :meth:`fit` does.
@@ -37,6 +37,9 @@ class LabelsMixin(ClassifierMixin):
         classes : array-like of shape (n_classes,), default=None
             All labels that will come, needed in the first call.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, as a factor of its part of a step; None means 1.
+
         Returns
         -------
         self : estimator
@@ -52,7 +55,7 @@ class LabelsMixin(ClassifierMixin):
             self._check_settings()
             X = self._validate(X, reset=not hasattr(self, "network_"))
             targets = self._new_targets(X, y, self._known_classes(classes))
-            return self._partial_fit(X, y, targets)
+            return self._partial_fit(X, y, targets, sample_weight)
 
     def _known_classes(self, classes):
         if not hasattr(self, "network_"):

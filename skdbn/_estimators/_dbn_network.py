@@ -57,6 +57,7 @@ class NetworkDBN(SupervisedDBN):
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
+        warm_start=False,
         verbose=0,
         random_state=None,
     ):
@@ -83,6 +84,7 @@ class NetworkDBN(SupervisedDBN):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.warm_start = warm_start
         self.verbose = verbose
         self.random_state = random_state
 

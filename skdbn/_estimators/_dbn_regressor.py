@@ -10,7 +10,7 @@ from .._utils._sklearn import fit_context, safe_indexing
 from ..units import Gaussian
 from ._dbn_network import NetworkDBN
 from ._dbn_supervised import Targets
-from ._rbm import restoring
+from ._restricted import restoring
 
 
 class DBNRegressor(RegressorMixin, MultiOutputMixin, NetworkDBN):
@@ -116,6 +116,11 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, NetworkDBN):
     tol : float, default=1e-4
         Smallest increase of the score that is an improvement.
 
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the fitted net, if there is one, rather than
+        begin anew: layers are not learned again. Columns and targets have to be of the
+        same kind.
+
     verbose : int, default=0
         Whether to print a line after each epoch. The model does not depend on it.
 
@@ -186,7 +191,7 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, NetworkDBN):
     """
 
     @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y):
+    def partial_fit(self, X, y, sample_weight=None):
         """Continue training: one epoch of fine-tuning over the rows of X.
 
         The first call also learns the layers, from its rows and as :meth:`fit` does,
@@ -202,6 +207,9 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, NetworkDBN):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, as a factor of its part of a step; None means 1.
+
         Returns
         -------
         self : DBNRegressor
@@ -216,7 +224,7 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, NetworkDBN):
         with restoring(self):
             X = self._validate(X, reset=first)
             targets = self._new_targets(X, y, None if first else self._scale)
-            return self._partial_fit(X, y, targets)
+            return self._partial_fit(X, y, targets, sample_weight)
 
     def _new_targets(self, X, y, scale=None):
         """Standardized targets; rows that have none have zeros."""

@@ -1,6 +1,5 @@
 """Deep belief nets that learn targets: pre-training, and fine-tuning after it."""
 
-import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -12,13 +11,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import BernoulliRBM as Original
 from sklearn.utils.validation import check_is_fitted
 
-from .._networks._network import Examples
-from .._training._fine_tuning import (
-    FineTuning,
-    FineTuningMonitor,
-    fine_tune,
-    make_direction,
-)
+from .._data._sources import LabelledSource, check_weights
+from .._training._fine_tuning import FineTuningPlan
+from .._training._judges import Outputs
+from .._training._monitor import Monitor
 from .._utils._numerics import as_float, blocks
 from .._utils._persistence import VersionMixin
 from .._utils._random import make_rng
@@ -34,7 +30,8 @@ from ..exceptions import warn, with_hints
 from ..units import Gaussian, Softmax
 from ._dbn import DBNTransformer
 from ._layers import LayersMixin, first_layer, validate_rows
-from ._rbm import RBM, restoring
+from ._rbm import RBM
+from ._restricted import restoring
 
 # Log-odds, or numbers in units of their deviation, that differ by less are alike.
 ALIKE = 1e-5
@@ -54,10 +51,25 @@ class Targets:
         self.weights = weights
         self.fitted = fitted
 
-    def examples(self, X, dtype):
+    def source(self, X, dtype, rows=None):
         """Rows of the network's inputs with their targets."""
-        weights = None if self.weights is None else self.weights.astype(dtype)
-        return Examples(X, self.values.astype(dtype), weights)
+        rows = self.rows if rows is None else rows
+        return LabelledSource(X, self.values.astype(dtype), rows, self.weights)
+
+    def weights_of_rows(self):
+        """The weights of the rows that are learned from, if there are any."""
+        return None if self.weights is None else self.weights[self.rows]
+
+    def weigh(self, weights, rows):
+        """Let rows count as often as these weights say, and only these."""
+        if weights is None:
+            return
+        own = np.ones(len(weights)) if self.weights is None else self.weights
+        self.weights = (own.T * weights).T
+        kept = np.isin(self.rows, rows)
+        self.rows = self.rows[kept]
+        if self.strata is not None:
+            self.strata = self.strata[kept]
 
     def score(self, fields, rows):
         """The share of these rows that a head reads right, or R² for numbers."""
@@ -116,6 +128,7 @@ class SupervisedDBN(
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
     }
     del _parameter_constraints["layer"]
 
@@ -123,7 +136,7 @@ class SupervisedDBN(
     _can_be_given = (DBNTransformer,)
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y):
+    def fit(self, X, y, sample_weight=None):
         """Learn the layers from all rows, and then the net from the rows with a target.
 
         On a KeyboardInterrupt during fine-tuning a warning is issued and the net of the
@@ -136,6 +149,10 @@ class SupervisedDBN(
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, as often as it would have to be repeated. Rows of
+            weight 0 take no part. None means 1.
 
         Returns
         -------
@@ -156,25 +173,30 @@ class SupervisedDBN(
         """
         with restoring(self):
             self._check_settings()
-            direction = make_direction(self)
-            X = self._validate(X, reset=True)
+            plan = FineTuningPlan.of(self)
+            direction = plan.new_direction()
+            goes_on = self.warm_start and hasattr(self, "network_")
+            X = self._validate(X, reset=not goes_on)
             targets = self._new_targets(X, y)
+            targets.weigh(*check_weights(sample_weight, X, normalized=True))
             rng = make_rng(self.random_state)
             context = self._init_callback_context(max_subtasks=2)
             data = {"X": X, "y": y}
             context.call_on_fit_task_begin(estimator=self, **data)
-            transformer = self._pretrain(X, rng, context, data)
+            if goes_on:
+                self._check_same(targets)
+                transformer, network = self.transformer_, self._present_network()
+            else:
+                transformer = self._pretrain(X, rng, context, data, sample_weight)
             wanted = self.pretrained is not None
             inputs = with_hints(wanted, self._inputs, transformer, X)
             rows, held_out = targets.rows, None
             if self.early_stopping:
                 rows, held_out = targets.split(self.validation_fraction, rng)
-            network = self._start_network(transformer, inputs, targets, rows, rng)
-            examples = targets.examples(inputs, network.dtype)
-            task = context.subcontext(
-                task_name="fine-tuning", max_subtasks=self.max_iter
-            )
-            task.call_on_fit_task_begin(estimator=self, **data)
+            if not goes_on:
+                network = self._start_network(transformer, inputs, targets, rows, rng)
+            source = targets.source(inputs, network.dtype, rows)
+            session = plan.start(network, direction, source, rng)
 
             def fitted(network):
                 return {
@@ -185,56 +207,61 @@ class SupervisedDBN(
             def validation(network):
                 return targets.score(fields_of(network, inputs[held_out]), held_out)
 
-            monitor = FineTuningMonitor(
-                self,
-                task,
-                direction,
-                fitted,
-                None if held_out is None else validation,
-                data,
+            task = context.subcontext(
+                task_name="fine-tuning", max_subtasks=self.max_iter
             )
-            network = fine_tune(network, examples, rows, self, rng, monitor)
-            direction.finish()
+            judge = Outputs(None if held_out is None else validation)
+            monitor = Monitor(self, task, judge, fitted, X, y)
+            monitor.begin()
+            first = source.batch(rows[:N_MEASURED].copy())
+            plan.run(session, source, monitor)
             if monitor.history:
-                _warn_if_alike(network, examples[rows[:N_MEASURED]])
-            for one in (task, context):
-                one.call_on_fit_task_end(
-                    estimator=self,
-                    reconstruction_attributes=lambda: fitted(network.copy()),
-                    **data,
-                )
-            vars(self).update(fitted(network))
+                _warn_if_alike(session.machine, first)
+            monitor.end(session.machine)
+            context.call_on_fit_task_end(
+                estimator=self,
+                reconstruction_attributes=lambda: fitted(session.machine.copy()),
+                **data,
+            )
+            vars(self).update(fitted(session.machine))
             self.history_ = monitor.history
             self.n_iter_ = len(monitor.history)
-            self._fine_tuning = FineTuning(len(rows), self.n_iter_, None, direction)
-            self._rng = rng
+            self._session, self._rng = session, rng
         return self
 
-    def _partial_fit(self, X, y, targets):
+    def _partial_fit(self, X, y, targets, sample_weight):
         """One epoch of fine-tuning; the first call learns the layers before it."""
-        first = not hasattr(self, "network_")
-        rng = make_rng(self.random_state) if first else copy.deepcopy(self._rng)
-        if first:
+        targets.weigh(*check_weights(sample_weight, X))
+        before = getattr(self, "_session", None)
+        if before is None:
+            rng = make_rng(self.random_state)
             context = self._init_callback_context(max_subtasks=1)
-            transformer = self._pretrain(X, rng, context, {"X": X, "y": y})
+            data = {"X": X, "y": y}
+            transformer = self._pretrain(X, rng, context, data, sample_weight)
             wanted = self.pretrained is not None
             inputs = with_hints(wanted, self._inputs, transformer, X)
             network = self._start_network(
                 transformer, inputs, targets, targets.rows, rng
             )
         else:
-            transformer, network = self.transformer_, self._present_network()
-            inputs = self._inputs(transformer, X)
-        tuning = FineTuning(len(targets.rows))
-        if not first:
-            tuning = copy.deepcopy(self._fine_tuning)
-        examples = targets.examples(inputs, network.dtype)
-        tuning.go_through(network, examples, targets.rows, self, rng)
-        self.transformer_, self.network_ = transformer, network
+            rng, transformer = before.rng, self.transformer_
+            network, inputs = self._present_network(), self._inputs(transformer, X)
+        source = targets.source(inputs, network.dtype)
+        session = FineTuningPlan.of(self).go_on(before, network, source, rng)
+        self.transformer_, self.network_ = transformer, session.machine
         vars(self).update(targets.fitted)
-        self._fine_tuning, self._rng = tuning, rng
-        self.n_iter_ = 1 if first else self.n_iter_ + 1
+        self._session, self._rng = session, session.rng
+        self.n_iter_ = 1 if before is None else self.n_iter_ + 1
         return self
+
+    def _check_same(self, targets):
+        """Raise a ValueError if the fitted network has other outputs than targets."""
+        n_outputs = targets.values.shape[1]
+        if n_outputs != self.network_.n_outputs:
+            raise ValueError(
+                f"y has {n_outputs} outputs, and the model {self.network_.n_outputs}: "
+                "training cannot go on. Call fit with warm_start=False."
+            )
 
     def _validate(self, X, reset=False, allow_nan=False):
         if hasattr(self, "transformer_") and not reset:
@@ -285,7 +312,7 @@ class SupervisedDBN(
                 "sklearn.frozen.FrozenEstimator(dbn)."
             )
 
-    def _pretrain(self, X, rng, context, data):
+    def _pretrain(self, X, rng, context, data, sample_weight):
         """The fitted layers: the ones given, or new ones that learn from all rows."""
         if self.pretrained is not None:
             given = self._given_transformer()
@@ -306,7 +333,7 @@ class SupervisedDBN(
         task = context.subcontext(task_name="pre-training")
         with task.propagate_callback_context(transformer):
             task.call_on_fit_task_begin(estimator=self, **data)
-            transformer.fit(X)
+            transformer.fit(X, sample_weight=sample_weight)
             if hasattr(self, "feature_names_in_"):
                 transformer._name_columns(self.feature_names_in_)
             task.call_on_fit_task_end(
@@ -353,11 +380,11 @@ class SupervisedDBN(
         return tags
 
 
-def _warn_if_alike(network, examples):
+def _warn_if_alike(network, batch):
     """Warn if rows whose targets differ have the same output."""
-    if not np.ptp(examples.targets, axis=0).any():
+    if not np.ptp(batch.targets, axis=0).any():
         return
-    spread = fields_of(network, examples.X).std(axis=0).max()
+    spread = fields_of(network, batch.values).std(axis=0).max()
     if spread < ALIKE:
         warn(
             f"The outputs of the net are alike for all rows: they differ by {spread:.1g}."

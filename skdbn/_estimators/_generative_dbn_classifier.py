@@ -110,6 +110,11 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
     tol : float, default=1e-4
         Smallest increase of the score that is an improvement.
 
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the fitted net, if there is one, rather than
+        begin anew: layers are not learned again. Columns and targets have to be of the
+        same kind.
+
     verbose : int, default=0
         Whether to print a line after each epoch. The model does not depend on it.
 
@@ -198,6 +203,7 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
+        warm_start=False,
         verbose=0,
         random_state=None,
     ):
@@ -217,6 +223,7 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.warm_start = warm_start
         self.verbose = verbose
         self.random_state = random_state
 
@@ -268,6 +275,7 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
         top.set_params(visible=Concatenated(parts))
         top._fit(
             np.hstack([h, targets.values[targets.rows].astype(h.dtype)]),
+            sample_weight=targets.weights_of_rows(),
             keeps_interrupted=False,
         )
         targets.fitted["top_"] = top

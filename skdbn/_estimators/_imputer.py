@@ -35,7 +35,7 @@ from ._bernoulli_rbm import BernoulliRBM
 from ._gaussian_rbm import GaussianRBM
 from ._mixed_rbm import MixedRBM
 from ._model_search import default_models, fit_by_held_out_values, initial_rate
-from ._rbm import restoring
+from ._restricted import restoring
 
 # A column of two values is binary if so many of them are known.
 ENOUGH_VALUES = 10

@@ -1,11 +1,9 @@
 """The RBM for tables whose columns are of different kinds."""
 
-import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
-from .._data._encoding import Encoding, is_frame, joined, with_index_of
+from .._data._encoding import Encoding, is_frame, joined
 from .._data._incomplete import nan_places
-from .._training._start import check_scale
 from .._utils._numerics import DTYPES, canonical, column_mean
 from .._utils._sklearn import StrOptions
 from ..units import Bernoulli, Concatenated
@@ -83,6 +81,10 @@ class MixedRBM(RBM):
         Fraction of the penalty that is the sum of the absolute weights (L1); the rest
         is half of the sum of their squares (L2).
 
+    sparsity : Sparsity or ConstantSparsity, default=None
+        Penalty on the activity of binary hidden units. With ``Sparsity(0.05)`` each of
+        them is active for 5 % of the rows.
+
     centered : bool, default=True
         Whether the gradient is computed about the means of the units [3]_. Learning
         then does not depend on the zero of a column, or on which of two values is
@@ -114,6 +116,10 @@ class MixedRBM(RBM):
     tol : float, default=1e-4
         Smallest increase of the held-out pseudo-likelihood that is an improvement, in
         nats.
+
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the fitted model, if there is one, rather than
+        begin anew. Columns and units have to be the same.
 
     verbose : int, default=0
         Whether to print a line after each epoch. The model does not depend on it.
@@ -153,6 +159,9 @@ class MixedRBM(RBM):
 
     gradient_ : Gradient
         The gradient that was used, with the chains if they persist.
+
+    mean_activation_ : ndarray of shape (n_components,)
+        Mean of P(h = 1 | v) over the training rows, with `sparsity`.
 
     history_ : list of dict
         For each epoch ``pseudo_likelihood`` (nats a row), ``reconstruction_error``
@@ -229,6 +238,7 @@ class MixedRBM(RBM):
         momentum=0.0,
         weight_decay=0.0,
         l1_ratio=0.0,
+        sparsity=None,
         centered=True,
         sample_data=True,
         batch_size=10,
@@ -237,6 +247,7 @@ class MixedRBM(RBM):
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
+        warm_start=False,
         verbose=0,
         random_state=None,
     ):
@@ -247,6 +258,7 @@ class MixedRBM(RBM):
             momentum=momentum,
             weight_decay=weight_decay,
             l1_ratio=l1_ratio,
+            sparsity=sparsity,
             centered=centered,
             sample_data=sample_data,
             batch_size=batch_size,
@@ -255,12 +267,13 @@ class MixedRBM(RBM):
             validation_fraction=validation_fraction,
             n_iter_no_change=n_iter_no_change,
             tol=tol,
+            warm_start=warm_start,
             verbose=verbose,
             random_state=random_state,
         )
         self.units = units
 
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Find the units of each column, and fit the model to X.
 
         On a KeyboardInterrupt a warning is issued and the model of the last completed
@@ -275,6 +288,10 @@ class MixedRBM(RBM):
         y : array-like, default=None
             Ignored.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, as often as it would have to be repeated. Rows of
+            weight 0 take no part. None means 1.
+
         Returns
         -------
         self : MixedRBM
@@ -286,9 +303,9 @@ class MixedRBM(RBM):
             If values do not fit the units, or if the fit diverges. The
             estimator is then unchanged.
         """
-        return self._fit(X, y)
+        return self._fit(X, y, sample_weight)
 
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X, y=None, sample_weight=None):
         """Continue training: one epoch over the rows of X, in minibatches.
 
         The units of each column are those of the first call, or of `fit`; for
@@ -302,6 +319,9 @@ class MixedRBM(RBM):
         y : array-like, default=None
             Ignored.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, as a factor of its part of a step; None means 1.
+
         Returns
         -------
         self : MixedRBM
@@ -313,208 +333,7 @@ class MixedRBM(RBM):
             If values do not fit the units, if X has not the columns of
             the first call, or if the fit diverges. The model is then unchanged.
         """
-        return super().partial_fit(X, y)
-
-    def inverse_transform(self, H):
-        """The visible units' means, E[v | h], as columns of the data.
-
-        Parameters
-        ----------
-        H : array-like of shape (n_samples, n_components)
-            Values of the hidden units, or their means.
-
-        Returns
-        -------
-        X : {DataFrame, ndarray} of shape (n_samples, n_features)
-            The expected rows, with the most probable category of columns that were
-            encoded here. Binary columns have probabilities, as do one-hot columns.
-        """
-        means = super().inverse_transform(H)
-        return self._encoding.decode(means, means=True)
-
-    def reconstruct(self, X):
-        """The means of the visible units, given the hidden means of X.
-
-        Parameters
-        ----------
-        X : {DataFrame, array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data.
-
-        Returns
-        -------
-        X : {DataFrame, ndarray} of shape (n_samples, n_features)
-            ``inverse_transform(transform(X))``, with the index of X.
-        """
-        return with_index_of(X, super().reconstruct(X))
-
-    def gibbs(self, v):
-        """One Gibbs step: draw h given v, then v given h.
-
-        Each call continues the estimator's own stream of random numbers.
-
-        Parameters
-        ----------
-        v : {DataFrame, array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data.
-
-        Returns
-        -------
-        v_new : {DataFrame, ndarray} of shape (n_samples, n_features)
-            The rows after the step, with the index of `v`.
-        """
-        rows = super().gibbs(v)
-        return with_index_of(v, self._encoding.decode(rows))
-
-    def sample(
-        self, n_samples=1, *, n_steps=1000, tempering=1, trace=None, random_state=None
-    ):
-        """Draw samples from the model, each by its own Gibbs chain.
-
-        The chains start from the visible biases alone; the first steps are burn-in.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of rows.
-
-        n_steps : int, default=1000
-            Number of Gibbs steps.
-
-        tempering : int, default=1
-            Number of temperatures. With more than one each chain changes places with
-            companions at higher temperatures, where it moves freely to other modes: for
-            models whose chains mix slowly. The time grows in proportion.
-
-        trace : int, default=None
-            Return each state after this number of steps; None returns only the last
-            one.
-
-        random_state : int, RandomState instance or None, default=None
-            None continues the estimator's own stream of random numbers, so that the
-            next call draws other rows.
-
-        Returns
-        -------
-        X : {DataFrame, ndarray} of shape (n_samples, n_features)
-            The rows, with the columns of the training data. With `trace` there are
-            n_steps // trace of such tables, in a list or an array.
-
-        Raises
-        ------
-        ValueError
-            If a number is not an int of at least 1, or `trace` is above `n_steps`.
-        """
-        rows = super().sample(
-            n_samples,
-            n_steps=n_steps,
-            tempering=tempering,
-            trace=trace,
-            random_state=random_state,
-        )
-        if trace is None:
-            return self._encoding.decode(rows)
-        tables = [self._encoding.decode(state) for state in rows]
-        return tables if is_frame(tables[0]) else np.stack(tables)
-
-    def conditional_sample(
-        self, X, mask=None, *, n_steps=100, tempering=1, random_state=None
-    ):
-        """Draw the missing values of each row, given the others.
-
-        By a Gibbs chain for each row, in which the known values are clamped.
-
-        Parameters
-        ----------
-        X : {DataFrame, array-like} of shape (n_samples, n_features)
-            Rows of data. In a group of columns of which one is 1, known zeros leave the
-            others open, and a known 1 does not.
-
-        mask : array-like of bool of shape (n_samples, n_features), default=None
-            True where a value is unknown; NaN and None are unknown, too.
-
-        n_steps : int, default=100
-            Number of Gibbs steps.
-
-        tempering : int, default=1
-            Number of temperatures. With more than one each chain changes places with
-            companions at higher temperatures, where it moves freely to other modes: for
-            models whose chains mix slowly. The time grows in proportion.
-
-        random_state : int, RandomState instance or None, default=None
-            None continues the estimator's own stream of random numbers, so that the
-            next call draws other values.
-
-        Returns
-        -------
-        X : {DataFrame, ndarray} of shape (n_samples, n_features)
-            The rows with the missing values drawn, and the known ones as they are.
-
-        Raises
-        ------
-        ValueError
-            If `mask` is not boolean or not of the shape of X, or if the known values of
-            a group cannot go together.
-
-        Warns
-        -----
-        EstimateWarning
-            If nothing is known of a row: it follows the model's own distribution.
-        """
-        return super().conditional_sample(
-            X, mask, n_steps=n_steps, tempering=tempering, random_state=random_state
-        )
-
-    def impute(self, X, *, n_samples=100, n_steps=100, tempering=1, random_state=None):
-        """Fill in the missing values of each row, given the others.
-
-        Numbers are means over the states of a Gibbs chain with the known values clamped,
-        and those of binary columns probabilities; categories are the most probable ones.
-
-        Parameters
-        ----------
-        X : {DataFrame, array-like} of shape (n_samples, n_features)
-            Rows of data, with NaN or None for missing values. In a group of columns of
-            which one is 1, known zeros leave the others open, and a known 1 does not.
-
-        n_samples : int, default=100
-            Number of states of the chain of a row, over which the mean is taken. 1
-            returns a draw in place of a mean, as :meth:`conditional_sample` does.
-
-        n_steps : int, default=100
-            Number of Gibbs steps before the first of these states; one is between two
-            of them.
-
-        tempering : int, default=1
-            Number of temperatures. With more than one each chain changes places with
-            companions at higher temperatures, where it moves freely to other modes: for
-            models whose chains mix slowly. The time grows in proportion.
-
-        random_state : int, RandomState instance or None, default=None
-            None continues the estimator's own stream of random numbers, so that the
-            next call draws other states.
-
-        Returns
-        -------
-        X : {DataFrame, ndarray} of shape (n_samples, n_features)
-            The rows without missing values, and the known values as they are.
-
-        Raises
-        ------
-        ValueError
-            If the known values of a group cannot go together.
-
-        Warns
-        -----
-        EstimateWarning
-            If nothing is known of a row: its means are those of the model.
-        """
-        return super().impute(
-            X,
-            n_samples=n_samples,
-            n_steps=n_steps,
-            tempering=tempering,
-            random_state=random_state,
-        )
+        return super().partial_fit(X, y, sample_weight)
 
     def _validate(self, X, reset=False, order=None, allow_nan=False):
         """The values of the visible units for each row."""
@@ -548,29 +367,9 @@ class MixedRBM(RBM):
         self._encoding.frequencies = column_mean(X, unknown=nan_places(X))
         return X
 
-    def _unit_names(self, n_units):
-        return self._encoding.unit_names
-
-    def _as_data(self, rows, means=False):
-        return self._encoding.decode(rows, means)
-
-    def _merged(self, X, rows, means, like):
-        if self._encoding.is_encoded(X):
-            return self._encoding.decode(rows, means)
-        return with_index_of(X, self._encoding.merge(X, rows, means, like))
-
     def _new_units(self):
         return self._encoding.new_units(), Bernoulli()
 
-    def _check_scale(self, mean, variance, constant):
-        """Hint at real-valued columns that are constant or not standardized."""
-        kinds = [v.kind for v in self._encoding.variables for _ in range(v.width)]
-        check_scale(
-            self._encoding.unit_names,
-            np.array([kind == "gaussian" for kind in kinds]),
-            mean,
-            variance,
-            constant,
-            "before, in a ColumnTransformer with remainder='passthrough' and, to keep "
-            "categories, set_output(transform='pandas')",
-        )
+    @property
+    def _codec(self):
+        return self._encoding

@@ -1,73 +1,29 @@
 """Restricted Boltzmann machines as scikit-learn estimators."""
 
-import copy
-import warnings
-from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from .. import gradients, units
-from .._data._encoding import validate_numbers
-from .._data._incomplete import (
-    Imputations,
-    check_columns,
-    conditional_draws,
-    hidden_by,
-    known_pseudo_log_likelihood,
-    mean_field_blocks,
-    nan_places,
-    warn_of_empty_rows,
-    with_neutral_values,
-)
-from .._samplers import Chains
-from .._training._loop import train
-from .._training._monitor import Guard, Monitor, make_probes
-from .._training._start import (
-    check_scale,
-    partial_optimizer,
-    resume_training,
-    start_training,
-)
-from .._utils._numerics import (
-    as_float,
-    blocks,
-    check_counts,
-    column_mean,
-    column_variance,
-)
-from .._utils._persistence import VersionMixin
+from .._data._incomplete import check_columns, known_pseudo_log_likelihood
+from .._data._sources import check_weights, make_source
+from .._training._judges import Likelihoods
+from .._training._monitor import Monitor
+from .._training._plan import Plan
+from .._training._probe import make_probes
+from .._training._session import hold_out
+from .._training._start import check_scale
+from .._updates._sparsity import Penalty
+from .._utils._numerics import blocks
 from .._utils._random import make_rng
-from .._utils._sklearn import (
-    CallbackSupportMixin,
-    DocLinkMixin,
-    Interval,
-    StrOptions,
-    fit_context,
-)
-from .._utils._threads import threads_for
+from .._utils._sklearn import Interval, StrOptions, fit_context
 from ..machines import RestrictedMachine
-from ..units._base import ask
-from ._generative import check_trace
-
-# Gibbs steps for unknown values of rows that a trained machine has not met.
-IMPUTATION_STEPS = 20
+from ._restricted import RestrictedEstimator, restoring
+from ._sampling import SamplingMixin
 
 
-class RBM(
-    CallbackSupportMixin,
-    DocLinkMixin,
-    VersionMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    BaseEstimator,
-):
+class RBM(SamplingMixin, RestrictedEstimator):
     r"""Restricted Boltzmann machine with a choice of units and of gradient.
 
     A layer of visible and a layer of hidden units, joined by weights:
@@ -121,6 +77,10 @@ class RBM(
         Fraction of the penalty that is the sum of the absolute weights (L1); the rest
         is half of the sum of their squares (L2).
 
+    sparsity : Sparsity or ConstantSparsity, default=None
+        Penalty on the activity of binary hidden units. With ``Sparsity(0.05)`` each of
+        them is active for 5 % of the rows.
+
     centered : bool, default=True
         Whether the gradient is computed about the means of the units [3]_. Learning
         then does not depend on the zero of a column, or on which of two values is
@@ -153,6 +113,10 @@ class RBM(
         Smallest increase of the held-out pseudo-likelihood that is an improvement, in
         nats.
 
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the fitted model, if there is one, rather than
+        begin anew. Columns and units have to be the same.
+
     verbose : int, default=0
         Whether to print a line after each epoch. The model does not depend on it.
 
@@ -180,6 +144,9 @@ class RBM(
 
     gradient_ : Gradient
         The gradient that was used, with the chains if they persist.
+
+    mean_activation_ : ndarray of shape (n_components,)
+        Mean of P(h = 1 | v) over the training rows, with `sparsity`.
 
     history_ : list of dict
         For each epoch ``pseudo_likelihood`` (nats a row), ``reconstruction_error``
@@ -241,6 +208,7 @@ class RBM(
         "momentum": [Interval(Real, 0, 1, closed="left"), callable],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "sparsity": [Penalty, None],
         "centered": ["boolean"],
         "sample_data": ["boolean"],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -249,6 +217,7 @@ class RBM(
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
@@ -264,6 +233,7 @@ class RBM(
         momentum=0.0,
         weight_decay=0.0,
         l1_ratio=0.0,
+        sparsity=None,
         centered=True,
         sample_data=True,
         batch_size=10,
@@ -272,6 +242,7 @@ class RBM(
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
+        warm_start=False,
         verbose=0,
         random_state=None,
     ):
@@ -283,6 +254,7 @@ class RBM(
         self.momentum = momentum
         self.weight_decay = weight_decay
         self.l1_ratio = l1_ratio
+        self.sparsity = sparsity
         self.centered = centered
         self.sample_data = sample_data
         self.batch_size = batch_size
@@ -291,10 +263,11 @@ class RBM(
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.warm_start = warm_start
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Fit the model to X.
 
         On a KeyboardInterrupt a warning is issued and the model of the last completed
@@ -310,6 +283,10 @@ class RBM(
 
         y : array-like, default=None
             Ignored.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, as often as it would have to be repeated. Rows of
+            weight 0 take no part. None means 1.
 
         Returns
         -------
@@ -327,52 +304,70 @@ class RBM(
         .. [1] Younes, L. (1989). Parametric inference for imperfectly observed
            Gibbsian fields. Probability Theory and Related Fields 82, 625-645.
         """
-        return self._fit(X, y)
+        return self._fit(X, y, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def _fit(self, X, y=None, machine=None, keeps_interrupted=True, auto_rate=0.1):
+    def _fit(
+        self,
+        X,
+        y=None,
+        sample_weight=None,
+        machine=None,
+        keeps_interrupted=True,
+        auto_rate=0.1,
+    ):
         """Fit the model, from a given machine if there is one."""
         with restoring(self):
             given = X if hasattr(X, "shape") else np.asarray(X)
-            X, unknown = self._validate_training_data(X, reset=True)
+            goes_on = machine is None and self.warm_start and hasattr(self, "machine_")
+            X, unknown = self._validate_training_data(X, reset=not goes_on)
             rng = make_rng(self.random_state)
             probe_rng = rng.spawn(1)[0]
-            rows, held_out = self._split(X.shape[0], rng)
-            training = start_training(self, X, rows, rng, machine, unknown, auto_rate)
-            imputations = self._new_imputations(training, X, unknown, whole=True)
-            probes = make_probes(
-                training.machine, X, rows, held_out, self.batch_size, probe_rng, unknown
+            weights, rows = check_weights(sample_weight, X, normalized=True)
+            held_out = None
+            if self.early_stopping:
+                rows, held_out = hold_out(
+                    rows, self.validation_fraction, rng, X.shape[0]
+                )
+            source = make_source(X, unknown, rows, weights, whole=True)
+            plan, gradient = self._plan(auto_rate=auto_rate), None
+            if goes_on:
+                before = self.machine_, getattr(self, "gradient_", None)
+                machine, gradient = plan.take_over(source, *before)
+            elif machine is None:
+                self._check_scale(source)
+            session = plan.start(source, rng, machine, gradient)
+            judge = Likelihoods(
+                *make_probes(
+                    session.machine,
+                    X,
+                    rows,
+                    held_out,
+                    self.batch_size,
+                    probe_rng,
+                    unknown,
+                )
             )
-            context = self._init_callback_context(max_subtasks=self.n_iter)
             monitor = Monitor(
                 self,
-                context,
-                training.optimizer,
-                *probes,
-                diagnostics=training.direction.diagnostics,
-                patience=self.n_iter_no_change,
-                tol=self.tol,
-                verbose=self.verbose,
-                X=X if unknown is None else given,
-                y=y,
+                self._init_callback_context(max_subtasks=self.n_iter),
+                judge,
+                lambda machine: {"machine_": machine},
+                X if unknown is None else given,
+                y,
+                keeps_interrupted,
             )
-            context.call_on_fit_task_begin(estimator=self, **monitor.data)
-            self._train(
-                training, X, rows, monitor, self.n_iter, keeps_interrupted, imputations
-            )
-            context.call_on_fit_task_end(
-                estimator=self,
-                reconstruction_attributes=lambda: {"machine_": training.machine.copy()},
-                **monitor.data,
-            )
-            training.finish()
-            self._adopt(training, X if imputations is None else imputations.X)
+            monitor.begin()
+            session.run(source, self.batch_size, self.n_iter, monitor)
+            monitor.end(session.machine)
+            session.finish(monitor)
+            self._adopt(session, source.values)
             self.history_ = monitor.history
             self.n_iter_ = len(monitor.history)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X, y=None, sample_weight=None):
         """Continue training: one epoch over the rows of X, in minibatches.
 
         Chains and random numbers continue from the last call or from `fit`.
@@ -388,6 +383,9 @@ class RBM(
 
         y : array-like, default=None
             Ignored.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, as a factor of its part of a step; None means 1.
 
         Returns
         -------
@@ -409,190 +407,48 @@ class RBM(
         first = not hasattr(self, "machine_")
         with restoring(self):
             X, unknown = self._validate_training_data(X, reset=first)
-            rows = np.arange(X.shape[0])
-            # Learning goes on in a copy, so that an error leaves the model alone.
-            training = copy.deepcopy(getattr(self, "_training", None))
-            if training is None:
-                machine = None if first else self.machine_.copy()
-                rng = make_rng(self.random_state)
-                training = start_training(self, X, rows, rng, machine, unknown)
-                imputations = self._new_imputations(training, X, unknown)
-            else:
-                resume_training(training, self)
-                imputations = self._new_imputations(training, X, unknown)
-                if ask(training.machine.visible, units.Parametric).params:
-                    seen = X if imputations is None else imputations.X
-                    mean = column_mean(seen)
-                    moments = mean, column_variance(seen, mean)
-                    training.machine.visible.update_moments(len(rows), *moments)
-            self._go_through(training, X, rows, imputations)
-            self._adopt(training, X if imputations is None else imputations.X)
+            weights, rows = check_weights(sample_weight, X)
+            source = make_source(X, unknown, rows, weights)
+            plan, before = self._plan(), getattr(self, "_session", None)
+            if first:
+                self._check_scale(source)
+            machine = None if first else self.machine_.copy()
+            session = plan.go_on(before, source, self.random_state, machine)
+            self._adopt(session, source.values)
         return self
-
-    def _go_through(self, training, X, rows, imputations=None):
-        """Learn once from rows, at a rate that knows no last epoch."""
-        training.optimizer = partial_optimizer(training, self, len(rows))
-        end = training.epoch + len(rows) / training.n_rows
-        guard = Guard(training.optimizer)
-        guard.warn_if_at_rest("learning_rate", training.epoch, end)
-        self._train(training, X, rows, guard, imputations=imputations)
 
     def _validate_training_data(self, X, reset):
         """The data, and where they have something in place of unknown values."""
         X, unknown = self._validate_incomplete(X, reset, order="C")
         if unknown is not None:
-            check_columns(unknown, self._unit_names(X.shape[1]))
+            check_columns(unknown, self._unit_names())
         self._check_data(X)
         return X, unknown
 
-    def _validate_incomplete(self, X, reset=False, order=None):
-        """Rows for the units with neutral values for NaN, and where that was."""
-        X = self._validate(X, reset, order, allow_nan=True)
-        unknown = nan_places(X)
-        if unknown is not None:
-            visible = self._new_units()[0].start(X.shape[1])
-            names = self._unit_names(X.shape[1])
-            X = with_neutral_values(X, unknown, visible, names)
-        return X, unknown
+    def _plan(self, **others):
+        """How the machine is to be trained."""
+        visible, hidden = self._new_units()
+        return Plan.of(self, visible=visible, hidden=hidden, **others)
 
-    def _check_data(self, X):
-        """Check that the visible units can have the values of X."""
-        visible = self._new_units()[0].start(X.shape[1])
-        visible.check_data(X, self._unit_names(X.shape[1]))
+    def _check_scale(self, source):
+        """Hint at real-valued columns that are constant or not standardized."""
+        codec = self._codec
+        real = codec.real_valued(self._new_units()[0])
+        if real.any():
+            check_scale(codec.unit_names, real, source, codec.where_to_scale)
 
-    def _visible_rows(self, X):
-        """Validated values of the visible units for each row."""
-        return self._validate(X)
-
-    def _rows_outside(self, X):
-        """Which rows have a value that the visible units cannot have; warns of them.
-
-        Next to free if there is none.
-        """
-        names = self._unit_names(X.shape[1])
-        return self.machine_.visible.rows_outside(X, names)
-
-    def _unit_names(self, n_units):
-        return getattr(self, "feature_names_in_", range(n_units))
-
-    def _validate(self, X, reset=False, order=None, allow_nan=False):
-        X = validate_numbers(
-            self, X, order=order, reset=reset, ensure_all_finite="allow-nan"
-        )
-        return X if allow_nan else self._refuse_nan(X)
-
-    def _refuse_nan(self, X):
-        unknown = nan_places(X)
-        if unknown is not None:
-            raise ValueError(
-                f"X has NaN in {unknown.sum()} values, the first of them in column "
-                f"{self._unit_names(X.shape[1])[unknown.any(axis=0).argmax()]}, and this "
-                f"method of {type(self).__name__} needs all of them. Fill in what is "
-                "unknown before, by impute() or in a pipeline by skdbn.BoltzmannImputer."
-            )
-        return X
-
-    def _new_imputations(self, training, X, unknown, whole=False):
-        """The draws of unknown values for a training, or None."""
-        if unknown is None:
-            return None
-        machine, rng = training.machine, training.rng.spawn(1)[0]
-        # Units of a new machine are next to independent.
-        n_steps = IMPUTATION_STEPS if training.epoch else 1
-        imputations = Imputations(machine, X, unknown, rng, n_steps, whole=whole)
-        imputations.sample_data = self.sample_data and not machine.visible.are_states(
-            imputations.X
-        )
-        return imputations
-
-    def _split(self, n_samples, rng):
-        """The rows to learn from and, for early stopping, those held out."""
-        if not self.early_stopping:
-            return np.arange(n_samples), None
-        n_held_out = max(1, round(self.validation_fraction * n_samples))
-        if n_held_out >= n_samples:
-            raise ValueError(
-                f"early_stopping=True with validation_fraction="
-                f"{self.validation_fraction} leaves no row to learn from: X has "
-                f"n_samples={n_samples}. Take early_stopping=False or more rows."
-            )
-        rows = rng.permutation(n_samples)
-        return rows[n_held_out:], rows[:n_held_out]
-
-    def _new_units(self):
-        """Fresh units of the visible and of the hidden type."""
-        return units.resolve(self.visible), units.resolve(self.hidden)
-
-    def _gradient(self):
-        return self.gradient
-
-    def _initial_hidden_bias(self, hidden):
-        """The fields of the hidden units where the data have their mean."""
-        return np.zeros(self.n_components)
-
-    def _new_sparsity(self, machine, boost):
-        """The penalty on the hidden units' activity, or None; its steps are longer."""
-        return
-
-    def _check_scale(self, mean, variance, constant):
-        """Hint at columns that are constant or not standardized."""
-        if isinstance(self._new_units()[0], units.Gaussian):
-            names = self._unit_names(len(mean))
-            check_scale(names, np.ones(len(mean), bool), mean, variance, constant)
-
-    def _train(
-        self,
-        training,
-        X,
-        rows,
-        monitor,
-        epochs=1,
-        keeps_interrupted=True,
-        imputations=None,
-    ):
-        """Go some times through rows; `training` ends with the machine to be kept."""
-        visible = training.machine.visible
-        X = X if imputations is None else imputations.X
-        training.direction.sample_data = self.sample_data and not visible.are_states(X)
-        first, length = training.epoch, len(rows) / training.n_rows
-        try:
-            with np.errstate(over="ignore", invalid="ignore"):
-                done = train(
-                    training.machine,
-                    X,
-                    rows,
-                    training.direction,
-                    training.optimizer,
-                    monitor,
-                    epochs=[first + i for i in range(epochs)],
-                    length=length,
-                    batch_size=self.batch_size,
-                    rng=training.rng,
-                    imputations=imputations,
-                )
-        except KeyboardInterrupt:
-            if monitor.last is None or not keeps_interrupted:
-                raise
-            training.machine, done = monitor.last
-            del monitor.history[done:]
-            warnings.warn(
-                f"Interrupted in epoch {done + 1}; the model is that of epoch {done}.",
-                stacklevel=4,
-            )
-        training.epoch = first + done * length
-        if monitor.best is not None:
-            training.machine = monitor.best
-
-    def _adopt(self, training, X):
-        """Make the result of a training this estimator's model."""
-        self._training = training
-        self.machine_ = training.machine
-        self.gradient_ = training.direction.gradient
-        self._rng = training.rng.spawn(1)[0]
+    def _adopt(self, session, X):
+        """Make the result of a session, and of its values, this estimator's model."""
+        self._session = session
+        self.machine_ = session.machine
+        self.gradient_ = session.direction.gradient
+        self._rng = session.rng.spawn(1)[0]
         chains = getattr(self.gradient_, "chains_", None)
         if chains is None:
             chains = self.machine_.state(self._rows(X[: self.batch_size]), self._rng)
         self.h_samples_ = chains.hidden
+        if session.direction.sparsity is not None:
+            self.mean_activation_ = mean_activation(self.machine_, X)
 
     @classmethod
     def from_sklearn(cls, rbm):
@@ -643,344 +499,6 @@ class RBM(
         if hasattr(rbm, "feature_names_in_"):
             new.feature_names_in_ = rbm.feature_names_in_
         return new
-
-    @property
-    def components_(self):
-        """The weights, of shape (n_components, n_features)."""
-        return self.machine_.weights.T
-
-    @property
-    def intercept_hidden_(self):
-        """Biases of the hidden units."""
-        return self.machine_.hidden_bias
-
-    @property
-    def intercept_visible_(self):
-        """Biases of the visible units."""
-        visible = ask(self.machine_.visible, units.Scaled)
-        return visible.uncentered(self.machine_.visible_bias)
-
-    @property
-    def _n_features_out(self):
-        return self.machine_.weights.shape[1]
-
-    def _rows(self, X):
-        """Rows as a dense array in the dtype of the model."""
-        return as_float(X, self.machine_.weights.dtype)
-
-    def _hidden_rows(self, H):
-        """Validated values of the hidden units."""
-        check_is_fitted(self, "machine_")
-        H = check_array(H, dtype=self.machine_.weights.dtype, input_name="H")
-        if H.shape[1] != self._n_features_out:
-            raise ValueError(
-                f"H has {H.shape[1]} columns, but {type(self).__name__} has "
-                f"{self._n_features_out} hidden units. Give one column a unit, as "
-                "transform returns them."
-            )
-        return H
-
-    def transform(self, X):
-        """The hidden units' means, E[h | v]; P(h = 1 | v) for binary units.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data. In place of NaN in an array is its mean field, E[v | h] at
-            h = E[h | v]: an estimate without sampling, so that features do not vary.
-
-        Returns
-        -------
-        H : ndarray of shape (n_samples, n_components)
-            The features, in the dtype of the fitted model.
-
-        Warns
-        -----
-        DataRangeWarning
-            If values are outside the range of the visible units.
-        """
-        check_is_fitted(self, "machine_")
-        X, unknown = self._validate_incomplete(X)
-        self._rows_outside(X)
-        machine = self.machine_
-        H = np.empty((X.shape[0], self._n_features_out), machine.weights.dtype)
-        for part, block in mean_field_blocks(machine, X, unknown, H.shape[1]):
-            machine.hidden_mean(block, out=H[part])
-        return H
-
-    def inverse_transform(self, H):
-        """The visible units' means, E[v | h].
-
-        Parameters
-        ----------
-        H : array-like of shape (n_samples, n_components)
-            Values of the hidden units, or their means.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            The expected rows.
-        """
-        H = self._hidden_rows(H)
-        with threads_for(len(H), self.machine_.n_weights):
-            return self.machine_.visible_mean(H)
-
-    def reconstruct(self, X):
-        """The means of the visible units, given the hidden means of X.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            ``inverse_transform(transform(X))``.
-        """
-        return self.inverse_transform(self.transform(X))
-
-    def gibbs(self, v):
-        """One Gibbs step: draw h given v, then v given h.
-
-        Each call continues the estimator's own stream of random numbers.
-
-        Parameters
-        ----------
-        v : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Values of the visible units.
-
-        Returns
-        -------
-        v_new : ndarray of shape (n_samples, n_features)
-            Their values after the step.
-
-        Warns
-        -----
-        DataRangeWarning
-            If values are outside the range of the visible units.
-        """
-        check_is_fitted(self, "machine_")
-        machine = self.machine_
-        rng = self._sampling_rng()
-        v = self._validate(v)
-        self._rows_outside(v)
-        v = self._rows(v)
-        with threads_for(len(v), machine.n_weights):
-            return machine.visible_sample(machine.hidden_sample(v, rng), rng)
-
-    def sample(
-        self, n_samples=1, *, n_steps=1000, tempering=1, trace=None, random_state=None
-    ):
-        """Draw samples from the model, each by its own Gibbs chain.
-
-        The chains start from the visible biases alone; the first steps are burn-in.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of rows.
-
-        n_steps : int, default=1000
-            Number of Gibbs steps.
-
-        tempering : int, default=1
-            Number of temperatures. With more than one each chain changes places with
-            companions at higher temperatures, where it moves freely to other modes: for
-            models whose chains mix slowly. The time grows in proportion.
-
-        trace : int, default=None
-            Return each state after this number of steps, as for a film; None returns
-            only the last one.
-
-        random_state : int, RandomState instance or None, default=None
-            None continues the estimator's own stream of random numbers, so that the
-            next call draws other rows.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            The rows; with `trace` of shape (n_steps // trace, n_samples, n_features),
-            the states from the first to the last.
-
-        Raises
-        ------
-        ValueError
-            If a number is not an int of at least 1, or `trace` is above `n_steps`.
-        """
-        check_is_fitted(self, "machine_")
-        check_trace(n_samples, n_steps, tempering, trace)
-        rng = self._generator(random_state)
-        chains = Chains(self.machine_, n_samples, rng, tempering)
-        if trace is None:
-            return chains.advance(n_steps).visible
-        return np.stack(
-            [chains.advance(trace).visible.copy() for _ in range(n_steps // trace)]
-        )
-
-    def conditional_sample(
-        self, X, mask=None, *, n_steps=100, tempering=1, random_state=None
-    ):
-        r"""Draw the unknown values of each row, given the known ones.
-
-        .. math:: v_{\text{unknown}} \sim p(v_{\text{unknown}} \mid v_{\text{known}})
-
-        by a Gibbs chain for each row, in which the known values are clamped.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows of data. In a group of softmax units, of which one is 1, known zeros
-            leave the others open, and a known 1 does not.
-
-        mask : array-like of bool of shape (n_samples, n_features), default=None
-            True where a value is unknown; NaN is unknown, too.
-
-        n_steps : int, default=100
-            Number of Gibbs steps.
-
-        tempering : int, default=1
-            Number of temperatures. With more than one each chain changes places with
-            companions at higher temperatures, where it moves freely to other modes: for
-            models whose chains mix slowly. The time grows in proportion.
-
-        random_state : int, RandomState instance or None, default=None
-            None continues the estimator's own stream of random numbers, so that the
-            next call draws other values.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            The rows with the unknown values drawn, and the known ones as they are.
-
-        Raises
-        ------
-        ValueError
-            If `mask` is not boolean or not of the shape of X, or if known values of
-            softmax units cannot go together.
-
-        Warns
-        -----
-        EstimateWarning
-            If nothing is known of a row: it follows the model's own distribution.
-        """
-        check_counts(n_steps=n_steps, tempering=tempering)
-        return self._filled_in(X, mask, n_steps, tempering, random_state)
-
-    def impute(self, X, *, n_samples=100, n_steps=100, tempering=1, random_state=None):
-        r"""Fill in what is unknown of each row by its mean, given what is known.
-
-        .. math:: E[v_{\text{unknown}} \mid v_{\text{known}}] \approx
-                  \big\langle E[v_{\text{unknown}} \mid h] \big\rangle
-
-        where the mean is over states of a Gibbs chain in which the known values are
-        clamped. Means of binary units are probabilities.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows of data, NaN where a value is unknown. In a group of softmax units, of
-            which one is 1, known zeros leave the others open, and a known 1 does not.
-
-        n_samples : int, default=100
-            Number of states of the chain of a row, over which the mean is taken. 1
-            returns a draw in place of a mean, as :meth:`conditional_sample` does.
-
-        n_steps : int, default=100
-            Number of Gibbs steps before the first of these states; one is between two
-            of them.
-
-        tempering : int, default=1
-            Number of temperatures. With more than one each chain changes places with
-            companions at higher temperatures, where it moves freely to other modes: for
-            models whose chains mix slowly. The time grows in proportion.
-
-        random_state : int, RandomState instance or None, default=None
-            None continues the estimator's own stream of random numbers, so that the
-            next call draws other states.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            The rows without NaN, and the known values as they are.
-
-        Raises
-        ------
-        ValueError
-            If known values of softmax units cannot go together.
-
-        Warns
-        -----
-        EstimateWarning
-            If nothing is known of a row: its means are those of the model.
-
-        References
-        ----------
-        .. [1] Gelfand, A. E. and Smith, A. F. M. (1990). Sampling-based approaches to
-           calculating marginal densities. JASA 85, 398-409.
-        """
-        check_counts(n_samples=n_samples, n_steps=n_steps, tempering=tempering)
-        n_means = None if n_samples == 1 else n_samples
-        return self._filled_in(X, None, n_steps, tempering, random_state, n_means)
-
-    def _filled_in(self, X, mask, n_steps, tempering, random_state, n_means=None):
-        check_is_fitted(self, "machine_")
-        given = X
-        if mask is not None:
-            X = hidden_by(mask, X)
-        rows, unknown = self._validate_incomplete(X)
-        self._check_data(rows)
-        if unknown is None:
-            rows = rows.copy()
-        else:
-            warn_of_empty_rows(unknown)
-            rng = self._generator(random_state)
-            found = conditional_draws(
-                self.machine_, rows, unknown, rng, n_steps, tempering, n_means
-            )
-            np.copyto(rows, found, where=unknown, casting="same_kind")
-        return self._merged(X, rows, n_means is not None, given)
-
-    def _as_data(self, rows, means=False):
-        """Values of the visible units, or their means, as data."""
-        return rows
-
-    def _merged(self, X, rows, means, like):
-        """The rows X with what was found out about them, in the types of `like`."""
-        return rows
-
-    def _generator(self, random_state):
-        return self._sampling_rng() if random_state is None else make_rng(random_state)
-
-    def _sampling_rng(self):
-        if not hasattr(self, "_rng"):
-            self._rng = make_rng(self.random_state)
-        return self._rng
-
-    def free_energy(self, X):
-        r"""The free energy of each row, F(v) = −log Σₕ exp(−E(v, h)).
-
-        It is −log p(v) up to the constant log Z: low for rows that are likely under the
-        model, and comparable between rows of one model only. It is infinite for
-        a row with a value that the visible units cannot have.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data.
-
-        Returns
-        -------
-        free_energy : ndarray of shape (n_samples,)
-            In nats.
-
-        Warns
-        -----
-        DataRangeWarning
-            If a row has a value that the visible units cannot have.
-        """
-        check_is_fitted(self, "machine_")
-        return self._each_row("free_energy", self._validate(X), outside=np.inf)
 
     def score_samples(self, X):
         r"""The pseudo-log-likelihood of each row, exactly.
@@ -1052,40 +570,10 @@ class RBM(
         """
         return float(self.score_samples(X).mean())
 
-    def _each_row(self, name, X, outside, dense=False):
-        """The machine's method of this name for blocks of valid X: a number a row.
 
-        `outside` is that of rows in which the visible units cannot be.
-        """
-        machine = self.machine_
-        result = np.empty(X.shape[0], machine.weights.dtype)
-        width = max(machine.weights.shape) if dense else machine.weights.shape[1]
-        for part, block in blocks(X, width, result.dtype):
-            result[part] = getattr(machine, name)(block)
-        result[self._rows_outside(X)] = outside
-        return result
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = True
-        visible = units.resolve(self.visible)
-        positive = visible.tail is not None and visible.bounds[0] == 0
-        tags.input_tags.positive_only = positive
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-
-@contextmanager
-def restoring(estimator):
-    """On an error or an interrupt, give the estimator back all that it had."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        # scikit-learn takes down by itself what it has set up for callbacks.
-        own = {name: v for name, v in before.items() if "callback" not in name}
-        callbacks = {n: v for n, v in vars(estimator).items() if "callback" in n}
-        # One assignment, which nothing can interrupt.
-        estimator.__dict__ = own | callbacks
-        raise
+def mean_activation(machine, X):
+    """The mean of E[h | v] over the rows of X."""
+    total = np.zeros(machine.weights.shape[1])
+    for _, block in blocks(X, len(total), machine.weights.dtype):
+        total += machine.hidden_mean(block).sum(axis=0)
+    return total / X.shape[0]

@@ -1,57 +1,44 @@
 """The RBM that classifies: labels are among its visible units."""
 
-import copy
 from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
-from scipy.special import log_softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from .. import schedules, units
-from .._data._encoding import validate_numbers
+from .. import gradients, units
+from .._data._incomplete import conditional_draws, known_pseudo_log_likelihood
+from .._data._sources import ArraySource, check_weights
 from .._data._targets import (
+    balanced,
     check_labels,
     check_weights_known,
+    joined,
     known_labels,
     one_hot_labels,
 )
+from .._training._judges import Labels
 from .._training._monitor import Monitor
-from .._training._start import resume_training, start_training, steady_rate
-from .._utils._numerics import (
-    DTYPES,
-    blocks,
-    check_counts,
-    column_mean,
-    column_variance,
-)
-from .._utils._persistence import VersionMixin
+from .._training._plan import Plan
+from .._training._session import hold_out
+from .._updates._sparsity import Penalty
 from .._utils._random import make_rng
-from .._utils._sklearn import (
-    CallbackSupportMixin,
-    DocLinkMixin,
-    Interval,
-    MissingValues,
-    StrOptions,
-    fit_context,
-)
+from .._utils._sklearn import Interval, MissingValues, StrOptions, fit_context
 from .._utils._threads import threads_for
-from ..gradients._discriminative import Hybrid, input_field, label_scores
+from ..gradients._discriminative import Hybrid
+from ..machines import Clamp, _label
 from ..units._base import ask
-from ._rbm import RBM, restoring
+from ._generative import check_trace, film, states_of_chains
+from ._restricted import RestrictedEstimator, restoring
+from ._sampling import SamplingMixin
 
 # How much longer steps are by default where the gradient is mostly exact.
 EXACT_BOOST = 5
 
-# Rows on which the training is monitored.
-N_PROBE_ROWS = 1000
 
-
-class RBMClassifier(
-    CallbackSupportMixin, DocLinkMixin, VersionMixin, ClassifierMixin, BaseEstimator
-):
+class RBMClassifier(SamplingMixin, ClassifierMixin, RestrictedEstimator):
     r"""Restricted Boltzmann machine that classifies.
 
     The label y, one-hot encoded, is a group of visible units beside those of the row x:
@@ -94,10 +81,10 @@ class RBMClassifier(
     unlabeled_weight : float, default=0.01
         Weight of a row without a label.
 
-    persistent : bool, default=False
-        Whether the Gibbs chains for the gradients of log p(x, y) and log p(x) continue
-        from step to step, as in :class:`~skdbn.gradients.PCD`, rather than start from
-        the rows. It needs a learning rate that falls to zero.
+    gradient : str or Gradient, default="cd"
+        Estimator of the gradients of log p(x, y) and log p(x): "cd", "pcd", "fpcd",
+        "pt" or an object of :mod:`skdbn.gradients`, such as ``CD(n_steps=3)``. That of
+        log p(y | x) is exact.
 
     visible : str or Units, default="bernoulli"
         Type of the units of x, as in :class:`RBM`: "bernoulli" for values between 0 and
@@ -116,9 +103,9 @@ class RBMClassifier(
     weight_decay : float, default=0.0
         Strength of the penalty on the weights, half of the sum of their squares.
 
-    sparsity : float, default=0.0
-        Strength of a penalty on the sum of the hidden biases, which makes hidden units
-        rarely active: each step subtracts `learning_rate` · `sparsity` from each.
+    sparsity : Sparsity or ConstantSparsity, default=None
+        Penalty on the activity of binary hidden units. With ``Sparsity(0.05)`` each of
+        them is active for 5 % of the rows.
 
     class_weight : dict or "balanced", default=None
         Weights of the classes in the objective, as ``{label: weight}`` or inversely
@@ -142,6 +129,14 @@ class RBMClassifier(
 
     n_iter_no_change : int, default=10
         Number of epochs without improvement after which early stopping ends the fit.
+
+    tol : float, default=1e-4
+        Smallest increase of the accuracy, or decrease of the log loss, on held-out rows
+        that is an improvement.
+
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the fitted model, if there is one, rather than
+        begin anew. Columns and units have to be the same.
 
     verbose : int, default=0
         Whether to print a line after each epoch. The model does not depend on it.
@@ -172,6 +167,12 @@ class RBMClassifier(
 
     machine_ : RestrictedMachine
         The fitted machine, whose last visible units are the label's.
+
+    gradient_ : Gradient
+        The gradient of log p(x, y) that was used, with the chains if they persist.
+
+    mean_activation_ : ndarray of shape (n_components,)
+        Mean of P(h = 1 | x) over the training rows, with `sparsity`.
 
     history_ : list of dict
         For each epoch ``log_loss``, the mean of −log p(y | x), and ``accuracy``, both
@@ -221,7 +222,7 @@ class RBMClassifier(
         "generative_weight": [Interval(Real, 0, None, closed="left")],
         "unlabeled": [MissingValues()],
         "unlabeled_weight": [Interval(Real, 0, None, closed="left")],
-        "persistent": ["boolean"],
+        "gradient": [StrOptions(set(gradients.REGISTRY)), gradients.Gradient],
         "visible": [StrOptions(set(units.REGISTRY)), units.Units],
         "learning_rate": [
             Interval(Real, 0, None, closed="neither"),
@@ -230,13 +231,15 @@ class RBMClassifier(
         ],
         "momentum": [Interval(Real, 0, 1, closed="left"), callable],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "sparsity": [Interval(Real, 0, None, closed="left")],
+        "sparsity": [Penalty, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "n_iter": [Interval(Integral, 0, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
@@ -249,18 +252,20 @@ class RBMClassifier(
         generative_weight=0.01,
         unlabeled=None,
         unlabeled_weight=0.01,
-        persistent=False,
+        gradient="cd",
         visible="bernoulli",
         learning_rate="auto",
         momentum=0.0,
         weight_decay=0.0,
-        sparsity=0.0,
+        sparsity=None,
         class_weight=None,
         batch_size=10,
         n_iter=50,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
         verbose=0,
         random_state=None,
     ):
@@ -269,7 +274,7 @@ class RBMClassifier(
         self.generative_weight = generative_weight
         self.unlabeled = unlabeled
         self.unlabeled_weight = unlabeled_weight
-        self.persistent = persistent
+        self.gradient = gradient
         self.visible = visible
         self.learning_rate = learning_rate
         self.momentum = momentum
@@ -281,11 +286,13 @@ class RBMClassifier(
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
         self.verbose = verbose
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X, y, sample_weight=None):
         """Fit the model to X and y.
 
         On a KeyboardInterrupt a warning is issued and the model of the last completed
@@ -301,6 +308,10 @@ class RBMClassifier(
         y : array-like of shape (n_samples,)
             The label of each row, or `unlabeled`.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, as often as it would have to be repeated. Rows of
+            weight 0 take no part. None means 1.
+
         Returns
         -------
         self : RBMClassifier
@@ -313,45 +324,40 @@ class RBMClassifier(
             if the fit diverges. The estimator is then unchanged.
         """
         with restoring(self):
-            X, y, labels, rows = self._validate_training_data(X, y, reset=True)
-            classes = np.unique(labels)
-            codes = self._codes(labels, rows, len(y), classes)
-            weights = self._label_weights(classes, labels)
-            data = _joined(X, codes, len(classes))
+            goes_on = self.warm_start and hasattr(self, "machine_")
+            X, y, labels, labeled = self._validate_training_data(X, y, not goes_on)
+            classes = self.classes_ if goes_on else np.unique(labels)
+            codes = self._codes(labels, labeled, len(y), classes)
+            weights, rows = check_weights(sample_weight, X, normalized=True)
             rng = make_rng(self.random_state)
-            rows, held_out = self._split(codes, rng)
-            rbm = self._joint_rbm(X.shape[1], weights)
-            training = self._start_training(rbm, data, rows, rng)
-            context = self._init_callback_context(max_subtasks=self.n_iter)
-            monitor = _LabelMonitor(
+            rows, held_out = self._split(rows, codes, rng)
+            source = ArraySource(joined(X, codes, len(classes)), rows, weights)
+            plan = self._plan(self._label_weights(classes, labels))
+            before = ()
+            if goes_on:
+                before = plan.take_over(
+                    source, self.machine_, self._session.direction.gradient
+                )
+            session = plan.start(source, rng, *before)
+            monitor = Monitor(
                 self,
-                context,
-                training.optimizer,
-                _Probe(X, codes, self._probe_rows(rows, codes, rng)),
-                None if held_out is None else _Probe(X, codes, held_out),
-                patience=self.n_iter_no_change,
-                verbose=self.verbose,
-                X=X,
-                y=y,
+                self._init_callback_context(max_subtasks=self.n_iter),
+                Labels(X, codes, rows, held_out, rng),
+                lambda machine: {"machine_": machine, "classes_": classes},
+                X,
+                y,
             )
-            context.call_on_fit_task_begin(estimator=self, **monitor.data)
-            rbm._train(training, data, rows, monitor, self.n_iter)
-            context.call_on_fit_task_end(
-                estimator=self,
-                reconstruction_attributes=lambda: {
-                    "machine_": training.machine.copy(),
-                    "classes_": classes,
-                },
-                **monitor.data,
-            )
-            training.finish()
-            self._adopt(training, classes)
+            monitor.begin()
+            session.run(source, self.batch_size, self.n_iter, monitor)
+            monitor.end(session.machine)
+            session.finish(monitor)
+            self._adopt(session, X, classes)
             self.history_ = monitor.history
             self.n_iter_ = len(monitor.history)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None):
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Continue training: one epoch over the rows of X, in minibatches.
 
         Random numbers continue from the last call or from `fit`, and momentum
@@ -369,6 +375,9 @@ class RBMClassifier(
             All labels that there are. Needed in the first call; later ones can leave it
             out.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, as a factor of its part of a step; None means 1.
+
         Returns
         -------
         self : RBMClassifier
@@ -383,29 +392,21 @@ class RBMClassifier(
         first = not hasattr(self, "machine_")
         classes = self._known_classes(classes)
         with restoring(self):
-            X, y, labels, rows = self._validate_training_data(X, y, reset=first)
-            codes = self._codes(labels, rows, len(y), classes)
-            data = _joined(X, codes, len(classes))
-            rows = _balanced(np.arange(len(codes)), codes)
-            rbm = self._joint_rbm(X.shape[1], self._label_weights(classes))
-            # Learning goes on in a copy, so that an error leaves the model alone.
-            training = copy.deepcopy(getattr(self, "_training", None))
-            if training is None:
-                rng = make_rng(self.random_state)
-                training = self._start_training(rbm, data, rows, rng)
-            else:
-                resume_training(training, rbm)
-                if ask(training.machine.visible, units.Parametric).params:
-                    mean = column_mean(data)
-                    moments = mean, column_variance(data, mean)
-                    training.machine.visible.update_moments(len(rows), *moments)
-            rbm._go_through(training, data, rows)
-            self._adopt(training, classes)
+            X, y, labels, labeled = self._validate_training_data(X, y, first)
+            codes = self._codes(labels, labeled, len(y), classes)
+            weights, rows = check_weights(sample_weight, X)
+            source = ArraySource(
+                joined(X, codes, len(classes)), balanced(rows, codes), weights
+            )
+            plan = self._plan(self._label_weights(classes))
+            before = getattr(self, "_session", None)
+            session = plan.go_on(before, source, self.random_state)
+            self._adopt(session, X, classes)
         return self
 
     def _validate_training_data(self, X, y, reset):
         """X, y, the labels of the rows that have one, and the index of these rows."""
-        X = validate_numbers(self, X, order="C", reset=reset)
+        X = self._validate(X, reset, order="C")
         y, missing = check_labels(self, X, y)
         if y.ndim > 1:
             raise ValueError(
@@ -415,14 +416,6 @@ class RBMClassifier(
         labels = known_labels(y[~missing])
         self._check_data(X)
         return X, y, labels, np.flatnonzero(~missing)
-
-    def _check_data(self, X):
-        """Check that the visible units can have the values of X."""
-        visible = units.resolve(self.visible).start(X.shape[1])
-        visible.check_data(X, self._feature_names())
-
-    def _feature_names(self):
-        return getattr(self, "feature_names_in_", range(self.n_features_in_))
 
     @staticmethod
     def _codes(labels, rows, n_rows, classes):
@@ -472,76 +465,50 @@ class RBMClassifier(
             )
         return weights / weights.mean()
 
-    def _split(self, codes, rng):
+    def _split(self, rows, codes, rng):
         """The rows to learn from and, for early stopping, those held out."""
-        rows = np.arange(len(codes))
         if not self.early_stopping:
-            return _balanced(rows, codes), None
-        labeled = np.flatnonzero(codes >= 0)
-        n_held_out = max(1, round(self.validation_fraction * len(labeled)))
-        if n_held_out >= len(labeled):
-            raise ValueError(
-                f"early_stopping=True with validation_fraction="
-                f"{self.validation_fraction} leaves no row to learn from: there are "
-                f"{len(labeled)} rows with a label, n_samples={len(codes)}. Take "
-                "early_stopping=False or more rows."
-            )
-        held_out = rng.permutation(labeled)[:n_held_out]
-        return _balanced(np.setdiff1d(rows, held_out), codes), held_out
+            return balanced(rows, codes), None
+        labeled = rows[codes[rows] >= 0]
+        _, held_out = hold_out(labeled, self.validation_fraction, rng, len(codes))
+        return balanced(np.setdiff1d(rows, held_out), codes), held_out
 
-    @staticmethod
-    def _probe_rows(rows, codes, rng):
-        """Some of the rows with a label, on which training is monitored."""
-        labeled = np.unique(rows[codes[rows] >= 0])
-        n_rows = min(N_PROBE_ROWS, len(labeled))
-        return np.sort(rng.spawn(1)[0].choice(labeled, n_rows, replace=False))
-
-    def _joint_rbm(self, n_features, label_weights):
-        """The machine of rows and labels side by side, not fitted."""
-        n_labels = len(label_weights)
-        label = ("softmax", 1, n_labels)
+    def _plan(self, label_weights):
+        """How the machine of rows and labels side by side is to be trained."""
         likelihood = {"hybrid": self.generative_weight, "generative": 1.0}
-        generative = likelihood.get(self.objective, 0.0)
-        unlabeled = 0.0 if self.unlabeled is None else self.unlabeled_weight
         gradient = Hybrid(
-            n_labels,
-            discriminative=float(self.objective != "generative"),
-            generative=generative,
-            unlabeled=unlabeled,
-            label_weights=label_weights,
-            sparsity=self.sparsity,
-            persistent=self.persistent and bool(generative or unlabeled),
+            gradients.resolve(self.gradient),
+            len(label_weights),
+            float(self.objective != "generative"),
+            likelihood.get(self.objective, 0.0),
+            0.0 if self.unlabeled is None else self.unlabeled_weight,
+            label_weights,
         )
-        return RBM(
-            self.n_components,
-            visible=units.Concatenated([(self.visible, n_features), label]),
+        visible, hidden = self._new_units()
+        parts = [(visible, self.n_features_in_), ("softmax", 1, len(label_weights))]
+        return Plan.of(
+            self,
+            visible=units.Concatenated(parts),
+            hidden=hidden,
             gradient=gradient,
-            learning_rate=self.learning_rate,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
+            hidden_centered=False,
             sample_data=False,
-            batch_size=self.batch_size,
-            n_iter=self.n_iter,
+            rate_factor=1 if self.objective == "generative" else EXACT_BOOST,
         )
 
-    def _start_training(self, rbm, data, rows, rng):
-        """A new training, at a rate that an exact gradient bears."""
-        training = start_training(rbm, data, rows, rng)
-        # About the means of the visible units only.
-        training.direction.centering.hidden[:] = 0
-        if self.objective != "generative":
-            training.auto_rate *= EXACT_BOOST
-        if self.learning_rate == "auto":
-            rate = steady_rate(training.auto_rate, training.machine, rbm)
-            training.optimizer.learning_rate = schedules.Linear(rate)
-        return training
+    def _new_units(self):
+        return units.resolve(self.visible), units.Bernoulli()
 
-    def _adopt(self, training, classes):
-        """Make the result of a training this estimator's model."""
-        self._training = training
-        self.machine_ = training.machine
+    def _adopt(self, session, X, classes):
+        """Make the result of a session this estimator's model."""
+        self._session = session
+        self.machine_ = session.machine
+        self.gradient_ = session.direction.gradient.gradient
         self.classes_ = classes
-        self._rng = training.rng.spawn(1)[0]
+        self._rng = session.rng.spawn(1)[0]
+        if session.direction.sparsity is not None:
+            H = _label.hidden_mean(self.machine_, X, len(classes))
+            self.mean_activation_ = H.mean(axis=0, dtype=np.float64)
 
     @property
     def components_(self):
@@ -552,11 +519,6 @@ class RBMClassifier(
     def label_components_(self):
         """The weights of the labels, of shape (n_components, n_classes)."""
         return self.machine_.weights[self.n_features_in_ :].T
-
-    @property
-    def intercept_hidden_(self):
-        """Biases of the hidden units."""
-        return self.machine_.hidden_bias
 
     @property
     def intercept_visible_(self):
@@ -582,12 +544,16 @@ class RBMClassifier(
         -------
         log_p : ndarray of shape (n_samples, n_classes)
             In the order of ``classes_`` and the dtype of the fitted model.
+
+        Warns
+        -----
+        DataRangeWarning
+            If values are outside the range of the visible units.
         """
         check_is_fitted(self, "machine_")
-        X = validate_numbers(self, X, reset=False)
-        visible = units.resolve(self.visible).start(X.shape[1])
-        visible.rows_outside(X, self._feature_names())
-        return _log_conditional(self.machine_, X, len(self.classes_))
+        X = self._validate(X)
+        self._rows_outside(X)
+        return _label.log_label(self.machine_, X, len(self.classes_))
 
     def predict_proba(self, X):
         """The probability of each label, p(y | x).
@@ -620,18 +586,138 @@ class RBMClassifier(
         best = self.predict_log_proba(X).argmax(axis=1)
         return self.classes_[best]
 
-    def _visible_rows(self, X):
-        """Validated rows with the probabilities of their labels."""
-        p = self.predict_proba(X)
-        X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
-        if sparse.issparse(X):
-            return sparse.hstack([X, sparse.csr_array(p)], format="csr")
-        return np.hstack([X, p])
+    def transform(self, X):
+        r"""The hidden units' means, the label being unknown.
+
+        .. math:: P(h_j = 1 \mid x) = \sum_y p(y \mid x) \, P(h_j = 1 \mid x, y)
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data.
+
+        Returns
+        -------
+        H : ndarray of shape (n_samples, n_components)
+            The features, in the dtype of the fitted model.
+
+        Warns
+        -----
+        DataRangeWarning
+            If values are outside the range of the visible units.
+        """
+        check_is_fitted(self, "machine_")
+        X = self._validate(X)
+        self._rows_outside(X)
+        return _label.hidden_mean(self.machine_, X, len(self.classes_))
+
+    def free_energy(self, X):
+        r"""The free energy of each row, F(x) = −log Σ_y Σₕ exp(−E(x, y, h)).
+
+        It is −log p(x) up to the constant log Z: low for rows that are likely under the
+        model, and comparable between rows of one model only. It is infinite for
+        a row with a value that the visible units cannot have.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data.
+
+        Returns
+        -------
+        free_energy : ndarray of shape (n_samples,)
+            In nats.
+
+        Warns
+        -----
+        DataRangeWarning
+            If a row has a value that the visible units cannot have.
+        """
+        check_is_fitted(self, "machine_")
+        X = self._validate(X)
+        result = _label.free_energy(self.machine_, X, len(self.classes_))
+        result[self._rows_outside(X)] = np.inf
+        return result
+
+    def score_samples(self, X):
+        r"""The pseudo-log-likelihood of each row without its label, exactly.
+
+        .. math:: \sum_i \log P(x_i \mid x_{-i}), \quad \frac1{P(x_i \mid x_{-i})}
+                  = \sum_y \frac{p(y \mid x)}{P(x_i \mid x_{-i}, y)}
+
+        over all columns i of x. It is −inf for a row with a value that the visible
+        units cannot have. Of a row with NaN the sum is over the known values i, each
+        given the other known ones: an estimate, which is the same in each call.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data, in an array NaN where a value is unknown.
+
+        Returns
+        -------
+        pseudo_log_likelihood : ndarray of shape (n_samples,)
+            In nats; higher is better.
+
+        Warns
+        -----
+        DataRangeWarning
+            If a row has a value that the visible units cannot have.
+        """
+        check_is_fitted(self, "machine_")
+        X, unknown = self._validate_incomplete(X)
+        machine, n_labels = self.machine_, len(self.classes_)
+        if unknown is None:
+            result = _label.pseudo_log_likelihood(machine, X, n_labels)
+        else:
+            result = known_pseudo_log_likelihood(
+                machine, *self._with_unknown_label(X, unknown)
+            )
+        result[self._rows_outside(X)] = -np.inf
+        return result
+
+    def gibbs(self, v):
+        """One Gibbs step: draw y and h given v, then v given h.
+
+        Each call continues the estimator's own stream of random numbers.
+
+        Parameters
+        ----------
+        v : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data.
+
+        Returns
+        -------
+        v_new : ndarray of shape (n_samples, n_features)
+            The rows after the step.
+
+        Warns
+        -----
+        DataRangeWarning
+            If values are outside the range of the visible units.
+        """
+        p = self.predict_proba(v)
+        rows, rng = self._rows(self._validate(v)), self._sampling_rng()
+        labels = units.Softmax(p.shape[1]).sample(None, rng, mean=p)
+        machine = self.machine_
+        with threads_for(len(rows), machine.n_weights):
+            h = machine.hidden_sample(np.hstack([rows, labels]), rng)
+            return self._as_data(machine.visible_sample(h, rng))
 
     def sample(
-        self, n_samples=1, y=None, *, n_steps=1000, means=False, random_state=None
+        self,
+        n_samples=1,
+        *,
+        y=None,
+        n_steps=1000,
+        tempering=1,
+        means=False,
+        trace=None,
+        random_state=None,
     ):
         """Draw rows with their labels, each by its own Gibbs chain.
+
+        The chains start from the visible biases alone; the first steps are burn-in.
 
         Parameters
         ----------
@@ -645,9 +731,18 @@ class RBMClassifier(
         n_steps : int, default=1000
             Number of Gibbs steps.
 
+        tempering : int, default=1
+            Number of temperatures. With more than one each chain changes places with
+            companions at higher temperatures, where it moves freely to other modes: for
+            models whose chains mix slowly. The time grows in proportion.
+
         means : bool, default=False
             Whether to return the means of the visible units given the hidden ones, as
             for pictures, in place of draws.
+
+        trace : int, default=None
+            Return each state after this number of steps, as for a film; None returns
+            only the last one.
 
         random_state : int, RandomState instance or None, default=None
             None continues the estimator's own stream of random numbers, so that the
@@ -656,116 +751,73 @@ class RBMClassifier(
         Returns
         -------
         X : ndarray of shape (n_samples, n_features)
-            The rows.
+            The rows. With `trace` there are n_steps // trace of such tables, from the
+            first to the last.
 
         y : ndarray of shape (n_samples,)
-            Their labels.
+            Their labels; with `trace` as many times as well.
 
         Raises
         ------
         ValueError
-            If a label is not among the classes, or the number of labels is not that of
-            the rows.
+            If a label is not among the classes, if the number of labels is not that of
+            the rows, if a number is not an int of at least 1, or `trace` is above
+            `n_steps`.
         """
         check_is_fitted(self, "machine_")
-        check_counts(n_samples=n_samples, n_steps=n_steps)
-        given = None if y is None else one_hot_labels(y, self.classes_, n_samples)
-        rng = self._rng if random_state is None else make_rng(random_state)
-        machine, n_features = self.machine_, self.n_features_in_
-        v, h = machine.initial_state(n_samples, rng)
-        labels = v[:, n_features:]
-        with threads_for(n_samples, machine.n_weights):
-            for _ in range(n_steps):
-                if given is not None:
-                    labels[...] = given
-                machine.hidden_sample(v, rng, out=h)
-                machine.visible_sample(h, rng, out=v)
-        if given is not None:
-            labels[...] = given
-        rows = machine.visible_mean(h) if means else v
-        X = np.ascontiguousarray(rows[:, :n_features])
-        return X, self.classes_[labels.argmax(axis=1)]
+        check_trace(n_samples, n_steps, tempering, trace)
+        machine, clamp = self.machine_, None
+        if y is not None:
+            blank = np.zeros((n_samples, self.n_features_in_))
+            labels = one_hot_labels(y, self.classes_, n_samples)
+            values = np.hstack([blank, labels]).astype(machine.weights.dtype)
+            known = np.zeros(values.shape, bool)
+            known[:, self.n_features_in_ :] = True
+            clamp = Clamp(values, known)
+        rng = self._generator(random_state)
+        states = [
+            self._drawn_with_label(state, means)
+            for state in states_of_chains(
+                machine, n_samples, rng, n_steps, tempering, trace, clamp
+            )
+        ]
+        return tuple(film(parts, trace) for parts in zip(*states, strict=True))
+
+    def _drawn_with_label(self, state, means):
+        """The rows of states of chains, or their means, and the labels."""
+        codes = state.visible[:, self.n_features_in_ :].argmax(axis=1)
+        return self._drawn(state, means), self.classes_[codes]
+
+    def _conditional_draws(self, rows, unknown, rng, *settings):
+        rows, unknown = self._with_unknown_label(rows, unknown)
+        return self._as_data(
+            conditional_draws(self.machine_, rows, unknown, rng, *settings)
+        )
+
+    def _with_unknown_label(self, rows, unknown):
+        """Rows and where they are unknown, with a label that is."""
+        rows = _label.with_blank_label(self._rows(rows), len(self.classes_))
+        holes = np.ones(rows.shape, bool)
+        holes[:, : self.n_features_in_] = unknown
+        return rows, holes
+
+    def _as_data(self, rows, means=False):
+        return np.ascontiguousarray(rows[:, : self.n_features_in_])
+
+    def _visible_rows(self, X):
+        """Validated rows with the probabilities of their labels."""
+        p = self.predict_proba(X)
+        X = self._validate(X)
+        if sparse.issparse(X):
+            return sparse.hstack([X, sparse.csr_array(p)], format="csr")
+        return np.hstack([X, p])
+
+    def _rows_outside(self, X):
+        visible = units.resolve(self.visible).start(X.shape[1])
+        return visible.rows_outside(X, self._unit_names())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        visible = units.resolve(self.visible)
-        positive = visible.tail is not None and visible.bounds[0] == 0
-        tags.input_tags.positive_only = positive
+        # Rows with NaN can be scored and filled in, and not learned from.
+        tags.input_tags.allow_nan = False
         return tags
-
-
-def _joined(X, codes, n_labels):
-    """Rows with their one-hot labels; zeros where the code is -1."""
-    labels = (codes[:, None] == np.arange(n_labels)).astype(X.dtype)
-    if sparse.issparse(X):
-        return sparse.hstack([X, sparse.csr_array(labels)], format="csr")
-    return np.hstack([X, labels])
-
-
-def _balanced(rows, codes):
-    """The rows, with those that have a label as often as there are others."""
-    labeled = rows[codes[rows] >= 0]
-    n_unlabeled = len(rows) - len(labeled)
-    if n_unlabeled <= len(labeled) or not len(labeled):
-        return rows
-    return np.append(rows, np.resize(labeled, n_unlabeled - len(labeled)))
-
-
-def _log_conditional(machine, X, n_labels, rows=None):
-    """log p(y | x) of each label, a block of rows at a time."""
-    n_rows = X.shape[0] if rows is None else len(rows)
-    result = np.empty((n_rows, n_labels), machine.weights.dtype)
-    for part, block in blocks(X, machine.weights.shape[1], result.dtype, rows):
-        field = input_field(machine, block)
-        result[part] = log_softmax(label_scores(machine, field, n_labels), axis=1)
-    return result
-
-
-class _Probe:
-    """Rows with their labels, on which to measure."""
-
-    def __init__(self, X, codes, rows):
-        self.X, self.rows, self.codes = X, rows, codes[rows]
-
-    def measure(self, machine):
-        """How well the machine tells the labels."""
-        n_labels = machine.weights.shape[0] - self.X.shape[1]
-        log_p = _log_conditional(machine, self.X, n_labels, self.rows)
-        own = log_p[np.arange(len(log_p)), self.codes]
-        return {
-            "log_loss": -float(own.mean()),
-            "accuracy": float((log_p.argmax(axis=1) == self.codes).mean()),
-        }
-
-
-class _LabelMonitor(Monitor):
-    """Monitors log losses and accuracies in place of likelihoods."""
-
-    def __init__(self, *args, verbose, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.prints = verbose
-        self._best_score = -np.inf, -np.inf
-
-    def _record(self, machine, learning_rate, seconds):
-        row = self.training.measure(machine)
-        if self.validation is not None:
-            held_out = self.validation.measure(machine)
-            row |= {f"validation_{name}": value for name, value in held_out.items()}
-        if self.prints:
-            figures = ", ".join(f"{name} = {value:.4f}" for name, value in row.items())
-            print(
-                f"[{type(self.estimator).__name__}] Epoch {len(self.history) + 1}, "
-                f"{figures}, time = {seconds:.2f}s"
-            )
-        self.history.append(row | {"learning_rate": learning_rate, "seconds": seconds})
-
-    def _early_stop(self, machine):
-        last = self.history[-1]
-        score = last["validation_accuracy"], -last["validation_log_loss"]
-        self._epochs_without_improvement += 1
-        if score > self._best_score:
-            self._epochs_without_improvement = 0
-            self._best_score = score
-            self.best = self.last[0]
-        return self._epochs_without_improvement >= self.patience

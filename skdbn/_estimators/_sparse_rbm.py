@@ -2,15 +2,9 @@
 
 from numbers import Real
 
-import numpy as np
-
 from .._updates._sparsity import PENALTIES, Sparsity
-from .._utils._numerics import blocks
 from .._utils._sklearn import Interval, StrOptions
 from ._rbm import RBM
-
-# Rows over which the running mean of the activity goes.
-MEMORY_ROWS = 200
 
 
 class SparseRBM(RBM):
@@ -102,6 +96,10 @@ class SparseRBM(RBM):
         Smallest increase of the held-out pseudo-likelihood that is an improvement, in
         nats.
 
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the fitted model, if there is one, rather than
+        begin anew. Columns and units have to be the same.
+
     verbose : int, default=0
         Whether to print a line after each epoch. The model does not depend on it.
 
@@ -178,7 +176,7 @@ class SparseRBM(RBM):
     _parameter_constraints: dict = {
         name: constraint
         for name, constraint in RBM._parameter_constraints.items()
-        if name != "hidden"
+        if name not in ("hidden", "sparsity")
     } | {
         "visible": [StrOptions({"bernoulli", "gaussian"})],
         "target": [Interval(Real, 0, 1, closed="neither")],
@@ -210,6 +208,7 @@ class SparseRBM(RBM):
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
+        warm_start=False,
         verbose=0,
         random_state=None,
     ):
@@ -229,6 +228,7 @@ class SparseRBM(RBM):
             validation_fraction=validation_fraction,
             n_iter_no_change=n_iter_no_change,
             tol=tol,
+            warm_start=warm_start,
             verbose=verbose,
             random_state=random_state,
         )
@@ -237,30 +237,13 @@ class SparseRBM(RBM):
         self.penalty = penalty
         self.penalized = penalized
 
-    def _gradient(self):
+    def _plan(self, **others):
         if self.gradient is None:
-            return "fpcd" if self.visible == "bernoulli" else "pcd"
-        return self.gradient
-
-    def _initial_hidden_bias(self, hidden):
-        return hidden.link(np.full(self.n_components, self.target))
-
-    def _new_sparsity(self, machine, boost):
-        dtype = machine.weights.dtype
-        return Sparsity(
+            others["gradient"] = "fpcd" if self.visible == "bernoulli" else "pcd"
+        sparsity = Sparsity(
             self.target,
-            None if self.cost == "auto" else self.cost,
-            self.penalty,
-            self.penalized == "all",
-            np.full(self.n_components, self.target, dtype),
-            max(0.0, 1 - self.batch_size / MEMORY_ROWS),
-            boost,
+            cost=self.cost,
+            penalty=self.penalty,
+            penalized=self.penalized,
         )
-
-    def _adopt(self, training, X):
-        super()._adopt(training, X)
-        machine = self.machine_
-        total = np.zeros(self.n_components)
-        for _, block in blocks(X, self.n_components, machine.weights.dtype):
-            total += machine.hidden_mean(block).sum(axis=0)
-        self.mean_activation_ = total / X.shape[0]
+        return super()._plan(sparsity=sparsity, **others)

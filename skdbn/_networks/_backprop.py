@@ -40,7 +40,7 @@ class BackPropagation:
         """The largest number of rows in a product, if a batch has `n_rows`."""
         return n_rows
 
-    def report(self):
+    def diagnostics(self):
         """The mean loss of the rows since the last call, by name."""
         loss, n_rows = self._loss, self._n_rows
         self._loss = self._n_rows = 0
@@ -48,13 +48,6 @@ class BackPropagation:
 
     def resume(self, before):
         """Continue from another one; there is nothing to take over."""
-
-    def phases(self, network, settings):
-        """The epochs of a training and what begins them: the head may learn first."""
-        n_head = min(settings.head_iter, settings.max_iter)
-        top = len(network.weights) - 1
-        yield range(n_head), lambda: setattr(network, "first", top)
-        yield range(n_head, settings.max_iter), lambda: setattr(network, "first", 0)
 
     def __call__(self, network, batch, rng, rate=1.0):
         loss, direction = self.descent(network, batch, rng, rate)
@@ -65,7 +58,7 @@ class BackPropagation:
     def descent(self, network, batch, rng, rate=1.0):
         """The mean loss, and `rate` times its gradient, downhill."""
         n_rows = len(batch.targets)
-        inputs, means, masks = self._forward(network, batch.X, n_rows, rng)
+        inputs, means, masks = self._forward(network, batch.values, n_rows, rng)
         head_field = means.pop()
         loss = _losses(network.head, head_field, batch)
         error = network.head.mean(head_field, out=self._errors[-1][:n_rows])

@@ -10,26 +10,6 @@ from ..units._base import ask, check_capability
 
 
 @dataclass
-class Examples:
-    """Rows of data with their targets and, if not None, weights.
-
-    There is a weight for each row, or for each target of each row.
-    """
-
-    X: np.ndarray
-    targets: np.ndarray
-    weights: np.ndarray | None = None
-
-    @property
-    def shape(self):
-        return self.X.shape
-
-    def __getitem__(self, rows):
-        weights = None if self.weights is None else self.weights[rows]
-        return Examples(self.X[rows], self.targets[rows], weights)
-
-
-@dataclass
 class Network:
     """Each layer is the mean of its units, given the layer below.
 

@@ -56,10 +56,6 @@ class UpDown:
         self._means, self._centering = before._means, before._centering
         self.gradient = gradients.resumed(before.gradient, self.gradient)
 
-    def phases(self, net, settings):
-        """The epochs of a training and what begins them: nothing does."""
-        yield range(settings.max_iter), lambda: None
-
     def start(self, net, batch_size, rng, n_rows=None):
         """Make the working arrays."""
         n_directed = len(net.params) - len(net.top.params)
@@ -83,7 +79,7 @@ class UpDown:
         """The largest number of rows in a product, if a batch has `n_rows`."""
         return n_rows
 
-    def report(self):
+    def diagnostics(self):
         """The mean squared error of an input, given the draw above, by name.
 
         With what the gradient at the top has to say.
@@ -94,20 +90,20 @@ class UpDown:
         return found | self.gradient.diagnostics()
 
     def __call__(self, net, batch, rng, rate=1.0):
-        awake = [as_float(batch.X, net.dtype)]
+        awake = [as_float(batch.values, net.dtype)]
         for machine in net.up:
             awake.append(machine.hidden_sample(awake[-1], rng))
         v = np.hstack([awake[-1], batch.targets])
         means = self._follow([*awake[:-1], v], net, rng)
         # Steps in units of the deviations of the data, as for an RBM.
         scale = ask(net.up[0].visible, Scaled).step_scale
-        self._wake(net, awake, means, scale, rate)
-        top = self._contrast(net.top, v, rng, rate)
+        self._wake(net, awake, means, scale, rate, batch.weights)
+        top = self._contrast(net.top, v, rng, rate, batch.weights)
         asleep = self.gradient.state.visible[:, : -net.n_labels]
         self._sleep(net, asleep, means, scale, rng, rate)
         return self._direction | {f"top_{name}": step for name, step in top.items()}
 
-    def _wake(self, net, awake, means, scale, rate):
+    def _wake(self, net, awake, means, scale, rate, row_weights):
         """Each machine of the way down gives back what was below."""
         for i, machine in enumerate(net.down):
             error = awake[i] - machine.visible_mean(awake[i + 1])
@@ -115,6 +111,8 @@ class UpDown:
                 self._error += float(np.vdot(error, error)) / error.shape[1]
                 self._n_rows += len(error)
             error *= rate / len(error)
+            if row_weights is not None:
+                error *= row_weights[:, None]
             if i == 0 and scale is not None:
                 error *= scale
             # The weights of the way down are stored as those of an RBM are.
@@ -171,9 +169,11 @@ class UpDown:
         self.gradient.start(net.top, *self._sizes)
         self._is_started = True
 
-    def _contrast(self, top, v, rng, rate):
+    def _contrast(self, top, v, rng, rate, row_weights):
         """The direction of the RBM at the top."""
-        direction = self.gradient(top, v, rng, self._centering, rate)
+        direction = self.gradient(
+            top, v, rng, self._centering, rate, weights=row_weights
+        )
         if self.decay:
             WeightDecay(self.decay, 0.0)(direction, top, self._centering, rate)
         return direction

@@ -1,7 +1,6 @@
-"""Fine-tuning of a network by back-propagation: solvers and monitoring."""
+"""The plan of a fine-tuning: solvers, rates and sizes of batches."""
 
-import time
-import warnings
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +10,9 @@ from .._networks._backprop import BackPropagation
 from .._networks._line_search import LineSearches
 from .._networks._up_down import UpDown
 from .._updates._optimizer import SGD, Adam, without_end
-from ._loop import train
-from ._monitor import Guard
+from ..gradients import Gradient
+from ._plan import parameters_of
+from ._session import Session
 
 METHODS = {"cg": "CG", "lbfgs": "L-BFGS-B"}
 
@@ -31,228 +31,119 @@ BATCH = (10, 100)
 LARGE_BATCH = 1000
 
 
-def batch_size(asked, solver, n_rows):
-    """The number of rows in a batch."""
-    if asked != "auto":
-        return asked
-    if solver in METHODS:
-        return min(LARGE_BATCH, n_rows)
-    return int(np.clip(n_rows // 50, *BATCH))
+@dataclass(frozen=True)
+class FineTuningPlan:
+    """How a network is to be fine-tuned.
 
-
-def make_direction(settings):
-    """What gives the steps that an estimator's parameters ask for."""
-    if solver_of(settings) == "up-down":
-        return UpDown(settings.gradient, settings.weight_decay)
-    solver, dropout = settings.solver, settings.dropout
-    if dropout == "auto":
-        dropout = 0.0 if solver in METHODS else DROPOUT
-    if solver not in METHODS:
-        return BackPropagation(settings.alpha, dropout, settings.input_dropout)
-    if dropout or settings.input_dropout:
-        raise ValueError(
-            f"solver={solver!r} searches along lines, which dropout would move under "
-            "its feet: take solver='sgd' or 'adam', or no dropout."
-        )
-    return LineSearches(METHODS[solver], settings.line_searches, settings.alpha)
-
-
-def solver_of(settings):
-    """The name of what makes the steps; for a model of rows there is no choice."""
-    return getattr(settings, "solver", "up-down")
-
-
-def make_optimizer(settings, network, decay=schedules.Linear):
-    """What makes the steps; `decay` turns the first rate of "auto" into a schedule."""
-    solver, n_iter = solver_of(settings), settings.max_iter
-    if solver in METHODS:
-        return SGD(1.0, n_iter=n_iter)
-    rate = settings.learning_rate_init
-    if rate == "auto":
-        share = LARGEST_REACH[solver] / max(network.reach[solver], 1e-30)
-        rate = decay(min(1.0, share) * RATES[solver])
-    if solver == "adam":
-        betas = settings.beta_1, settings.beta_2
-        return Adam(rate, *betas, settings.epsilon, n_iter)
-    return SGD(rate, settings.momentum, n_iter)
-
-
-def fine_tune(network, examples, rows, settings, rng, monitor):
-    """Train for `max_iter` epochs.
-
-    Returns the network to be kept: the best one, or that of the last completed epoch.
-    """
-    direction = monitor.direction
-    try:
-        for epochs, begin in direction.phases(network, settings):
-            begin()
-            if not epochs or monitor.stopped:
-                continue
-            monitor.optimizer = make_optimizer(settings, network)
-            _train(network, examples, rows, direction, settings, rng, monitor, epochs)
-    except KeyboardInterrupt:
-        if monitor.last is None:
-            raise
-        network, done = monitor.last
-        del monitor.history[done:]
-        warnings.warn(
-            f"Interrupted in epoch {done + 1} of fine-tuning; the network is that of "
-            f"epoch {done}.",
-            stacklevel=4,
-        )
-    return network if monitor.best is None else monitor.best
-
-
-@dataclass
-class FineTuning:
-    """What fine-tuning carries from one call of `partial_fit` to the next.
-
-    An epoch is as many rows as it began with; `epoch` says how many are done.
+    The names are those of the parameters of the deep belief nets, which explain them.
+    Without a solver it is the up-down algorithm.
     """
 
-    n_rows: int
-    epoch: float = 0
-    optimizer: SGD | Adam | None = None
-    direction: BackPropagation | UpDown | None = None
+    solver: str = "up-down"
+    batch_size: int | str = "auto"
+    learning_rate_init: float | str | schedules.Schedule = "auto"
+    momentum: float | schedules.Schedule = 0.9
+    max_iter: int = 100
+    head_iter: int = 0
+    alpha: float = 0.0
+    dropout: float | str = 0.0
+    input_dropout: float = 0.0
+    line_searches: int = 3
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    gradient: str | Gradient = "cd"
+    weight_decay: float = 0.0
 
-    def go_through(self, network, examples, rows, settings, rng):
-        """Learn once from rows, with the present settings."""
+    @classmethod
+    def of(cls, estimator):
+        """The plan with the parameters of an estimator."""
+        return cls(**parameters_of(estimator, cls))
+
+    def new_direction(self):
+        """What gives the steps."""
+        if self.solver == "up-down":
+            return UpDown(self.gradient, self.weight_decay)
+        dropout = self.dropout
+        if dropout == "auto":
+            dropout = 0.0 if self.solver in METHODS else DROPOUT
+        if self.solver not in METHODS:
+            return BackPropagation(self.alpha, dropout, self.input_dropout)
+        if dropout or self.input_dropout:
+            raise ValueError(
+                f"solver={self.solver!r} searches along lines, which dropout would move "
+                "under its feet: take solver='sgd' or 'adam', or no dropout."
+            )
+        return LineSearches(METHODS[self.solver], self.line_searches, self.alpha)
+
+    def start(self, network, direction, source, rng):
+        """A session in which a network learns from a source."""
+        optimizer = self._new_optimizer(network)
+        return Session(network, direction, optimizer, rng, len(source))
+
+    def run(self, session, source, monitor):
+        """Learn for all epochs, at first the head alone if it is to; keep the best."""
+        size, network = self._batch_size(len(source)), session.machine
+        n_head = min(self.head_iter, self.max_iter)
+        if n_head:
+            network.first = len(network.weights) - 1
+            session.run(source, size, n_head, monitor)
+            session.optimizer.finish()
+            network.first = 0
+        if n_head < self.max_iter and not monitor.stopped:
+            session.run(source, size, self.max_iter - n_head, monitor)
+        session.finish(monitor)
+        if n_head:
+            session.machine.first = 0
+
+    def go_on(self, before, network, source, rng):
+        """Learn once from a source, after a session if there was one."""
+        if before is None:
+            session = self.start(network, self.new_direction(), source, rng)
+        else:
+            session = copy.deepcopy(before)
+            session.machine = network
+        optimizer = self._endless_optimizer(session, len(source))
+        if before is not None:
+            if type(optimizer) is type(session.optimizer):
+                optimizer.resume(session.optimizer)
+            direction = self.new_direction()
+            if type(direction) is type(session.direction):
+                direction.resume(session.direction)
+            session.direction = direction
+        session.optimizer = optimizer
+        session.warn_if_at_rest("learning_rate_init", source)
+        session.run(source, self._batch_size(len(source)))
+        return session
+
+    def _batch_size(self, n_rows):
+        """The number of rows in a batch."""
+        if self.batch_size != "auto":
+            return self.batch_size
+        if self.solver in METHODS:
+            return min(LARGE_BATCH, n_rows)
+        return int(np.clip(n_rows // 50, *BATCH))
+
+    def _new_optimizer(self, network, decay=schedules.Linear):
+        """What makes the steps; `decay` makes a schedule of the first rate of "auto"."""
+        if self.solver in METHODS:
+            return SGD(1.0, n_iter=self.max_iter)
+        rate = self.learning_rate_init
+        if rate == "auto":
+            share = LARGEST_REACH[self.solver] / max(network.reach[self.solver], 1e-30)
+            rate = decay(min(1.0, share) * RATES[self.solver])
+        if self.solver == "adam":
+            betas = self.beta_1, self.beta_2
+            return Adam(rate, *betas, self.epsilon, self.max_iter)
+        return SGD(rate, self.momentum, self.max_iter)
+
+    def _endless_optimizer(self, session, n_rows):
+        """What makes the steps if there is no last epoch."""
         # Of fewer rows than in a batch steps are shorter, so that calls add up to one;
         # those of Adam by the root, since they do not grow with the gradient.
-        size = batch_size(settings.batch_size, solver_of(settings), self.n_rows)
-        share = min(1.0, len(rows) / size)
-        if solver_of(settings) == "adam":
+        share = min(1.0, n_rows / self._batch_size(session.n_rows))
+        if self.solver == "adam":
             share **= 0.5
-
-        def decay(rate):
-            return without_end(share * rate, self.n_rows)
-
-        optimizer = make_optimizer(settings, network, decay)
-        direction = make_direction(settings)
-        if type(optimizer) is type(self.optimizer):
-            optimizer.resume(self.optimizer)
-        if type(direction) is type(self.direction):
-            direction.resume(self.direction)
-        length = len(rows) / self.n_rows
-        monitor = Guard(optimizer)
-        monitor.warn_if_at_rest("learning_rate_init", self.epoch, self.epoch + length)
-        _train(
-            network,
-            examples,
-            rows,
-            direction,
-            settings,
-            rng,
-            monitor,
-            [self.epoch],
-            length,
+        return self._new_optimizer(
+            session.machine, lambda rate: without_end(share * rate, session.n_rows)
         )
-        self.optimizer, self.direction = optimizer, direction
-        self.epoch += length
-
-
-def _train(
-    network, examples, rows, direction, settings, rng, monitor, epochs, length=1.0
-):
-    with np.errstate(over="ignore", invalid="ignore"):
-        train(
-            network,
-            examples,
-            rows,
-            direction,
-            monitor.optimizer,
-            monitor,
-            epochs=epochs,
-            batch_size=batch_size(settings.batch_size, solver_of(settings), len(rows)),
-            rng=rng,
-            length=length,
-        )
-
-
-class FineTuningMonitor(Guard):
-    """Records each epoch of fine-tuning, and says when to stop.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Named in the verbose line and handed to callbacks.
-
-    context : CallbackContext
-        Where scikit-learn's callbacks hang.
-
-    direction : BackPropagation or UpDown
-        Asked what there is to record.
-
-    fitted : callable
-        ``fitted(network)`` gives the attributes of a fitted estimator, for callbacks.
-
-    validation : callable or None
-        ``validation(network)`` gives the score of held-out rows.
-
-    data : dict
-        X and y, handed to callbacks.
-    """
-
-    def __init__(self, estimator, context, direction, fitted, validation, data):
-        super().__init__(None)
-        self.estimator = estimator
-        self.context = context
-        self.direction = direction
-        self.fitted = fitted
-        self.validation = validation
-        self.data = data
-        self.history = []
-        self.stopped = False
-        self._best_score = -np.inf
-        self._epochs_without_improvement = 0
-
-    def epoch_begins(self, epoch):
-        self._task = self.context.subcontext(task_name="epoch")
-        self._task.call_on_fit_task_begin(estimator=self.estimator, **self.data)
-        self._start = time.perf_counter()
-
-    def epoch_ends(self, epoch, network):
-        """Record the epoch; True asks the loop to stop."""
-        seconds = time.perf_counter() - self._start
-        super().epoch_ends(epoch, network)
-        optimizer = self.optimizer
-        row = self.direction.report()
-        if self.validation is not None:
-            row["validation_score"] = self.validation(network)
-        row["learning_rate"] = optimizer.learning_rate(epoch, optimizer.n_iter)
-        row["seconds"] = seconds
-        self.history.append(row)
-        if self.estimator.verbose:
-            self._announce(epoch, row)
-        # Both at once, so that an interrupt finds them together.
-        self.last = network.copy(), len(self.history)
-        self.stopped = self.validation is not None and self._early_stop(row)
-        self.stopped |= bool(
-            self._task.call_on_fit_task_end(
-                estimator=self.estimator,
-                reconstruction_attributes=lambda: self.fitted(network.copy()),
-                **self.data,
-            )
-        )
-        return self.stopped
-
-    def _announce(self, epoch, row):
-        measured = [
-            f"{name.replace('_', ' ')} = {value:.4f}"
-            for name, value in row.items()
-            if name not in ("learning_rate", "seconds")
-        ]
-        print(
-            f"[{type(self.estimator).__name__}] Epoch {epoch + 1}, "
-            f"{', '.join(measured)}, time = {row['seconds']:.2f}s"
-        )
-
-    def _early_stop(self, row):
-        score, estimator = row["validation_score"], self.estimator
-        if score > self._best_score + estimator.tol:
-            self._epochs_without_improvement = 0
-        else:
-            self._epochs_without_improvement += 1
-        if score > self._best_score:
-            self._best_score, self.best = score, self.last[0]
-        return self._epochs_without_improvement >= estimator.n_iter_no_change

@@ -32,6 +32,9 @@ class Direction:
     def stop(self):
         self.gradient.stop()
 
+    def finish(self):
+        self.gradient.finish()
+
     def diagnostics(self):
         """What there is to say about the steps since the last call, by name."""
         found = self.gradient.diagnostics()
@@ -48,12 +51,13 @@ class Direction:
         centering, sparsity = self.centering, self.sparsity
         direction = self.gradient(
             machine,
-            batch,
+            batch.values,
             rng,
             centering,
             rate,
             sparsity=sparsity,
             sample_data=self.sample_data,
+            weights=batch.weights,
         )
         if self.weight_decay is not None:
             self.weight_decay(direction, machine, centering, rate)

@@ -100,6 +100,10 @@ class Adam:
         self._n_steps = before._n_steps
         self._mean, self._square = before._mean, before._square
 
+    def finish(self):
+        """Reset the running means."""
+        self._n_steps, self._mean, self._square = 0, None, None
+
     def rates(self, epoch):
         """The factor of the direction, 1, and the learning rate, which comes later."""
         return 1.0, self.learning_rate(epoch, self.n_iter)

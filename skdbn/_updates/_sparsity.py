@@ -1,8 +1,17 @@
-"""Sparsity: a penalty on the mean activity of the hidden units."""
+"""Sparsity: penalties on the activity of the hidden units."""
+
+from numbers import Real
 
 import numpy as np
+from sklearn.base import BaseEstimator
+
+from ..units import Bernoulli
 
 PENALTIES = ("kl", "squared")
+PENALIZED = ("all", "bias")
+
+# Rows over which the running mean of the activities goes.
+MEMORY_ROWS = 200
 
 # A mean this close to 0 or 1 is taken to be no closer.
 SMALLEST = 1e-3
@@ -13,72 +22,270 @@ COSTS = {"kl": 10.0, "squared": 100.0}
 GROWTH = 0.05
 
 
-class Sparsity:
-    """Pull the mean activity qⱼ of each hidden unit towards a target p.
+class Penalty(BaseEstimator):
+    """A penalty on the activity of hidden units that are 0 or 1.
 
-    The penalty is cost·Σⱼ KL(p‖qⱼ) or cost·Σⱼ (p − qⱼ)², where qⱼ is a running mean of
-    P(hⱼ = 1 | v). Its derivative by a hidden field is that by q times P·(1 − P), which
-    moves the hidden biases, and the weights as well if `weights` is true.
+    The constructor's arguments are settings and never change; what training needs is
+    made by :meth:`start`, on a clone.
+    """
+
+    def start(self, machine, batch_size, boost=1.0):
+        """A clone that is ready for a training.
+
+        Parameters
+        ----------
+        machine : RestrictedMachine
+            The machine to be trained.
+
+        batch_size : int
+            The number of rows in a batch.
+
+        boost : float, default=1.0
+            How much longer than those of the likelihood the steps of the biases are.
+
+        Returns
+        -------
+        penalty : Penalty
+            It sees the hidden means of each batch, and adds its pull to directions.
+
+        Raises
+        ------
+        ValueError
+            If a setting is out of range.
+        TypeError
+            If hidden units are not 0 or 1.
+        """
+        self._check()
+        if not isinstance(machine.hidden, Bernoulli):
+            raise TypeError(
+                f"sparsity={self!r} is for hidden units that are 0 or 1, and those of "
+                f"this machine are {type(machine.hidden).__name__}: take "
+                "hidden='bernoulli'."
+            )
+        return type(self)(**self.get_params(deep=False))
+
+    def initial_bias(self, hidden, n_hidden):
+        """Initial biases of the hidden units.
+
+        Parameters
+        ----------
+        hidden : Units
+            The hidden units.
+
+        n_hidden : int
+            Their number.
+
+        Returns
+        -------
+        bias : ndarray of shape (n_hidden,)
+            Zeros by default.
+        """
+        return np.zeros(n_hidden)
+
+    def resume(self, before):
+        """Continue from another one that has been started, where it is alike.
+
+        Parameters
+        ----------
+        before : Penalty
+            What was there before.
+        """
+
+    def see(self, hidden_mean, weights=None):
+        """See the data's hidden means; what is added to them moves the weights, too.
+
+        Parameters
+        ----------
+        hidden_mean : ndarray of shape (n_rows, n_hidden)
+            P(h = 1 | v) of the rows of a batch; may be changed.
+
+        weights : ndarray of shape (n_rows,), default=None
+            How much each row counts.
+        """
+
+    def __call__(self, direction, rate):
+        """Add the pull on the biases to a direction, in place.
+
+        Parameters
+        ----------
+        direction : dict of str to ndarray
+            The step of each parameter, by name.
+
+        rate : float
+            The learning rate.
+        """
+        raise NotImplementedError
+
+    def _check(self):
+        """Raise a ValueError if a setting is out of range."""
+
+
+class Sparsity(Penalty):
+    r"""Pull the mean activity of each hidden unit towards a target.
+
+    From the log-likelihood of the data is subtracted
+
+    .. math:: \text{cost} \sum_j \text{KL}(p \,\|\, q_j) \quad\text{or}\quad
+              \text{cost} \sum_j (p - q_j)^2
+
+    where p is the target and q_j a running mean of P(h_j = 1 | v) over the last 200
+    rows or so. Its derivative by a hidden field is that by q_j times P · (1 − P).
 
     Parameters
     ----------
-    target : float
-        The target of the mean activity.
+    target : float, default=0.05
+        The mean activity p of each hidden unit over the data, between 0 and 1.
 
-    cost : float or None
-        Strength of the penalty. With None each unit has a multiplier, which grows as
-        long as the unit is away from the target.
+    cost : float or "auto", default="auto"
+        Strength of the penalty, in nats. "auto" gives each unit a multiplier, which
+        grows as long as the unit is away from the target.
 
-    penalty : {"kl", "squared"}
-        Its form.
+    penalty : {"kl", "squared"}, default="kl"
+        Form of the penalty: the Kullback-Leibler divergence, or the squared distance.
 
-    weights : bool
-        Whether weights take part.
+    penalized : {"all", "bias"}, default="all"
+        What the penalty moves: the weights and biases of the hidden units, or the
+        biases alone.
 
-    mean : ndarray of shape (n_hidden,)
-        The running mean to start from.
+    See Also
+    --------
+    ConstantSparsity : The same pull on all units at all times.
+    SparseRBM : An RBM that has a target by default.
 
-    memory : float
-        Decay rate of the running mean per batch.
+    References
+    ----------
+    .. [1] Lee, H., Ekanadham, C. and Ng, A. Y. (2008). Sparse deep belief net model for
+       visual area V2. NeurIPS 20.
+    .. [2] Nair, V. and Hinton, G. E. (2009). 3D object recognition with deep belief
+       nets. NeurIPS 22.
 
-    boost : float
-        How much longer than those of the likelihood the steps of the biases are.
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdbn import RBM, Sparsity
+    >>> X = load_digits().data / 16
+    >>> rbm = RBM(64, sparsity=Sparsity(0.1), n_iter=20, random_state=0).fit(X)
+    >>> bool(abs(rbm.transform(X).mean() - 0.1) < 0.02)
+    True
     """
 
-    def __init__(self, target, cost, penalty, weights, mean, memory, boost=1.0):
-        self.target, self.cost, self.penalty = target, cost, penalty
-        self.weights = weights
-        self.mean = mean
-        self.memory, self.boost = memory, boost
-        self.multiplier = np.zeros_like(mean)
+    def __init__(self, target=0.05, *, cost="auto", penalty="kl", penalized="all"):
+        self.target = target
+        self.cost = cost
+        self.penalty = penalty
+        self.penalized = penalized
+
+    def start(self, machine, batch_size, boost=1.0):
+        new = super().start(machine, batch_size, boost)
+        new.mean_ = np.full_like(machine.hidden_bias, self.target)
+        new.multiplier_ = np.zeros_like(machine.hidden_bias)
+        new._memory = max(0.0, 1 - batch_size / MEMORY_ROWS)
+        new._boost = boost
+        return new
+
+    def initial_bias(self, hidden, n_hidden):
+        self._check()
+        return hidden.link(np.full(n_hidden, self.target))
 
     def resume(self, before):
-        """Continue from the running means of another one."""
-        self.mean, self.multiplier = before.mean, before.multiplier
+        if isinstance(before, Sparsity):
+            self.mean_, self.multiplier_ = before.mean_, before.multiplier_
 
-    def see(self, hidden_mean):
-        """See the data's hidden means; with `weights`, add the penalty's pull."""
-        self.mean *= self.memory
-        self.mean += (1 - self.memory) * hidden_mean.mean(axis=0)
+    def see(self, hidden_mean, weights=None):
+        self.mean_ *= self._memory
+        self.mean_ += (1 - self._memory) * _mean(hidden_mean, weights)
         pull = self._pull()
-        squares = np.einsum("ij,ij->j", hidden_mean, hidden_mean)
-        slope = (hidden_mean.sum(axis=0) - squares) / len(hidden_mean)
-        self._step = pull * slope * self.boost
-        if self.weights:
+        slope = _mean_slope(hidden_mean, weights)
+        self._step = pull * slope * self._boost
+        if self.penalized == "all":
             # What is added here enters the biases as well.
             hidden_mean += pull * hidden_mean * (1 - hidden_mean)
             self._step -= pull * slope
 
+    def __call__(self, direction, rate):
+        direction["hidden_bias"] += rate * self._step
+
     def _pull(self):
         """Minus the derivative of the penalty by the mean activities."""
-        p, q = self.target, np.clip(self.mean, SMALLEST, 1 - SMALLEST)
+        p, q = self.target, np.clip(self.mean_, SMALLEST, 1 - SMALLEST)
         form = 1 / (q * (1 - q)) if self.penalty == "kl" else 2.0
-        if self.cost is not None:
+        if self.cost != "auto":
             return self.cost * (p - q) * form
-        self.multiplier += GROWTH * (p - q) / (p * (1 - p))
-        return self.multiplier + COSTS[self.penalty] * (p - q) * form
+        self.multiplier_ += GROWTH * (p - q) / (p * (1 - p))
+        return self.multiplier_ + COSTS[self.penalty] * (p - q) * form
+
+    def _check(self):
+        if not (isinstance(self.target, Real) and 0 < self.target < 1):
+            raise ValueError(
+                f"target={self.target!r} of Sparsity: take a number between 0 and 1."
+            )
+        if self.cost != "auto" and not _is_strength(self.cost):
+            raise ValueError(
+                f"cost={self.cost!r} of Sparsity: take 'auto' or a number of at least 0."
+            )
+        for name, known in ("penalty", PENALTIES), ("penalized", PENALIZED):
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} of Sparsity: take one of {known}."
+                )
+
+
+class ConstantSparsity(Penalty):
+    r"""Subtract a constant from the hidden biases in each step.
+
+    From the log-likelihood of a row is subtracted ``strength`` · Σⱼ cⱼ, which makes
+    hidden units rarely active, however rare they are already.
+
+    Parameters
+    ----------
+    strength : float, default=0.001
+        Each step subtracts ``learning_rate`` times this from each hidden bias.
+
+    See Also
+    --------
+    Sparsity : A penalty that knows a target.
+
+    References
+    ----------
+    .. [1] Larochelle, H., Mandel, M., Pascanu, R. and Bengio, Y. (2012). Learning
+       algorithms for the classification restricted Boltzmann machine. JMLR 13, 643-669.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdbn import ConstantSparsity, RBMClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> sparsity = ConstantSparsity(0.01)
+    >>> classifier = RBMClassifier(32, sparsity=sparsity, n_iter=5, random_state=0)
+    >>> bool(classifier.fit(X / 16, y).intercept_hidden_.mean() < 0)
+    True
+    """
+
+    def __init__(self, strength=0.001):
+        self.strength = strength
 
     def __call__(self, direction, rate):
-        """Add the pull on the biases to a direction."""
-        direction["hidden_bias"] += rate * self._step
-        return direction
+        direction["hidden_bias"] -= rate * self.strength
+
+    def _check(self):
+        if not _is_strength(self.strength):
+            raise ValueError(
+                f"strength={self.strength!r} of ConstantSparsity: take a number of at "
+                "least 0."
+            )
+
+
+def _is_strength(value):
+    return isinstance(value, Real) and 0 <= value < np.inf
+
+
+def _mean(p, weights):
+    """The mean of probabilities over the rows."""
+    return p.mean(axis=0) if weights is None else weights @ p / weights.sum()
+
+
+def _mean_slope(p, weights):
+    """The mean of p (1 − p) over the rows, each times its weight."""
+    if weights is not None:
+        return weights @ (p * (1 - p)) / len(p)
+    return (p.sum(axis=0) - np.einsum("ij,ij->j", p, p)) / len(p)

@@ -64,22 +64,25 @@ def blocks(X, width, dtype, rows=None, size=PRODUCT_ELEMENTS):
             yield part, block.astype(dtype) if thin else as_float(block, dtype)
 
 
-def column_mean(X, rows=None, unknown=None):
+def column_mean(X, rows=None, unknown=None, weights=None):
     """Mean of each column as a float64 array, X dense or sparse.
 
     Of a dense X, `unknown` says which values do not count. Where none counts the mean is
-    the first value of the column.
+    the first value of the column. `weights` says how much each row of X counts.
     """
     total = np.zeros(X.shape[1])
     dtype = working_dtype(X)
     for part, block in blocks(X, X.shape[1], dtype, rows, READ_ELEMENTS):
         if unknown is not None:
             block = np.where(unknown[_index(rows, part)], 0, block)
-        total += np.asarray(block.sum(axis=0, dtype=np.float64)).ravel()
+        if weights is None:
+            total += np.asarray(block.sum(axis=0, dtype=np.float64)).ravel()
+        else:
+            total += weights[_index(rows, part)] @ block.astype(np.float64)
     if unknown is None:
-        return total / _n_rows(X, rows)
-    count = _n_known(unknown, rows)
-    return np.where(count, total / np.maximum(count, 1), X[0])
+        return total / _total_weight(X, rows, weights)
+    count = _known_weight(unknown, rows, weights)
+    return np.where(count, total / np.where(count, count, 1), X[0])
 
 
 def check_count(name, value):
@@ -122,20 +125,25 @@ def is_within(X, low, high):
     )
 
 
-def column_variance(X, mean, rows=None, unknown=None):
+def column_variance(X, mean, rows=None, unknown=None, weights=None):
     """Mean squared distance of each column from its mean, as a float64 array.
 
-    `unknown` is as for :func:`column_mean`.
+    `unknown` and `weights` are as for :func:`column_mean`.
     """
     total = np.zeros(X.shape[1])
     for part, block in blocks(X, X.shape[1], np.float64, rows, READ_ELEMENTS):
         block = block.toarray() if issparse(block) else block
         if unknown is not None:
             block = np.where(unknown[_index(rows, part)], mean, block)
-        total += np.square(block - mean).sum(axis=0)
+        squares = np.square(block - mean)
+        if weights is None:
+            total += squares.sum(axis=0)
+        else:
+            total += weights[_index(rows, part)] @ squares
     if unknown is None:
-        return total / _n_rows(X, rows)
-    return total / np.maximum(_n_known(unknown, rows), 1)
+        return total / _total_weight(X, rows, weights)
+    count = _known_weight(unknown, rows, weights)
+    return total / np.where(count, count, 1)
 
 
 def _index(rows, part):
@@ -143,12 +151,19 @@ def _index(rows, part):
     return part if rows is None else rows[part]
 
 
-def _n_rows(X, rows):
-    return X.shape[0] if rows is None else len(rows)
+def _total_weight(X, rows, weights):
+    """What the rows count together."""
+    if weights is None:
+        return X.shape[0] if rows is None else len(rows)
+    return (weights if rows is None else weights[rows]).sum()
 
 
-def _n_known(unknown, rows):
-    return (~(unknown if rows is None else unknown[rows])).sum(axis=0)
+def _known_weight(unknown, rows, weights):
+    """What the known values of each column count together."""
+    known = ~(unknown if rows is None else unknown[rows])
+    if weights is None:
+        return known.sum(axis=0)
+    return (weights if rows is None else weights[rows]) @ known
 
 
 def positive_variance(variance, mean):

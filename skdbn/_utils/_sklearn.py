@@ -11,6 +11,7 @@ from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
 from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 __all__ = [
     "CallbackSupportMixin",
@@ -20,6 +21,7 @@ __all__ = [
     "StrOptions",
     "check_feature_names",
     "check_feature_names_in",
+    "check_sample_weight",
     "fit_context",
     "is_pandas_na",
     "is_scalar_nan",

@@ -34,4 +34,7 @@ def resumed(before, gradient):
         old[name] != settings[name] for name in sizes if name in old
     ):
         return new
+    for name, value in settings.items():
+        if isinstance(value, Gradient):
+            settings[name] = resumed(old[name], value)
     return before.set_params(**settings)

@@ -138,6 +138,7 @@ class Gradient(BaseEstimator):
         *,
         sparsity=None,
         sample_data=False,
+        weights=None,
     ):
         """The direction in which to move ``machine.params``.
 
@@ -165,14 +166,17 @@ class Gradient(BaseEstimator):
         sample_data : bool, default=False
             Whether rows are means, from which states are drawn.
 
+        weights : ndarray of shape (n_rows,), default=None
+            How much each row counts; None means 1.
+
         Returns
         -------
         direction : dict of str to ndarray
             The mean over the data minus the mean over the model, one array for each
             of ``machine.params``; overwritten by the next call.
         """
-        machine.load(self._work, batch, rng if sample_data else None)
+        machine.load(self._work, batch, rng if sample_data else None, weights)
         self.negative_phase(machine, self._work, rng)
         if sparsity is not None:
-            sparsity.see(machine.hidden_means(self._work))
+            sparsity.see(machine.hidden_means(self._work), weights)
         return machine.difference(self._work, centering, rate)

@@ -120,6 +120,7 @@ class ScoreMatching(Gradient):
         *,
         sparsity=None,
         sample_data=False,
+        weights=None,
     ):
         v = np.array(as_float(batch, machine.weights.dtype))
         if sample_data:
@@ -128,41 +129,43 @@ class ScoreMatching(Gradient):
         # φ is the derivative of the objective by ψ, and δ that by the hidden fields.
         left, right = self._left[: 2 * n], self._right[: 2 * n]
         phi, p, delta = left[:n], right[:n], right[n:]
-        scale, pull = self._objective(machine, v, phi, p, delta, rng)
+        scale, pull = self._objective(machine, v, phi, p, delta, rng, weights)
+        total = 1.0 if weights is None else float(weights.mean())
         if sparsity is not None:
             seen = p.copy()
-            sparsity.see(seen)
-            delta -= seen - p
+            sparsity.see(seen, weights)
+            seen -= p
+            delta -= seen if weights is None else seen * weights[:, None]
         v0 = h0 = 0.0
         if centering is not None:
             v0, h0 = centering.visible, centering.hidden
             p -= h0
         np.subtract(v, v0, out=left[n:])
-        # One product for both terms of the weights: φᵀ(p − h₀) + (v − v₀)ᵀδ.
-        weights = np.dot(left.T, right, out=self._weights)
-        weights *= 1 / n
+        # One product for both terms of W: φᵀ(p − h₀) + (v − v₀)ᵀδ.
+        of_weights = np.dot(left.T, right, out=self._weights)
+        of_weights *= 1 / n
         visible_bias, own = phi.mean(axis=0), []
-        weights += pull
+        of_weights += pull
         if machine.visible.params:
             precision = machine.visible.precision
             gaps = v - machine.visible.center_
             slopes = np.einsum("ij,ij->j", gaps, phi) / n
             # As in the likelihood, the squares are those of all rows.
-            squares = np.einsum("ij,ij->j", gaps, gaps) / n
-            squares -= machine.visible.data_squares()
+            squares = _mean(np.square(gaps), weights)
+            squares -= total * machine.visible.data_squares()
             if self.noise:
-                squares -= self.noise**2 * self._variance
+                squares -= total * self.noise**2 * self._variance
             else:
-                slopes += scale
+                slopes += total * scale
             slopes += scale * precision * squares
             slopes *= precision
             is_shared = len(machine.visible.params[0]) == 1
             own = [slopes.sum(keepdims=True) if is_shared else slopes]
         scale = machine.visible.step_scale
         if scale is not None:
-            weights *= scale.reshape(-1, 1)
+            of_weights *= scale.reshape(-1, 1)
             visible_bias *= scale
-        layers = weights, visible_bias, delta.mean(axis=0)
+        layers = of_weights, visible_bias, delta.mean(axis=0)
         steps = [1, 1, 1, *machine.visible.param_steps]
         for array, step in zip([*layers, *own], steps, strict=True):
             array *= -rate * step
@@ -170,11 +173,11 @@ class ScoreMatching(Gradient):
         if centering is not None:
             centering.to_plain(direction)
             if rate:
-                centering.move(p.mean(axis=0), 1.0)
+                centering.move(_mean(p, weights), total)
         return direction
 
-    def _objective(self, machine, v, phi, p, delta, rng):
-        """Fill in φ, p and δ; give the columns' factors, and what else pulls weights."""
+    def _objective(self, machine, v, phi, p, delta, rng, row_weights):
+        """Fill in φ, p and δ; give the columns' factors, and what else pulls W."""
         weights, precision = machine.weights, machine.visible.precision
         scale = np.broadcast_to(1 / precision, v.shape[1])
         if self.noise:
@@ -191,10 +194,12 @@ class ScoreMatching(Gradient):
             curvature = pull = 0.0
         else:
             squares = np.square(weights) * scale[:, None]
-            mean_slope = slope.mean(axis=0)
-            curvature = (squares @ mean_slope - scale * precision).sum()
+            mean_slope = _mean(slope, row_weights)
+            total = 1.0 if row_weights is None else row_weights.mean()
+            curvature = (squares @ mean_slope - total * scale * precision).sum()
             pull = weights * (2 * scale[:, None] * mean_slope)
-        self._sums[0] += float((0.5 * np.square(phi) @ scale).mean() + curvature)
+        loss = _mean(0.5 * np.square(phi) @ scale, row_weights)
+        self._sums[0] += float(loss + curvature)
         self._sums[1] += 1
         phi *= scale
         np.dot(phi, weights, out=delta)
@@ -202,4 +207,12 @@ class ScoreMatching(Gradient):
             # p (1 − p) (1 − 2p) is the derivative of the slope.
             delta += squares.sum(axis=0) * (1 - 2 * p)
         delta *= slope
+        if row_weights is not None:
+            phi *= row_weights[:, None]
+            delta *= row_weights[:, None]
         return scale, pull
+
+
+def _mean(x, weights):
+    """The mean over the rows, each times its weight."""
+    return x.mean(axis=0) if weights is None else weights @ x / len(x)

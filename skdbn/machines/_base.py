@@ -31,10 +31,15 @@ class Clamp(NamedTuple):
 
 
 class Workspace:
-    """What a step needs: the data's state, and the chains of the model."""
+    """What a step needs: the data's state, and the chains of the model.
 
-    def __init__(self):
-        self.batch = self.data = self.state = None
+    `row_weights` says how much each row of the batch counts, if not None, and
+    `tied` whether there is a chain for each row, which counts as much.
+    """
+
+    def __init__(self, n_model):
+        self.batch = self.data = self.state = self.row_weights = None
+        self.tied = n_model is None
 
 
 class Machine:
@@ -154,13 +159,16 @@ class Machine:
         """
         raise NotImplementedError
 
-    def moments(self, state):
+    def moments(self, state, weights=None):
         """The sufficient statistics: the mean over the rows of −∂E/∂params.
 
         Parameters
         ----------
         state : named tuple of ndarray
             The layers.
+
+        weights : ndarray of shape (n_rows,), default=None
+            With them it is a weighted mean: they sum to 1.
 
         Returns
         -------
@@ -190,9 +198,9 @@ class Machine:
         work : object
             Its attribute ``state`` has the states of the chains, and may be set.
         """
-        return Workspace()
+        return Workspace(n_model)
 
-    def load(self, work, batch, rng=None):
+    def load(self, work, batch, rng=None, weights=None):
         """Put a batch into the workspace.
 
         Parameters
@@ -205,8 +213,12 @@ class Machine:
 
         rng : numpy.random.Generator, default=None
             With it, values are means of the visible units, from which states are drawn.
+
+        weights : ndarray of shape (n_rows,), default=None
+            How much each row counts; None means 1.
         """
         dtype = next(iter(self.params.values())).dtype
+        work.row_weights = weights
         work.batch = np.array(as_float(batch, dtype))
         if rng is not None:
             self.visible.draw(work.batch, rng)
@@ -305,7 +317,13 @@ class Machine:
         direction : dict of str to ndarray
             With the names and shapes of ``params``.
         """
-        data, model = self.moments(work.data), self.moments(work.state)
+        if work.row_weights is None:
+            data, model = self.moments(work.data), self.moments(work.state)
+        else:
+            rate = rate * work.row_weights.mean()
+            weights = work.row_weights / work.row_weights.sum()
+            data = self.moments(work.data, weights)
+            model = self.moments(work.state, weights if work.tied else None)
         return {name: rate * (data[name] - model[name]) for name in data}
 
     def new_centering(self, mean):

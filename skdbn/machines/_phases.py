@@ -49,6 +49,7 @@ class Phases:
         self._size = None
         self.sparse = None
         self.resize(n_data)
+        self.weigh(None)
 
     @property
     def state(self):
@@ -68,6 +69,24 @@ class Phases:
             self._layouts[size] = self._layout(*size)
         vars(self).update(self._layouts[size])
         self._size = size
+
+    def weigh(self, weights):
+        """Let rows of data count as much as these weights say; None means 1.
+
+        The model's rows count as those that they began at, or all alike.
+        """
+        self.signs = self._layouts[self._size]["signs"]
+        self.total_weight, self.model_weights = 1.0, None
+        if weights is None:
+            return
+        of_data = np.asarray(weights, self.signs.dtype) / len(weights)
+        total = of_data.sum()
+        n_model = len(self.model.hidden)
+        of_model = of_data
+        if self._n_model is not None:
+            of_model = np.full(n_model, total / n_model, of_data.dtype)
+        self.signs = np.concatenate([[0], -of_model, of_data]).astype(of_data.dtype)
+        self.total_weight, self.model_weights = float(total), of_model
 
     def visible_dot(self, x):
         """The product of all visible rows and `x`."""

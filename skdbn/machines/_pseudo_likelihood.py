@@ -132,14 +132,22 @@ class Coordinate:
 
         They are those at each value minus that at the own values.
         """
-        logs = self.log_weights + (self.values * self.bias).sum(axis=2) + hidden_changes
+        logs = self.scores(hidden_changes)
         total = np.logaddexp.reduce(logs)
         if self.shares is not None:
             own = (self.shares * logs).sum(axis=0)
         else:
-            own = (self.own * self.bias).sum(axis=1)
-            own -= self.machine.visible.coordinate_base(self.i, self.own)
+            own = self.own_score()
         return (own - total).astype(self.field.dtype)
+
+    def scores(self, hidden_changes):
+        """log p at each value, up to what all values share."""
+        return self.log_weights + (self.values * self.bias).sum(axis=2) + hidden_changes
+
+    def own_score(self):
+        """The same at the own values, of which the hidden units' part is 0."""
+        own = (self.own * self.bias).sum(axis=1)
+        return own - self.machine.visible.coordinate_base(self.i, self.own)
 
     def hidden_changes(self, before, columns=slice(None)):
         """How the log-partition of some hidden units changes with the values.

@@ -214,19 +214,21 @@ class RestrictedMachine(Machine):
         """v with E[h | v]"""
         return State(v, self.hidden_mean(v))
 
-    def moments(self, state):
+    def moments(self, state, weights=None):
         """The means over the rows of vhᵀ, v, h, and of the units' own statistics."""
         v, h = state
-        own = ask(self.visible, Parametric).statistics(v)
-        return self.named(v.T @ h / len(h), v.mean(axis=0), h.mean(axis=0), own)
+        r = np.full(len(h), 1 / len(h), h.dtype) if weights is None else weights
+        own = ask(self.visible, Parametric).statistics(v, r)
+        return self.named(v.T @ (r[:, None] * h), r @ v, r @ h, own)
 
     def workspace(self, n_model, n_data):
         """Working arrays of both phases, stacked so that one product serves both."""
         return Phases(self, n_model, n_data)
 
-    def load(self, work, batch, rng=None):
+    def load(self, work, batch, rng=None, weights=None):
         """Put a batch into the workspace; a thin sparse one stays as it is."""
         work.resize(batch.shape[0])
+        work.weigh(weights)
         dtype = self.weights.dtype
         work.sparse = None
         learned = ask(self.visible, Parametric).params
@@ -304,8 +306,8 @@ class RestrictedMachine(Machine):
     def difference(self, work, centering=None, rate=1.0):
         """`rate` times the moments of the data minus those of the model.
 
-        With rₙ = 1/n for a data row and −1/m for a model row, and centered on the
-        offsets (v₀, h₀) of [1]_:
+        With rₙ = 1/n for a data row, times its weight, and for the model rows of the
+        opposite sum, and centered on the offsets (v₀, h₀) of [1]_:
 
         ΔW = Σₙ rₙ (vₙ − v₀)(hₙ − h₀)ᵀ,   Δb = Σₙ rₙ vₙ − ΔW h₀,   Δc = Σₙ rₙ hₙ − v₀ ΔW
 
@@ -323,7 +325,9 @@ class RestrictedMachine(Machine):
         h, r = work.hidden_mean, work.signs * rate
         scale = ask(self.visible, Scaled).step_scale
         v0 = 0.0 if centering is None else centering.visible
-        own = ask(self.visible, Parametric).own_steps(work.model.visible, rate)
+        own = ask(self.visible, Parametric).own_steps(
+            work.model.visible, rate, work.model_weights, work.total_weight
+        )
         if centering is None:
             h *= r[:, None]
             visible_bias = work.visible_transposed_dot(r)
@@ -340,7 +344,7 @@ class RestrictedMachine(Machine):
             visible_bias = work.visible_transposed_dot(r - h @ h0)
             hidden_bias -= work.visible_dot(v0 if scale is None else scale * v0) @ h
             if rate:
-                centering.move(of_data, rate)
+                centering.move(of_data, rate * work.total_weight)
         if scale is None:
             weights = work.visible_transposed_dot(h, out=work.weights)
         else:

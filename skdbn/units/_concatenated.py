@@ -156,11 +156,11 @@ class Concatenated(
         ones = [np.ones(1, dtype) if scale is None else scale for scale in scales]
         return self._join(ones)
 
-    def statistics(self, x):
+    def statistics(self, x, weights=None):
         return [
             array
             for units, own in self._split(x)
-            for array in ask(units, Parametric).statistics(own)
+            for array in ask(units, Parametric).statistics(own, weights)
         ]
 
     def data_statistics(self):

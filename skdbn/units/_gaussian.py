@@ -185,11 +185,12 @@ class Gaussian(Conditional, Differentiable, Scaled, Parametric, Units):
     def uncentered(self, bias):
         return bias if self.center_ is None else bias + self.center_ * self.precision
 
-    def statistics(self, x):
+    def statistics(self, x, weights=None):
         if not self._learns:
             return []
-        mean = np.full(len(x), 1 / len(x), x.dtype)
-        return self._half_squares(mean @ np.square(self._gaps(x)))
+        if weights is None:
+            weights = np.full(len(x), 1 / len(x), x.dtype)
+        return self._half_squares(weights @ np.square(self._gaps(x)))
 
     def data_statistics(self):
         return self._half_squares(self.data_squares()) if self._learns else []

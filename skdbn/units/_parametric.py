@@ -32,13 +32,16 @@ class Parametric:
         """How long steps of each of :attr:`params` are, as a fraction of the weights'."""
         return [1.0] * len(self.params)
 
-    def statistics(self, x):
+    def statistics(self, x, weights=None):
         """The mean over the rows of −∂base(x) / ∂params.
 
         Parameters
         ----------
         x : ndarray of shape (n_samples, n_units)
             Values of the units.
+
+        weights : ndarray of shape (n_samples,), default=None
+            Factors of the rows; None means 1 / n_samples for each.
 
         Returns
         -------
@@ -57,7 +60,7 @@ class Parametric:
         """
         return []
 
-    def own_steps(self, x, rate):
+    def own_steps(self, x, rate, weights=None, total=1.0):
         """The statistics of the data minus those of the model, times the rates.
 
         Parameters
@@ -68,17 +71,23 @@ class Parametric:
         rate : float
             The learning rate of the weights.
 
+        weights : ndarray of shape (n_samples,), default=None
+            Factors of the states; None means 1 / n_samples for each.
+
+        total : float, default=1.0
+            The factor of the data: the sum of the weights.
+
         Returns
         -------
         steps : list of ndarray
             One array for each of :attr:`params`.
         """
         return [
-            rate * step * (of_data - of_model)
+            rate * step * (total * of_data - of_model)
             for step, of_data, of_model in zip(
                 self.param_steps,
                 self.data_statistics(),
-                self.statistics(x),
+                self.statistics(x, weights),
                 strict=True,
             )
         ]

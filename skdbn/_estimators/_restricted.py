@@ -1,0 +1,272 @@
+"""What the estimators of a restricted machine share: rows in, features out."""
+
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from .. import units
+from .._data._codec import Numbers
+from .._data._encoding import validate_numbers, with_index_of
+from .._data._incomplete import mean_field_blocks, nan_places, with_neutral_values
+from .._utils._numerics import as_float, blocks
+from .._utils._persistence import VersionMixin
+from .._utils._random import make_rng
+from .._utils._sklearn import CallbackSupportMixin, DocLinkMixin
+from .._utils._threads import threads_for
+from ..units._base import ask
+
+
+class RestrictedEstimator(
+    CallbackSupportMixin,
+    DocLinkMixin,
+    VersionMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
+    """An estimator that holds a restricted machine.
+
+    A class says what its units are (`_new_units`), how its machine is trained
+    (`_plan`) and, where rows are not values of the units as they are, how they become
+    such (`_codec`).
+    """
+
+    def _new_units(self):
+        """Fresh units of the visible and of the hidden type."""
+        return units.resolve(self.visible), units.resolve(self.hidden)
+
+    @property
+    def _codec(self):
+        """What takes rows to values of the visible units, and back."""
+        n_features = getattr(self, "n_features_in_", 0)
+        return Numbers(getattr(self, "feature_names_in_", range(n_features)))
+
+    @property
+    def components_(self):
+        """The weights, of shape (n_components, n_features)."""
+        return self.machine_.weights.T
+
+    @property
+    def intercept_hidden_(self):
+        """Biases of the hidden units."""
+        return self.machine_.hidden_bias
+
+    @property
+    def intercept_visible_(self):
+        """Biases of the visible units."""
+        visible = ask(self.machine_.visible, units.Scaled)
+        return visible.uncentered(self.machine_.visible_bias)
+
+    @property
+    def _n_features_out(self):
+        return self.machine_.weights.shape[1]
+
+    def transform(self, X):
+        """The hidden units' means, E[h | v]; P(h = 1 | v) for binary units.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data. In place of NaN in an array is its mean field, E[v | h] at
+            h = E[h | v]: an estimate without sampling, so that features do not vary.
+
+        Returns
+        -------
+        H : ndarray of shape (n_samples, n_components)
+            The features, in the dtype of the fitted model.
+
+        Warns
+        -----
+        DataRangeWarning
+            If values are outside the range of the visible units.
+        """
+        check_is_fitted(self, "machine_")
+        X, unknown = self._validate_incomplete(X)
+        self._rows_outside(X)
+        machine = self.machine_
+        H = np.empty((X.shape[0], self._n_features_out), machine.weights.dtype)
+        for part, block in mean_field_blocks(machine, X, unknown, H.shape[1]):
+            machine.hidden_mean(block, out=H[part])
+        return H
+
+    def inverse_transform(self, H):
+        """The visible units' means, E[v | h].
+
+        Parameters
+        ----------
+        H : array-like of shape (n_samples, n_components)
+            Values of the hidden units, or their means.
+
+        Returns
+        -------
+        X : {ndarray, DataFrame} of shape (n_samples, n_features)
+            The expected rows; of a model of a DataFrame with the most probable category
+            of columns that have categories.
+        """
+        H = self._hidden_rows(H)
+        with threads_for(len(H), self.machine_.n_weights):
+            means = self.machine_.visible_mean(H)
+        return self._as_data(means, means=True)
+
+    def reconstruct(self, X):
+        """The means of the visible units, given the hidden means of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data.
+
+        Returns
+        -------
+        X : {ndarray, DataFrame} of shape (n_samples, n_features)
+            ``inverse_transform(transform(X))``, with the index of X.
+        """
+        return with_index_of(X, self.inverse_transform(self.transform(X)))
+
+    def free_energy(self, X):
+        r"""The free energy of each row, F(v) = −log Σₕ exp(−E(v, h)).
+
+        It is −log p(v) up to the constant log Z: low for rows that are likely under the
+        model, and comparable between rows of one model only. It is infinite for
+        a row with a value that the visible units cannot have.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data.
+
+        Returns
+        -------
+        free_energy : ndarray of shape (n_samples,)
+            In nats.
+
+        Warns
+        -----
+        DataRangeWarning
+            If a row has a value that the visible units cannot have.
+        """
+        check_is_fitted(self, "machine_")
+        return self._each_row("free_energy", self._validate(X), outside=np.inf)
+
+    def _each_row(self, name, X, outside, dense=False):
+        """The machine's method of this name for blocks of valid X: a number a row.
+
+        `outside` is that of rows in which the visible units cannot be.
+        """
+        machine = self.machine_
+        result = np.empty(X.shape[0], machine.weights.dtype)
+        width = max(machine.weights.shape) if dense else machine.weights.shape[1]
+        for part, block in blocks(X, width, result.dtype):
+            result[part] = getattr(machine, name)(block)
+        result[self._rows_outside(X)] = outside
+        return result
+
+    def _validate(self, X, reset=False, order=None, allow_nan=False):
+        X = validate_numbers(
+            self, X, order=order, reset=reset, ensure_all_finite="allow-nan"
+        )
+        return X if allow_nan else self._refuse_nan(X)
+
+    def _validate_incomplete(self, X, reset=False, order=None):
+        """Rows for the units with neutral values for NaN, and where that was."""
+        X = self._validate(X, reset, order, allow_nan=True)
+        unknown = nan_places(X)
+        if unknown is not None:
+            visible = self._new_units()[0].start(X.shape[1])
+            names = self._unit_names()
+            X = with_neutral_values(X, unknown, visible, names)
+        return X, unknown
+
+    def _refuse_nan(self, X):
+        unknown = nan_places(X)
+        if unknown is not None:
+            raise ValueError(
+                f"X has NaN in {unknown.sum()} values, the first of them in column "
+                f"{self._unit_names()[unknown.any(axis=0).argmax()]}, and this "
+                f"method of {type(self).__name__} needs all of them. Fill in what is "
+                "unknown before, by impute() or in a pipeline by skdbn.BoltzmannImputer."
+            )
+        return X
+
+    def _check_data(self, X):
+        """Check that the visible units can have the values of X."""
+        visible = self._new_units()[0].start(X.shape[1])
+        visible.check_data(X, self._unit_names())
+
+    def _visible_rows(self, X):
+        """Validated values of the visible units for each row."""
+        return self._validate(X)
+
+    def _rows_outside(self, X):
+        """Which rows have a value that the visible units cannot have; warns of them.
+
+        Next to free if there is none.
+        """
+        names = self._unit_names()
+        return self.machine_.visible.rows_outside(X, names)
+
+    def _unit_names(self):
+        return self._codec.unit_names
+
+    def _as_data(self, rows, means=False):
+        """Rows of the table, from values or means of the visible units."""
+        return self._codec.decode(rows, means)
+
+    def _merged(self, X, rows, means, like):
+        """The rows X with what was found out about them, in the types of `like`."""
+        return with_index_of(X, self._codec.merge(X, rows, means, like))
+
+    def _rows(self, X):
+        """Rows as a dense array in the dtype of the model."""
+        return as_float(X, self.machine_.weights.dtype)
+
+    def _hidden_rows(self, H):
+        """Validated values of the hidden units."""
+        check_is_fitted(self, "machine_")
+        H = check_array(H, dtype=self.machine_.weights.dtype, input_name="H")
+        if H.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"H has {H.shape[1]} columns, but {type(self).__name__} has "
+                f"{self._n_features_out} hidden units. Give one column a unit, as "
+                "transform returns them."
+            )
+        return H
+
+    def _generator(self, random_state):
+        return self._sampling_rng() if random_state is None else make_rng(random_state)
+
+    def _sampling_rng(self):
+        if not hasattr(self, "_rng"):
+            self._rng = make_rng(self.random_state)
+        return self._rng
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        visible = units.resolve(self.visible)
+        positive = visible.tail is not None and visible.bounds[0] == 0
+        tags.input_tags.positive_only = positive
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+@contextmanager
+def restoring(estimator):
+    """On an error or an interrupt, give the estimator back all that it had."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        # scikit-learn takes down by itself what it has set up for callbacks.
+        own = {name: v for name, v in before.items() if "callback" not in name}
+        callbacks = {n: v for n, v in vars(estimator).items() if "callback" in n}
+        # One assignment, which nothing can interrupt.
+        estimator.__dict__ = own | callbacks
+        raise
