@@ -4,6 +4,7 @@ import numbers
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
@@ -114,3 +115,53 @@ def balanced(rows, codes):
     if n_unlabeled <= len(labeled) or not len(labeled):
         return rows
     return np.append(rows, np.resize(labeled, n_unlabeled - len(labeled)))
+
+
+def label_codes(labels, rows, n_rows, classes):
+    """The index of each row's label among the classes, -1 where there is none."""
+    if len(classes) < 2:
+        raise ValueError(
+            f"y has {len(classes)} class: a classifier needs at least 2 classes."
+        )
+    strange = np.setdiff1d(labels, classes)
+    if len(strange):
+        raise ValueError(
+            f"y has the label {strange[0]!r}, which is none of classes="
+            f"{classes.tolist()}. Give all labels to the first call."
+        )
+    codes = np.full(n_rows, -1)
+    codes[rows] = np.searchsorted(classes, labels)
+    return codes
+
+
+def known_classes(estimator, classes):
+    """The classes of the model, or of the first call of `partial_fit`."""
+    if classes is not None:
+        classes = np.unique(classes)
+    if hasattr(estimator, "classes_"):
+        if classes is not None and not np.array_equal(classes, estimator.classes_):
+            raise ValueError(
+                f"classes={classes.tolist()} are not those of the model, "
+                f"{estimator.classes_.tolist()}. Leave them out after the first call."
+            )
+        return estimator.classes_
+    if classes is None:
+        raise ValueError(
+            "classes=None in the first call of partial_fit: give all labels that "
+            "later calls may bring."
+        )
+    return classes
+
+
+def weights_of_classes(class_weight, classes, labels=None):
+    """The weight of each class."""
+    if labels is None:
+        check_weights_known(class_weight)
+        labels = classes
+    weights = compute_class_weight(class_weight, classes=classes, y=labels)
+    if (weights < 0).any() or not 0 < weights.sum() < np.inf:
+        raise ValueError(
+            f"class_weight={class_weight!r}: take weights of at least 0, some "
+            "of them positive."
+        )
+    return weights / weights.mean()

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .. import gradients, units
-from .._data._incomplete import check_columns, known_pseudo_log_likelihood
+from .._data._incomplete import check_columns
 from .._data._sources import check_weights, make_source
 from .._training._judges import Likelihoods
 from .._training._monitor import Monitor
@@ -15,15 +15,15 @@ from .._training._probe import make_probes
 from .._training._session import hold_out
 from .._training._start import check_scale
 from .._updates._sparsity import Penalty
-from .._utils._numerics import blocks
 from .._utils._random import make_rng
 from .._utils._sklearn import Interval, StrOptions, fit_context
 from ..machines import RestrictedMachine
 from ._restricted import RestrictedEstimator, restoring
 from ._sampling import SamplingMixin
+from ._scores import ScoresMixin, mean_activation
 
 
-class RBM(SamplingMixin, RestrictedEstimator):
+class RBM(ScoresMixin, SamplingMixin, RestrictedEstimator):
     r"""Restricted Boltzmann machine with a choice of units and of gradient.
 
     A layer of visible and a layer of hidden units, joined by weights:
@@ -337,17 +337,8 @@ class RBM(SamplingMixin, RestrictedEstimator):
             elif machine is None:
                 self._check_scale(source)
             session = plan.start(source, rng, machine, gradient)
-            judge = Likelihoods(
-                *make_probes(
-                    session.machine,
-                    X,
-                    rows,
-                    held_out,
-                    self.batch_size,
-                    probe_rng,
-                    unknown,
-                )
-            )
+            measured = X, rows, held_out, self.batch_size, probe_rng, unknown
+            judge = Likelihoods(*make_probes(session.machine, *measured))
             monitor = Monitor(
                 self,
                 self._init_callback_context(max_subtasks=self.n_iter),
@@ -499,81 +490,3 @@ class RBM(SamplingMixin, RestrictedEstimator):
         if hasattr(rbm, "feature_names_in_"):
             new.feature_names_in_ = rbm.feature_names_in_
         return new
-
-    def score_samples(self, X):
-        r"""The pseudo-log-likelihood of each row, exactly.
-
-        .. math:: \sum_i \log P(v_i \mid v_{-i})
-
-        over all columns i: how well each value follows from the others. A value
-        between 0 and 1 on binary units counts by the cross-entropy of it and
-        P(v_i = 1 | v_{-i}). Unlike the likelihood it does not need the partition
-        function. It is −inf for a row with a value that the visible units cannot have.
-
-        Of a row with NaN the sum is over the known values i, each given the other known
-        ones: an estimate, the logarithm of a harmonic mean over states of a clamped
-        chain [2]_. It is the same in each call.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data, in an array NaN where a value is unknown.
-
-        Returns
-        -------
-        pseudo_log_likelihood : ndarray of shape (n_samples,)
-            In nats; higher is better.
-
-        Warns
-        -----
-        DataRangeWarning
-            If a row has a value that the visible units cannot have.
-
-        References
-        ----------
-        .. [1] Besag, J. (1975). Statistical analysis of non-lattice data. The
-           Statistician 24, 179-195.
-        .. [2] Gelfand, A. E. and Dey, D. K. (1994). Bayesian model choice: asymptotics
-           and exact calculations. JRSS B 56, 501-514.
-        """
-        check_is_fitted(self, "machine_")
-        X, unknown = self._validate_incomplete(X)
-        if unknown is None:
-            return self._each_row("pseudo_log_likelihood", X, -np.inf, dense=True)
-        result = np.empty(len(X), self.machine_.weights.dtype)
-        some = unknown.any(axis=1)
-        if not some.all():
-            result[~some] = self._each_row(
-                "pseudo_log_likelihood", X[~some], -np.inf, dense=True
-            )
-        result[some] = known_pseudo_log_likelihood(
-            self.machine_, X[some], unknown[some]
-        )
-        result[self._rows_outside(X)] = -np.inf
-        return result
-
-    def score(self, X, y=None):
-        """The mean of :meth:`score_samples`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data, in an array NaN where a value is unknown.
-
-        y : array-like, default=None
-            Ignored.
-
-        Returns
-        -------
-        score : float
-            Mean pseudo-log-likelihood of a row, in nats.
-        """
-        return float(self.score_samples(X).mean())
-
-
-def mean_activation(machine, X):
-    """The mean of E[h | v] over the rows of X."""
-    total = np.zeros(machine.weights.shape[1])
-    for _, block in blocks(X, len(total), machine.weights.dtype):
-        total += machine.hidden_mean(block).sum(axis=0)
-    return total / X.shape[0]

@@ -3,21 +3,18 @@
 from numbers import Integral, Real
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.validation import check_is_fitted
 
 from .. import gradients, units
-from .._data._incomplete import conditional_draws, known_pseudo_log_likelihood
 from .._data._sources import ArraySource, check_weights
 from .._data._targets import (
     balanced,
     check_labels,
-    check_weights_known,
     joined,
+    known_classes,
     known_labels,
-    one_hot_labels,
+    label_codes,
+    weights_of_classes,
 )
 from .._training._judges import Labels
 from .._training._monitor import Monitor
@@ -26,19 +23,16 @@ from .._training._session import hold_out
 from .._updates._sparsity import Penalty
 from .._utils._random import make_rng
 from .._utils._sklearn import Interval, MissingValues, StrOptions, fit_context
-from .._utils._threads import threads_for
 from ..gradients._discriminative import Hybrid
-from ..machines import Clamp, _label
-from ..units._base import ask
-from ._generative import check_trace, film, states_of_chains
-from ._restricted import RestrictedEstimator, restoring
-from ._sampling import SamplingMixin
+from ..machines import _label
+from ._labeled import LabeledEstimator
+from ._restricted import restoring
 
 # How much longer steps are by default where the gradient is mostly exact.
 EXACT_BOOST = 5
 
 
-class RBMClassifier(SamplingMixin, ClassifierMixin, RestrictedEstimator):
+class RBMClassifier(ClassifierMixin, LabeledEstimator):
     r"""Restricted Boltzmann machine that classifies.
 
     The label y, one-hot encoded, is a group of visible units beside those of the row x:
@@ -327,12 +321,12 @@ class RBMClassifier(SamplingMixin, ClassifierMixin, RestrictedEstimator):
             goes_on = self.warm_start and hasattr(self, "machine_")
             X, y, labels, labeled = self._validate_training_data(X, y, not goes_on)
             classes = self.classes_ if goes_on else np.unique(labels)
-            codes = self._codes(labels, labeled, len(y), classes)
+            codes = label_codes(labels, labeled, len(y), classes)
             weights, rows = check_weights(sample_weight, X, normalized=True)
             rng = make_rng(self.random_state)
             rows, held_out = self._split(rows, codes, rng)
             source = ArraySource(joined(X, codes, len(classes)), rows, weights)
-            plan = self._plan(self._label_weights(classes, labels))
+            plan = self._plan(weights_of_classes(self.class_weight, classes, labels))
             before = ()
             if goes_on:
                 before = plan.take_over(
@@ -390,15 +384,15 @@ class RBMClassifier(SamplingMixin, ClassifierMixin, RestrictedEstimator):
             y has other labels, or if the fit diverges. The model is then unchanged.
         """
         first = not hasattr(self, "machine_")
-        classes = self._known_classes(classes)
+        classes = known_classes(self, classes)
         with restoring(self):
             X, y, labels, labeled = self._validate_training_data(X, y, first)
-            codes = self._codes(labels, labeled, len(y), classes)
+            codes = label_codes(labels, labeled, len(y), classes)
             weights, rows = check_weights(sample_weight, X)
             source = ArraySource(
                 joined(X, codes, len(classes)), balanced(rows, codes), weights
             )
-            plan = self._plan(self._label_weights(classes))
+            plan = self._plan(weights_of_classes(self.class_weight, classes))
             before = getattr(self, "_session", None)
             session = plan.go_on(before, source, self.random_state)
             self._adopt(session, X, classes)
@@ -416,54 +410,6 @@ class RBMClassifier(SamplingMixin, ClassifierMixin, RestrictedEstimator):
         labels = known_labels(y[~missing])
         self._check_data(X)
         return X, y, labels, np.flatnonzero(~missing)
-
-    @staticmethod
-    def _codes(labels, rows, n_rows, classes):
-        """The index of each row's label among the classes, -1 where there is none."""
-        if len(classes) < 2:
-            raise ValueError(
-                f"y has {len(classes)} class: a classifier needs at least 2 classes."
-            )
-        strange = np.setdiff1d(labels, classes)
-        if len(strange):
-            raise ValueError(
-                f"y has the label {strange[0]!r}, which is none of classes="
-                f"{classes.tolist()}. Give all labels to the first call."
-            )
-        codes = np.full(n_rows, -1)
-        codes[rows] = np.searchsorted(classes, labels)
-        return codes
-
-    def _known_classes(self, classes):
-        """The classes of the model, or of the first call of `partial_fit`."""
-        if classes is not None:
-            classes = np.unique(classes)
-        if hasattr(self, "classes_"):
-            if classes is not None and not np.array_equal(classes, self.classes_):
-                raise ValueError(
-                    f"classes={classes.tolist()} are not those of the model, "
-                    f"{self.classes_.tolist()}. Leave them out after the first call."
-                )
-            return self.classes_
-        if classes is None:
-            raise ValueError(
-                "classes=None in the first call of partial_fit: give all labels that "
-                "later calls may bring."
-            )
-        return classes
-
-    def _label_weights(self, classes, labels=None):
-        """The weight of each class."""
-        if labels is None:
-            check_weights_known(self.class_weight)
-            labels = classes
-        weights = compute_class_weight(self.class_weight, classes=classes, y=labels)
-        if (weights < 0).any() or not 0 < weights.sum() < np.inf:
-            raise ValueError(
-                f"class_weight={self.class_weight!r}: take weights of at least 0, some "
-                "of them positive."
-            )
-        return weights / weights.mean()
 
     def _split(self, rows, codes, rng):
         """The rows to learn from and, for early stopping, those held out."""
@@ -509,312 +455,6 @@ class RBMClassifier(SamplingMixin, ClassifierMixin, RestrictedEstimator):
         if session.direction.sparsity is not None:
             H = _label.hidden_mean(self.machine_, X, len(classes))
             self.mean_activation_ = H.mean(axis=0, dtype=np.float64)
-
-    @property
-    def components_(self):
-        """The weights of the features, of shape (n_components, n_features)."""
-        return self.machine_.weights[: self.n_features_in_].T
-
-    @property
-    def label_components_(self):
-        """The weights of the labels, of shape (n_components, n_classes)."""
-        return self.machine_.weights[self.n_features_in_ :].T
-
-    @property
-    def intercept_visible_(self):
-        """Biases of the features' units."""
-        machine = self.machine_
-        visible = ask(machine.visible, units.Scaled)
-        return visible.uncentered(machine.visible_bias)[: self.n_features_in_]
-
-    @property
-    def intercept_label_(self):
-        """Biases of the labels."""
-        return self.machine_.visible_bias[self.n_features_in_ :]
-
-    def predict_log_proba(self, X):
-        """The logarithm of the probability of each label, log p(y | x).
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data.
-
-        Returns
-        -------
-        log_p : ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_`` and the dtype of the fitted model.
-
-        Warns
-        -----
-        DataRangeWarning
-            If values are outside the range of the visible units.
-        """
-        check_is_fitted(self, "machine_")
-        X = self._validate(X)
-        self._rows_outside(X)
-        return _label.log_label(self.machine_, X, len(self.classes_))
-
-    def predict_proba(self, X):
-        """The probability of each label, p(y | x).
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data.
-
-        Returns
-        -------
-        p : ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_`` and the dtype of the fitted model.
-        """
-        return np.exp(self.predict_log_proba(X))
-
-    def predict(self, X):
-        """The most probable label of each row.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            Labels.
-        """
-        best = self.predict_log_proba(X).argmax(axis=1)
-        return self.classes_[best]
-
-    def transform(self, X):
-        r"""The hidden units' means, the label being unknown.
-
-        .. math:: P(h_j = 1 \mid x) = \sum_y p(y \mid x) \, P(h_j = 1 \mid x, y)
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data.
-
-        Returns
-        -------
-        H : ndarray of shape (n_samples, n_components)
-            The features, in the dtype of the fitted model.
-
-        Warns
-        -----
-        DataRangeWarning
-            If values are outside the range of the visible units.
-        """
-        check_is_fitted(self, "machine_")
-        X = self._validate(X)
-        self._rows_outside(X)
-        return _label.hidden_mean(self.machine_, X, len(self.classes_))
-
-    def free_energy(self, X):
-        r"""The free energy of each row, F(x) = −log Σ_y Σₕ exp(−E(x, y, h)).
-
-        It is −log p(x) up to the constant log Z: low for rows that are likely under the
-        model, and comparable between rows of one model only. It is infinite for
-        a row with a value that the visible units cannot have.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data.
-
-        Returns
-        -------
-        free_energy : ndarray of shape (n_samples,)
-            In nats.
-
-        Warns
-        -----
-        DataRangeWarning
-            If a row has a value that the visible units cannot have.
-        """
-        check_is_fitted(self, "machine_")
-        X = self._validate(X)
-        result = _label.free_energy(self.machine_, X, len(self.classes_))
-        result[self._rows_outside(X)] = np.inf
-        return result
-
-    def score_samples(self, X):
-        r"""The pseudo-log-likelihood of each row without its label, exactly.
-
-        .. math:: \sum_i \log P(x_i \mid x_{-i}), \quad \frac1{P(x_i \mid x_{-i})}
-                  = \sum_y \frac{p(y \mid x)}{P(x_i \mid x_{-i}, y)}
-
-        over all columns i of x. It is −inf for a row with a value that the visible
-        units cannot have. Of a row with NaN the sum is over the known values i, each
-        given the other known ones: an estimate, which is the same in each call.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data, in an array NaN where a value is unknown.
-
-        Returns
-        -------
-        pseudo_log_likelihood : ndarray of shape (n_samples,)
-            In nats; higher is better.
-
-        Warns
-        -----
-        DataRangeWarning
-            If a row has a value that the visible units cannot have.
-        """
-        check_is_fitted(self, "machine_")
-        X, unknown = self._validate_incomplete(X)
-        machine, n_labels = self.machine_, len(self.classes_)
-        if unknown is None:
-            result = _label.pseudo_log_likelihood(machine, X, n_labels)
-        else:
-            result = known_pseudo_log_likelihood(
-                machine, *self._with_unknown_label(X, unknown)
-            )
-        result[self._rows_outside(X)] = -np.inf
-        return result
-
-    def gibbs(self, v):
-        """One Gibbs step: draw y and h given v, then v given h.
-
-        Each call continues the estimator's own stream of random numbers.
-
-        Parameters
-        ----------
-        v : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data.
-
-        Returns
-        -------
-        v_new : ndarray of shape (n_samples, n_features)
-            The rows after the step.
-
-        Warns
-        -----
-        DataRangeWarning
-            If values are outside the range of the visible units.
-        """
-        p = self.predict_proba(v)
-        rows, rng = self._rows(self._validate(v)), self._sampling_rng()
-        labels = units.Softmax(p.shape[1]).sample(None, rng, mean=p)
-        machine = self.machine_
-        with threads_for(len(rows), machine.n_weights):
-            h = machine.hidden_sample(np.hstack([rows, labels]), rng)
-            return self._as_data(machine.visible_sample(h, rng))
-
-    def sample(
-        self,
-        n_samples=1,
-        *,
-        y=None,
-        n_steps=1000,
-        tempering=1,
-        means=False,
-        trace=None,
-        random_state=None,
-    ):
-        """Draw rows with their labels, each by its own Gibbs chain.
-
-        The chains start from the visible biases alone; the first steps are burn-in.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of rows.
-
-        y : label or array-like of shape (n_samples,), default=None
-            The label of all rows, or of each, which stays as it is; None draws labels
-            as well.
-
-        n_steps : int, default=1000
-            Number of Gibbs steps.
-
-        tempering : int, default=1
-            Number of temperatures. With more than one each chain changes places with
-            companions at higher temperatures, where it moves freely to other modes: for
-            models whose chains mix slowly. The time grows in proportion.
-
-        means : bool, default=False
-            Whether to return the means of the visible units given the hidden ones, as
-            for pictures, in place of draws.
-
-        trace : int, default=None
-            Return each state after this number of steps, as for a film; None returns
-            only the last one.
-
-        random_state : int, RandomState instance or None, default=None
-            None continues the estimator's own stream of random numbers, so that the
-            next call draws other rows.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            The rows. With `trace` there are n_steps // trace of such tables, from the
-            first to the last.
-
-        y : ndarray of shape (n_samples,)
-            Their labels; with `trace` as many times as well.
-
-        Raises
-        ------
-        ValueError
-            If a label is not among the classes, if the number of labels is not that of
-            the rows, if a number is not an int of at least 1, or `trace` is above
-            `n_steps`.
-        """
-        check_is_fitted(self, "machine_")
-        check_trace(n_samples, n_steps, tempering, trace)
-        machine, clamp = self.machine_, None
-        if y is not None:
-            blank = np.zeros((n_samples, self.n_features_in_))
-            labels = one_hot_labels(y, self.classes_, n_samples)
-            values = np.hstack([blank, labels]).astype(machine.weights.dtype)
-            known = np.zeros(values.shape, bool)
-            known[:, self.n_features_in_ :] = True
-            clamp = Clamp(values, known)
-        rng = self._generator(random_state)
-        states = [
-            self._drawn_with_label(state, means)
-            for state in states_of_chains(
-                machine, n_samples, rng, n_steps, tempering, trace, clamp
-            )
-        ]
-        return tuple(film(parts, trace) for parts in zip(*states, strict=True))
-
-    def _drawn_with_label(self, state, means):
-        """The rows of states of chains, or their means, and the labels."""
-        codes = state.visible[:, self.n_features_in_ :].argmax(axis=1)
-        return self._drawn(state, means), self.classes_[codes]
-
-    def _conditional_draws(self, rows, unknown, rng, *settings):
-        rows, unknown = self._with_unknown_label(rows, unknown)
-        return self._as_data(
-            conditional_draws(self.machine_, rows, unknown, rng, *settings)
-        )
-
-    def _with_unknown_label(self, rows, unknown):
-        """Rows and where they are unknown, with a label that is."""
-        rows = _label.with_blank_label(self._rows(rows), len(self.classes_))
-        holes = np.ones(rows.shape, bool)
-        holes[:, : self.n_features_in_] = unknown
-        return rows, holes
-
-    def _as_data(self, rows, means=False):
-        return np.ascontiguousarray(rows[:, : self.n_features_in_])
-
-    def _visible_rows(self, X):
-        """Validated rows with the probabilities of their labels."""
-        p = self.predict_proba(X)
-        X = self._validate(X)
-        if sparse.issparse(X):
-            return sparse.hstack([X, sparse.csr_array(p)], format="csr")
-        return np.hstack([X, p])
-
-    def _rows_outside(self, X):
-        visible = units.resolve(self.visible).start(X.shape[1])
-        return visible.rows_outside(X, self._unit_names())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -14,7 +14,7 @@ from .. import units
 from .._data._codec import Numbers
 from .._data._encoding import validate_numbers, with_index_of
 from .._data._incomplete import mean_field_blocks, nan_places, with_neutral_values
-from .._utils._numerics import as_float, blocks
+from .._utils._numerics import as_float
 from .._utils._persistence import VersionMixin
 from .._utils._random import make_rng
 from .._utils._sklearn import CallbackSupportMixin, DocLinkMixin
@@ -128,44 +128,6 @@ class RestrictedEstimator(
             ``inverse_transform(transform(X))``, with the index of X.
         """
         return with_index_of(X, self.inverse_transform(self.transform(X)))
-
-    def free_energy(self, X):
-        r"""The free energy of each row, F(v) = −log Σₕ exp(−E(v, h)).
-
-        It is −log p(v) up to the constant log Z: low for rows that are likely under the
-        model, and comparable between rows of one model only. It is infinite for
-        a row with a value that the visible units cannot have.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data.
-
-        Returns
-        -------
-        free_energy : ndarray of shape (n_samples,)
-            In nats.
-
-        Warns
-        -----
-        DataRangeWarning
-            If a row has a value that the visible units cannot have.
-        """
-        check_is_fitted(self, "machine_")
-        return self._each_row("free_energy", self._validate(X), outside=np.inf)
-
-    def _each_row(self, name, X, outside, dense=False):
-        """The machine's method of this name for blocks of valid X: a number a row.
-
-        `outside` is that of rows in which the visible units cannot be.
-        """
-        machine = self.machine_
-        result = np.empty(X.shape[0], machine.weights.dtype)
-        width = max(machine.weights.shape) if dense else machine.weights.shape[1]
-        for part, block in blocks(X, width, result.dtype):
-            result[part] = getattr(machine, name)(block)
-        result[self._rows_outside(X)] = outside
-        return result
 
     def _validate(self, X, reset=False, order=None, allow_nan=False):
         X = validate_numbers(
