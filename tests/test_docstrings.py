@@ -35,7 +35,7 @@ OWN_MEANING = {
     "classes_": [{"DBNClassifier"}],
     "cost": EACH,
     "components_": [{"MixedRBM"}, {"RBMClassifier"}],
-    "early_stopping": [NETS | GENERATIVE, {"RBMClassifier"}],
+    "early_stopping": [NETS, GENERATIVE, {"RBMClassifier"}],
     "gradient": EACH,
     "gradient_": [{"RBMClassifier"}],
     "history_": [

@@ -9,14 +9,18 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from skdbn import (
+    RBM,
     BernoulliRBM,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
     GaussianRBM,
     GenerativeDBNClassifier,
+    MixedRBM,
+    SparseRBM,
 )
 from skdbn._data._sources import Batch
+from skdbn._estimators._dbn_supervised import Targets
 from skdbn._networks._joint import JointNet
 from skdbn._networks._up_down import UpDown
 from skdbn._samplers import Chains
@@ -537,6 +541,55 @@ def test_gradients_go_on_in_partial_fit(X, y, seed):
     assert len(dbn._session.direction.gradient._tempered.betas) == 3
     tempered = make(seed, n_iter=1, max_iter=2, gradient=PT(3)).fit(X, y)
     assert 0 < tempered.history_[-1]["swap_acceptance"] < 1
+
+
+def test_number_of_epochs_is_that_of_the_top_as_well(X, y, seed):
+    below = DBNTransformer((3,), n_iter=1, random_state=seed).fit(X)
+    for settings in (
+        {"layers": (4, 5)},
+        {"layers": (4, BernoulliRBM(5, n_iter=9))},
+        {"layers": (5,), "pretrained": below},
+    ):
+        dbn = make(seed, n_iter=2, max_iter=0, **settings).fit(X, y)
+        assert dbn.top_.n_iter_ == 2
+
+
+def test_the_top_learns_from_no_row_that_is_held_out(X, y, seed, monkeypatch):
+    rows = np.arange(0, 120, 2)
+    monkeypatch.setattr(Targets, "split", lambda *args: (rows.copy(), rows + 1))
+    settings = {"early_stopping": True, "n_iter": 2, "max_iter": 2}
+    tops = []
+    for changed in (rows[:0], rows + 1, rows):
+        labels = y.copy()
+        labels[changed] = y[changed][::-1]
+        tops.append(make(seed, **settings).fit(X, labels).top_.components_)
+    np.testing.assert_array_equal(tops[0], tops[1])
+    assert (tops[0] != tops[2]).any()
+
+
+@pytest.mark.parametrize(
+    "layers, error, message",
+    [
+        ((RBM(4, hidden="spin"), 5), TypeError, "hidden units of type Spin"),
+        ((4, GaussianRBM(5)), TypeError, "has no variance: take an RBM"),
+        ((4, SparseRBM(5)), TypeError, "has no cost, penalized, penalty, target"),
+        ((4, RBM(5, visible="spin")), ValueError, "Layer 1 has visible units of type"),
+    ],
+)
+def test_layers_that_do_not_fit(layers, error, message, X, y):
+    with pytest.raises(error, match=message):
+        make(layers=layers, n_iter=1).fit(X, y)
+    if layers[1] == 5:
+        given = DBNTransformer(layers[:1], n_iter=1).fit(X)
+        with pytest.raises(error, match=message):
+            make(layers=(5,), pretrained=given).fit(X, y)
+
+
+def test_a_top_by_number_above_layers_of_other_classes(X, y):
+    for below in (SparseRBM(4), MixedRBM(4), RBM(4, gradient=CD(2))):
+        dbn = make(layers=(below, 5), n_iter=1, max_iter=1).fit(X, y)
+        assert dbn.top_.n_components == 5
+    assert dbn.top_.gradient.n_steps == 2
 
 
 def test_bad_input(X, y, seed):

@@ -340,10 +340,10 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
                 weights[rows, label] = compute_sample_weight(own, column)
         return weights
 
-    def _new_network(self, transformer, inputs, targets, rng):
+    def _new_network(self, transformer, inputs, targets, rows, rng):
         given = self._given()
         if not isinstance(given, GenerativeDBNClassifier):
-            return super()._new_network(transformer, inputs, targets, rng)
+            return super()._new_network(transformer, inputs, targets, rows, rng)
         self._check_classes_of(given, targets)
         n_outputs = targets.values.shape[1]
         return Network.of_joint(given.network_, targets.head, n_outputs, self.max_norm)

@@ -88,7 +88,7 @@ class NetworkDBN(SupervisedDBN):
         self.verbose = verbose
         self.random_state = random_state
 
-    def _new_network(self, transformer, inputs, targets, rng):
+    def _new_network(self, transformer, inputs, targets, rows, rng):
         machines = [rbm.machine_ for rbm in transformer.rbms_]
         n_outputs = targets.values.shape[1]
         return Network.on_top_of(machines, targets.head, n_outputs, rng, self.max_norm)

@@ -56,10 +56,6 @@ class Targets:
         rows = self.rows if rows is None else rows
         return LabelledSource(X, self.values.astype(dtype), rows, self.weights)
 
-    def weights_of_rows(self):
-        """The weights of the rows that are learned from, if there are any."""
-        return None if self.weights is None else self.weights[self.rows]
-
     def weigh(self, weights, rows):
         """Let rows count as often as these weights say, and only these."""
         if weights is None:
@@ -343,12 +339,12 @@ class SupervisedDBN(
 
     def _start_network(self, transformer, inputs, targets, rows, rng):
         """A network to be fine-tuned on these rows."""
-        network = self._new_network(transformer, inputs, targets, rng)
+        network = self._new_network(transformer, inputs, targets, rows, rng)
         network.measure_reach(inputs[rows[:: 1 + len(rows) // N_MEASURED]])
         return network
 
-    def _new_network(self, transformer, inputs, targets, rng):
-        """A network on top of the layers."""
+    def _new_network(self, transformer, inputs, targets, rows, rng):
+        """A network on top of the layers; these rows of the inputs may be learned from."""
         raise NotImplementedError
 
     def _present_network(self):

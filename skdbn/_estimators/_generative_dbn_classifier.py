@@ -12,11 +12,12 @@ from .._networks._joint import JointNet
 from .._utils._numerics import check_counts
 from .._utils._sklearn import Interval, StrOptions
 from ..exceptions import with_hints
-from ..units import Concatenated, Softmax
+from ..units import Bernoulli, Concatenated, Softmax
 from ._dbn import DBNTransformer
 from ._dbn_labels import LabelsMixin
 from ._dbn_supervised import SupervisedDBN, Targets
 from ._generative import GenerativeMixin, check_trace, film, states_of_chains
+from ._layers import check_types, hidden_units
 from ._rbm import RBM
 
 
@@ -36,7 +37,8 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
     ----------
     layers : sequence of int or RBM, default=(256, 256)
         The hidden layers from the bottom up, at least two: the number of units of a
-        copy of `rbm`, or an RBM with its own settings. Their units are binary.
+        copy of `rbm`, or an RBM with its own settings. Those below the top have binary
+        units, and the top is an :class:`RBM` or a :class:`BernoulliRBM`.
 
     rbm : RBM, default=None
         The settings of the layers that are given as a number, as in
@@ -49,9 +51,11 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
             default=None
         A fitted transformer whose layers are used, so that one pre-training serves a
         whole grid search; the last one of `layers` then goes on top of them, and the
-        others, `rbm` and `transposed` are ignored. Or a model of rows and labels, whose
-        fine-tuning continues: then `n_iter` and all `layers` are ignored as well. Where
-        estimators are cloned it has to be frozen: ``pretrained=FrozenEstimator(dbn)``.
+        others, `rbm` and `transposed` are ignored, and the settings of a top layer that
+        is given as a number are those of the layer below. Or a model of rows and
+        labels, whose fine-tuning continues: then `n_iter` and all `layers` are ignored
+        as well. Where estimators are cloned it has to be frozen:
+        ``pretrained=FrozenEstimator(dbn)``.
 
     n_iter : int, default=None
         Number of epochs of pre-training for each layer. With None the RBMs decide,
@@ -98,8 +102,8 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
         learning is -1.
 
     early_stopping : bool, default=False
-        Whether to set rows aside from fine-tuning, stop when their score no longer
-        improves, and keep the best net.
+        Whether to set labeled rows aside from the top and from fine-tuning, stop when
+        their score no longer improves, and keep the best net.
 
     validation_fraction : float, default=0.1
         Fraction of the rows with a target to set aside for early stopping.
@@ -243,6 +247,19 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
                 f"gradient={self.gradient!r} has no chains, from which the sleep phase "
                 "could begin: take CD or PCD."
             )
+        for layer in self._layers_below_top():
+            hidden = Bernoulli() if layer is None else hidden_units(layer)
+            if not isinstance(hidden, Bernoulli):
+                raise TypeError(
+                    f"Below the top is {layer!r}, with hidden units of type {hidden}: "
+                    f"{type(self).__name__} takes binary ones."
+                )
+
+    def _layers_below_top(self):
+        """RBMs with the hidden types of these layers, None for the default."""
+        if self.pretrained is not None:
+            return self._given_transformer().rbms_
+        return [self.rbm if isinstance(n, Integral) else n for n in self.layers[:-1]]
 
     def _pretrained_layers(self):
         return self.layers[:-1]
@@ -259,7 +276,7 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
             "DBNClassifier takes several."
         )
 
-    def _new_network(self, transformer, inputs, targets, rng):
+    def _new_network(self, transformer, inputs, targets, rows, rng):
         given = self._given()
         if isinstance(given, GenerativeDBNClassifier):
             self._check_classes_of(given, targets)
@@ -267,15 +284,15 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
             return given.network_.copy()
         top = self._new_top(transformer.rbms_[-1])
         top.set_params(random_state=int(rng.integers(2**31)))
-        h = inputs[targets.rows]
+        h = inputs[rows]
         for rbm in transformer._layers:
             h = with_hints(False, rbm.transform, h)
         n_labels = targets.values.shape[1]
         parts = [(top.visible, h.shape[1]), ("softmax", 1, n_labels)]
         top.set_params(visible=Concatenated(parts))
         top._fit(
-            np.hstack([h, targets.values[targets.rows].astype(h.dtype)]),
-            sample_weight=targets.weights_of_rows(),
+            np.hstack([h, targets.values[rows].astype(h.dtype)]),
+            sample_weight=None if targets.weights is None else targets.weights[rows],
             keeps_interrupted=False,
         )
         targets.fitted["top_"] = top
@@ -285,15 +302,26 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
     def _new_top(self, below):
         """The unfitted top layer, that sees the hidden units of this RBM and a label."""
         layer = self.layers[-1]
-        template = below if isinstance(layer, Integral) else layer
         known = RBM().get_params(deep=False).keys()
-        settings = {
-            k: v for k, v in template.get_params(deep=False).items() if k in known
-        }
-        settings |= {"visible": "bernoulli"}
         if isinstance(layer, Integral):
+            settings = below.get_params(deep=False).items()
+            # SparseRBM has None for a gradient that depends on its units.
+            settings = {k: v for k, v in settings if k in known and v is not None}
             settings |= {"n_components": int(layer), "hidden": "bernoulli"}
-        return clone(RBM(**settings))
+        else:
+            settings = layer.get_params(deep=False)
+            own = sorted(settings.keys() - known)
+            if own:
+                raise TypeError(
+                    f"The top layer is {layer!r}, and a layer that sees labels has no "
+                    f"{', '.join(own)}: take an RBM or a BernoulliRBM."
+                )
+            check_types(len(self.layers) - 1, hidden_units(below), layer)
+        if self.n_iter is not None:
+            settings["n_iter"] = self.n_iter
+        if self.verbose:
+            settings["verbose"] = self.verbose
+        return clone(RBM(**settings | {"visible": "bernoulli"}))
 
     def _bottom(self):
         return self.transformer_._layers[0]

@@ -98,7 +98,7 @@ def _layers_of(net, template):
         if rbm.random_state is None:
             rbm.set_params(random_state=seeds.randint(2**31 - 1))
         if i:
-            _check_types(i, _hidden_units(rbms[-1]), rbm)
+            check_types(i, hidden_units(rbms[-1]), rbm)
         rbms.append(rbm)
     return rbms
 
@@ -140,7 +140,8 @@ def _sizes(estimator):
     return layers
 
 
-def _hidden_units(rbm):
+def hidden_units(rbm):
+    """Units of the hidden type of an RBM, fitted or not."""
     return units.resolve(getattr(rbm, "hidden", "bernoulli"))
 
 
@@ -155,7 +156,7 @@ def _above(template):
     return clone(BernoulliRBM(**{name: settings[name] for name in common}))
 
 
-def _check_types(i, below, rbm):
+def check_types(i, below, rbm):
     """Raise a ValueError if a layer's visible units are not those hidden below."""
     if isinstance(rbm, MixedRBM):
         raise TypeError(f"Layer {i} is a MixedRBM, which can only be the first one.")
@@ -194,7 +195,7 @@ def transposed_machine(i, below, rbm, rng):
     """The machine below upside down, with units added up to the size of the layer."""
     machine = below.mirrored()
     n_visible, n_hidden = machine.weights.shape
-    hidden = _hidden_units(rbm)
+    hidden = hidden_units(rbm)
     if not hidden.has_states_of(machine.hidden):
         raise ValueError(
             f"transposed=True, and layer {i} has hidden units of type {hidden}, but "
