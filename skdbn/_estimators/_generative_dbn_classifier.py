@@ -66,10 +66,11 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
         Whether a layer below the top starts from the weights of the one below it,
         transposed.
 
-    gradient : str or Gradient, default="cd"
+    gradient : str or Gradient, default=None
         Estimator of the gradient at the top in the up-down algorithm, whose chains also
         begin the sleep phase: "cd", "pcd", "fpcd" or "pt", or an object of
         :mod:`skdbn.gradients`, such as ``CD(n_steps=10)`` or ``PCD(n_chains=500)``.
+        None is ``CD(n_steps=5)``; a single step is faster and draws worse samples.
         Chains that persist need many rows, a top layer that was learned with such
         chains, which is the default, no momentum, and a rate of up to 0.05 that falls
         to zero.
@@ -183,7 +184,7 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
 
     _parameter_constraints: dict = {
         **SupervisedDBN._parameter_constraints,
-        "gradient": [StrOptions({"cd", "pcd", "fpcd", "pt"}), gradients.Gradient],
+        "gradient": [StrOptions({"cd", "pcd", "fpcd", "pt"}), gradients.Gradient, None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "unlabeled": "no_validation",
     }
@@ -196,7 +197,7 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
         pretrained=None,
         n_iter=None,
         transposed=False,
-        gradient="cd",
+        gradient=None,
         weight_decay=1e-4,
         batch_size="auto",
         learning_rate_init="auto",

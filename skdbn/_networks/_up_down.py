@@ -9,6 +9,10 @@ from ..machines._centering import Centering
 from ..units import Scaled
 from ..units._base import ask
 
+# Gibbs steps at the top from which the sleep phase has samples that are about as good as
+# those of more.
+N_STEPS = 5
+
 # The share of a batch in the running means of the layers.
 SLIDE = 0.01
 
@@ -30,8 +34,9 @@ class UpDown:
 
     Parameters
     ----------
-    gradient : str or Gradient, default="cd"
-        That of the top; chains that persist begin at the rows of the first batch.
+    gradient : str or Gradient, default=None
+        That of the top; chains that persist begin at the rows of the first batch. None
+        is ``CD(n_steps=5)``.
 
     decay : float, default=0.0
         Weight decay.
@@ -42,7 +47,9 @@ class UpDown:
        for deep belief nets. Neural Computation 18, 1527-1554.
     """
 
-    def __init__(self, gradient="cd", decay=0.0):
+    def __init__(self, gradient=None, decay=0.0):
+        if gradient is None:
+            gradient = gradients.CD(N_STEPS)
         self.gradient = gradients.resolve(gradient)
         # Before the layers are learned, which takes time.
         self.gradient._check_counts()
