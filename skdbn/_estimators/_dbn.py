@@ -8,7 +8,6 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.neural_network import BernoulliRBM as Original
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from .._utils._numerics import blocks
@@ -22,12 +21,12 @@ from .._utils._sklearn import (
 )
 from ..exceptions import with_hints
 from ..machines import Stack
-from ._bernoulli_rbm import BernoulliRBM
 from ._generative import GenerativeMixin
 from ._layers import (
     LayersMixin,
-    check_fit,
     first_layer,
+    fitted_rbms,
+    layers_to_go_on,
     new_rbms,
     renewed_rbms,
     transposed_machine,
@@ -202,20 +201,9 @@ class DBNTransformer(
         >>> DBNTransformer.from_rbms([first, second]).transform(X).shape
         (1797, 16)
         """
-        rbms = [
-            BernoulliRBM.from_sklearn(rbm) if isinstance(rbm, Original) else rbm
-            for rbm in rbms
-        ]
+        rbms = fitted_rbms(rbms)
         new = cls(tuple(rbms))
-        if not rbms:
-            raise ValueError("rbms is empty: give at least one fitted RBM.")
-        for i, rbm in enumerate(rbms):
-            if not isinstance(rbm, RBM):
-                raise TypeError(f"rbms[{i}]={rbm!r} is no RBM.")
-            check_is_fitted(rbm, "machine_")
-            if i:
-                check_fit(i, rbms[i - 1], rbm.machine_)
-        new.rbms_ = list(rbms)
+        new.rbms_ = rbms
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(rbms[0], name):
                 setattr(new, name, getattr(rbms[0], name))
@@ -255,7 +243,7 @@ class DBNTransformer(
         with restoring(self):
             goes_on = self.warm_start and hasattr(self, "rbms_")
             X = self._validate(X, reset=not goes_on, allow_nan=True)
-            rbms = self._layers_to_go_on() if goes_on else new_rbms(self, X)
+            rbms = layers_to_go_on(self) if goes_on else new_rbms(self, X)
             self._place(len(rbms))
             context = self._init_callback_context(max_subtasks=len(rbms))
             data = {"X": X, "y": np.zeros(X.shape[0]) if y is None else y}
@@ -332,14 +320,6 @@ class DBNTransformer(
                 with_hints(wanted, rbm.partial_fit, values, sample_weight=sample_weight)
             self._adopt(rbms)
         return self
-
-    def _layers_to_go_on(self):
-        """Copies of the fitted layers with the present settings, that go on."""
-        rbms = renewed_rbms(self)
-        rbms[0] = without_names(rbms[0])
-        for rbm in rbms:
-            rbm.set_params(warm_start=True)
-        return rbms
 
     def _adopt(self, rbms):
         """Make fitted layers those of this net; the first has the columns' names."""

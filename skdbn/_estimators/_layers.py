@@ -5,8 +5,9 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.neural_network import BernoulliRBM as Original
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from .. import units
 from .._data._encoding import validate_numbers
@@ -79,6 +80,15 @@ def renewed_rbms(net):
         # What is drawn goes on.
         del settings["random_state"]
         rbm.set_params(**settings)
+    return rbms
+
+
+def layers_to_go_on(net):
+    """Copies of the fitted layers of a net with its present settings, that go on."""
+    rbms = renewed_rbms(net)
+    rbms[0] = without_names(rbms[0])
+    for rbm in rbms:
+        rbm.set_params(warm_start=True)
     return rbms
 
 
@@ -168,7 +178,24 @@ def check_types(i, below, rbm):
         )
 
 
-def check_fit(i, below, machine):
+def fitted_rbms(rbms):
+    """Fitted RBMs that fit on each other; those of scikit-learn are converted."""
+    rbms = [
+        BernoulliRBM.from_sklearn(rbm) if isinstance(rbm, Original) else rbm
+        for rbm in rbms
+    ]
+    if not rbms:
+        raise ValueError("rbms is empty: give at least one fitted RBM.")
+    for i, rbm in enumerate(rbms):
+        if not isinstance(rbm, RBM):
+            raise TypeError(f"rbms[{i}]={rbm!r} is no RBM.")
+        check_is_fitted(rbm, "machine_")
+        if i:
+            _check_fit(i, rbms[i - 1], rbm.machine_)
+    return rbms
+
+
+def _check_fit(i, below, machine):
     """Raise a ValueError if fitted layers do not fit on each other."""
     n_units = below.machine_.weights.shape[1]
     if machine.weights.shape[0] != n_units:
