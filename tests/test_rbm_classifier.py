@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from skdbn import ConstantSparsity, RBMClassifier, Sparsity, gradients
 from skdbn._data._targets import balanced
 from skdbn._utils._random import make_rng
-from skdbn.gradients import CD, PCD
+from skdbn.gradients import CD, FPCD, PCD
 from skdbn.gradients._discriminative import Hybrid
 from skdbn.machines import RestrictedMachine, _label
 from skdbn.machines._base import State
@@ -215,12 +215,22 @@ def test_generative_direction_is_that_of_an_rbm(
 
 
 @pytest.mark.parametrize("n_unknown", [0, 2])
-def test_hybrid_is_the_sum(n_unknown, joint, rng, seed):
+@pytest.mark.parametrize("gradient", [CD(2), PCD(), FPCD()], ids=str)
+@pytest.mark.parametrize("generative", [0.0, 0.1])
+def test_hybrid_is_the_sum(n_unknown, gradient, generative, joint, rng, seed):
     """The same draws, with and without the exact part."""
     rows = batch(rng, n_unknown=n_unknown)
+    centering = Centering(rng.random(N_FEATURES + N_LABELS), np.zeros(3))
+    centering.slide = 0.0
     parts = [
-        direction(hybrid(*factors), joint, rows, make_rng(seed))
-        for factors in ((0.7,), (0, 0.1, 0.2), (0.7, 0.1, 0.2))
+        direction(
+            hybrid(*factors, gradient=clone(gradient)),
+            joint,
+            rows,
+            make_rng(seed),
+            centering=centering,
+        )
+        for factors in ((0.7,), (0, generative, 0.2), (0.7, generative, 0.2))
     ]
     for exact, drawn, both in zip(*parts, strict=True):
         np.testing.assert_allclose(both, exact + drawn, rtol=0, atol=1e-14)

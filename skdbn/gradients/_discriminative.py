@@ -71,9 +71,11 @@ class Hybrid(Gradient):
         self._pull = np.empty((1 + n_rows, n_hidden), dtype)
         self._field, self._mean = (np.empty((n_rows, n_hidden), dtype) for _ in "ab")
         self._weights = np.empty_like(machine.weights)
+        self._of_labels = np.empty((self.n_labels, n_hidden), dtype)
 
     def stop(self):
         del self._rows, self._pull, self._field, self._mean, self._weights
+        del self._of_labels
         if self.samples:
             self.gradient.stop()
 
@@ -108,58 +110,85 @@ class Hybrid(Gradient):
         errors = np.zeros_like(y)
         if self.discriminative or unknown.any():
             p = softmax(label_scores(machine, field, n_labels), axis=1)
-            factor = self.discriminative * of_label * (rate / n)
-            errors[...] = (y - p) * factor[:, None]
+            errors[...] = (y - p) * (self.discriminative * of_label)[:, None]
         if unknown.any():
             y[unknown] = Softmax(n_labels).sample(None, rng, mean=p[unknown])
-        direction = self._exact(
-            machine, v, field, errors, each * (rate / n), sparsity, centering, weights
-        )
         factor = np.where(unknown, self.unlabeled * each, self.generative * of_label)
-        if factor.any():
-            more = self.gradient(
-                machine, v, rng, centering, rate, weights=factor.astype(v.dtype)
-            )
-            for name, change in direction.items():
-                change += more[name]
-        return direction
+        factor = factor.astype(v.dtype)
 
-    def _exact(self, machine, v, field, errors, each, sparsity, centering, weights):
-        """The direction of log p(y | x), and of the penalty on hidden units."""
-        n, n_labels, visible = len(v), self.n_labels, machine.visible
-        rows, pull = self._rows[: 1 + n], self._pull[: 1 + n]
-        of_labels = np.zeros((n_labels, pull.shape[1]), pull.dtype)
+        pull, of_labels = self._pull[1 : 1 + n], np.zeros_like(self._of_labels)
         pull[...] = 0
         if self.discriminative:
-            self._add_errors(machine, field, errors, pull[1:], of_labels)
+            self._add_errors(machine, field, errors, pull, of_labels)
         if sparsity is not None:
-            y = v[:, -n_labels:]
-            mean = machine.hidden.mean(field + y @ machine.weights[-n_labels:])
-            seen = mean.copy()
-            sparsity.see(seen, weights)
-            seen -= mean
-            seen *= each[:, None]
-            pull[1:] += seen
-            of_labels += y.T @ seen
-        hidden_bias = pull.sum(axis=0)
+            self._add_penalty(
+                machine, field, y, each, sparsity, weights, pull, of_labels
+            )
+        exact = errors, pull, of_labels
+        if not factor.any():
+            return self._exact(machine, n, *exact, centering, rate / n)
+        # One that looks at the direction itself is to see its own.
+        looks = type(self.gradient).__call__ is not Gradient.__call__
+        if looks or pull[factor == 0].any():
+            direction = self._exact(machine, n, *exact, centering, rate / n)
+            drawn = self.gradient(machine, v, rng, centering, rate, weights=factor)
+            for name, change in direction.items():
+                change += drawn[name]
+            return direction
+        return self._riding(machine, v, rng, *exact, factor, centering, rate)
+
+    def _riding(
+        self, machine, v, rng, errors, pull, of_labels, factor, centering, rate
+    ):
+        """The direction of all terms, of which the exact ones ride with the others.
+
+        What is added to hidden means goes through their product. Only where it meets the
+        labels does it differ, and is put right.
+        """
+        n_labels, share = self.n_labels, rate / len(v)
+        of_labels -= v[:, -n_labels:].T @ pull
+        np.divide(pull, factor[:, None], out=pull, where=factor[:, None] > 0)
+        direction = self.gradient(
+            machine, v, rng, centering, rate, sparsity=Added(pull), weights=factor
+        )
+        of_labels *= share
+        direction["weights"][-n_labels:] += of_labels
+        direction["visible_bias"][-n_labels:] += share * errors.sum(axis=0)
+        if centering is not None:
+            direction["hidden_bias"] -= centering.visible[-n_labels:] @ of_labels
+        return direction
+
+    def _exact(self, machine, n, errors, pull, of_labels, centering, share):
+        """The direction of log p(y | x), and of the penalty on hidden units."""
+        n_labels, visible = self.n_labels, machine.visible
+        rows, pull = self._rows[: 1 + n], self._pull[: 1 + n]
+        pull[1:] *= share
+        hidden_bias = pull[1:].sum(axis=0)
         # −v₀ Σₙ hₙᵀ rides through the product.
-        v0 = 0.0 if centering is None else centering.visible
-        rows[0], pull[0] = v0, -hidden_bias
+        rows[0] = 0.0 if centering is None else centering.visible
+        pull[0] = -hidden_bias
         weights = self._weights
         np.dot(rows[:, :-n_labels].T, pull, out=weights[:-n_labels])
-        np.subtract(
-            of_labels,
-            np.outer(rows[0, -n_labels:], hidden_bias),
-            out=weights[-n_labels:],
-        )
+        weights[-n_labels:] = share * of_labels
+        weights[-n_labels:] -= np.outer(rows[0, -n_labels:], hidden_bias)
         scale = ask(visible, Scaled).step_scale
         if scale is not None:
             weights *= scale.reshape(-1, 1)
         hidden_bias -= rows[0] @ weights
         visible_bias = np.zeros_like(machine.visible_bias)
-        visible_bias[-n_labels:] = errors.sum(axis=0)
+        visible_bias[-n_labels:] = share * errors.sum(axis=0)
         own = [np.zeros_like(array) for array in ask(visible, Parametric).params]
         return machine.named(weights, visible_bias, hidden_bias, own)
+
+    def _add_penalty(self, machine, field, y, each, sparsity, weights, pull, of_labels):
+        """Add what the penalty on hidden units adds to their means."""
+        mean = machine.hidden.mean(field + y @ machine.weights[-self.n_labels :])
+        seen = mean.copy()
+        sparsity.see(seen, weights)
+        seen -= mean
+        seen *= each[:, None]
+        pull += seen
+        of_labels += y.T @ seen
 
     def _add_errors(self, machine, field, errors, pull, of_labels):
         """Add Σ e_y E[h | x, y]: over y to the rows, and over the rows to the labels."""
@@ -175,3 +204,14 @@ class Hybrid(Gradient):
             mean *= error[:, None]
             total += mean
         pull[some] += total
+
+
+class Added:
+    """What is added to the data's hidden means before they enter a direction."""
+
+    def __init__(self, pull):
+        self.pull = pull
+
+    def see(self, hidden_mean, weights=None):
+        """Add it to the means of a batch."""
+        hidden_mean += self.pull
