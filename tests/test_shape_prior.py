@@ -197,3 +197,38 @@ def test_failures_leave_it_as_it_was(data, fitted):
     ):
         fitted.fit(X, y)
     assert all(vars(fitted)[k] is v for k, v in before.items() if k != "learning_rate")
+
+
+@pytest.mark.parametrize("when", [0, 2])
+def test_interrupts(data, monkeypatch, when):
+    X, y = data[:2]
+    expected = new_model(n_iter=4).fit(X, y)
+    model, done = new_model(n_iter=4), ShapePriorCRFClassifier._note
+    monkeypatch.setattr(model, "_note", lambda *args: interrupt(model, done, *args))
+
+    def interrupt(model, note, epoch, *args):
+        if epoch == when:
+            raise KeyboardInterrupt
+        note(model, epoch, *args)
+
+    if not when:
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, y)
+        assert not hasattr(model, "crf_")
+        return
+    with pytest.warns(UserWarning, match="epoch 3; the model is that of epoch 2"):
+        model.fit(X, y)
+    assert model.history_ == expected.history_[:2]
+    assert model.strength_ == pytest.approx(model.history_[-1]["strength"])
+
+
+def test_memory(data, fitted, tmp_path, monkeypatch):
+    X, y, X_test, _ = data
+    expected = fitted.predict_proba(X_test)
+    for _ in range(2):
+        model = new_model(memory=str(tmp_path)).fit(X, y)
+        for p, q in zip(model.predict_proba(X_test), expected, strict=True):
+            np.testing.assert_array_equal(p, q)
+        # The second time neither of the two is fitted.
+        monkeypatch.setattr(RBM, "fit", None)
+        monkeypatch.setattr(CRFClassifier, "_fit", None)

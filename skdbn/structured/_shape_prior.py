@@ -7,13 +7,13 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, check_memory
 
 from .._estimators._rbm import RBM, restoring
 from .._updates._optimizer import Adam
 from .._utils._random import make_rng
-from .._utils._sklearn import Interval, fit_context
-from ..exceptions import DivergenceError
+from .._utils._sklearn import HasMethods, Interval, fit_context
+from ..exceptions import DivergenceError, warn
 from ..schedules import Linear
 from ..units import Softmax
 from ._base import GraphClassifier
@@ -87,6 +87,11 @@ class ShapePriorCRFClassifier(GraphClassifier):
         Value of y that marks a node without a label, such as -1; with NaN, None and
         pandas' NA do so as well. These nodes are left out of what is learned. With None
         every node has a label.
+
+    memory : str or joblib.Memory, default=None
+        Where what the first two steps have fitted is kept, as in
+        :class:`~sklearn.pipeline.Pipeline`: a search over what only the third step uses
+        then makes them once. A str is the path of a folder. None keeps nothing.
 
     verbose : int, default=0
         Whether to print a line after each epoch of the third step. The model does not
@@ -177,6 +182,7 @@ class ShapePriorCRFClassifier(GraphClassifier):
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "n_sweeps": [Interval(Integral, 1, None, closed="left")],
         "unlabeled": CRFClassifier._parameter_constraints["unlabeled"],
+        "memory": [None, str, HasMethods(["cache"])],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
@@ -196,6 +202,7 @@ class ShapePriorCRFClassifier(GraphClassifier):
         batch_size=20,
         n_sweeps=10,
         unlabeled=None,
+        memory=None,
         verbose=0,
         random_state=None,
     ):
@@ -211,12 +218,16 @@ class ShapePriorCRFClassifier(GraphClassifier):
         self.batch_size = batch_size
         self.n_sweeps = n_sweeps
         self.unlabeled = unlabeled
+        self.memory = memory
         self.verbose = verbose
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y):
         """Learn the random field, the machine, and both together.
+
+        On a KeyboardInterrupt in the third step a warning is issued and the model of the
+        last completed epoch is kept; before, the interrupt propagates.
 
         Parameters
         ----------
@@ -261,8 +272,9 @@ class ShapePriorCRFClassifier(GraphClassifier):
             self._check_classes("crf", self.crf_.classes_)
             batch = Batch(graphs)
             return self.crf_._node_term(batch).scores(self.crf_.node_weights_)
-        self.crf_ = with_seed(clone(crf).set_params(unlabeled=self.unlabeled), seed)
-        return self.crf_._fit(X, y, for_more=True)
+        crf = with_seed(clone(crf).set_params(unlabeled=self.unlabeled), seed)
+        self.crf_, scores = check_memory(self.memory).cache(fitted_field)(crf, X, y)
+        return scores
 
     def _check_classes(self, name, classes):
         """Raise a ValueError if a frozen estimator has learned other classes."""
@@ -284,7 +296,8 @@ class ShapePriorCRFClassifier(GraphClassifier):
             return
         rbm = default_rbm() if self.rbm is None else clone(self.rbm)
         rbm.set_params(visible=Softmax(len(self.classes_)))
-        self.rbm_ = with_seed(rbm, seed).fit(shapes)
+        rbm = with_seed(rbm, seed)
+        self.rbm_ = check_memory(self.memory).cache(fitted_machine)(rbm, shapes)
 
     def _shapes(self, graphs, labels):
         """The shares of the classes in the cells of each graph's grid.
@@ -321,20 +334,37 @@ class ShapePriorCRFClassifier(GraphClassifier):
         params = self._params(scores.dtype)
         batches = list(self._batches(graphs, labels, scores, rng))
         optimizer = Adam(Linear(self.learning_rate), n_iter=self.n_iter)
-        self.history_ = []
-        for epoch in range(self.n_iter):
-            losses = []
-            for i, place in enumerate(rng.permutation(len(batches))):
-                sweeps, own = batches[place]
-                loss, gradient = sweeps(params, own, self._keep(sweeps, rng))
-                gradient["weights"] += self.weight_decay * params["weights"]
-                direction = {name: -array for name, array in gradient.items()}
-                _, rate = optimizer.rates(epoch + i / len(batches))
-                optimizer.step(params, direction, rate)
-                losses.append(loss)
-            self._note(epoch, np.mean(losses), params)
+        self.history_, last = [], None
+        try:
+            for epoch in range(self.n_iter):
+                loss = self._epoch(epoch, params, batches, optimizer, rng)
+                self._note(epoch, loss, params)
+                last = {name: array.copy() for name, array in params.items()}
+        except KeyboardInterrupt:
+            if last is None:
+                raise
+            for name, array in params.items():
+                array[...] = last[name]
+            done = len(self.history_)
+            warn(
+                f"Interrupted in epoch {done + 1}; the model is that of epoch {done}.",
+                UserWarning,
+            )
         self.strength_ = float(params["strength"][0])
         self.temperature_ = float(params["nodes"][0])
+
+    def _epoch(self, epoch, params, batches, optimizer, rng):
+        """Go once through the minibatches; gives the mean loss."""
+        losses = []
+        for i, place in enumerate(rng.permutation(len(batches))):
+            sweeps, labels = batches[place]
+            loss, gradient = sweeps(params, labels, self._keep(sweeps, rng))
+            gradient["weights"] += self.weight_decay * params["weights"]
+            direction = {name: -array for name, array in gradient.items()}
+            _, rate = optimizer.rates(epoch + i / len(batches))
+            optimizer.step(params, direction, rate)
+            losses.append(loss)
+        return np.mean(losses)
 
     def _params(self, dtype):
         """What the third step learns, by name; arrays of the estimator itself."""
@@ -439,6 +469,17 @@ class ShapePriorCRFClassifier(GraphClassifier):
         means = machine.visible_mean(machine.hidden_mean(drawn))
         means = means.reshape(n_samples, self.grid, self.grid, -1)
         return self.classes_[means.argmax(axis=-1)]
+
+
+def fitted_field(crf, X, y):
+    """The fitted random field, and scores of nodes by fits without them."""
+    scores = crf._fit(X, y, for_more=True)
+    return crf, scores
+
+
+def fitted_machine(rbm, shapes):
+    """The fitted machine."""
+    return rbm.fit(shapes)
 
 
 def default_rbm():
