@@ -516,7 +516,7 @@ def test_tempered_chains_end_at_the_temperature_of_the_model(machine, rng):
 
 
 def test_bad_swap_rule(machine, rng):
-    with pytest.raises(ValueError, match=r"swap='luck'.*free-energy"):
+    with pytest.raises(ValueError, match=r"'swap' parameter of PT .*free-energy"):
         PT(swap="luck").start(machine, 5, rng)
 
 

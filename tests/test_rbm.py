@@ -742,7 +742,7 @@ def test_not_fitted(method, gray, seed):
 @pytest.mark.parametrize("value", [0, -1, 1.5, "many", None])
 def test_bad_sample(name, value, gray, seed):
     rbm = make(seed).fit(gray)
-    with pytest.raises(ValueError, match=f"{name}={value!r}"):
+    with pytest.raises(ValueError, match=f"{name!r} parameter.* Got {value!r}"):
         rbm.sample(**{name: value})
 
 
@@ -897,11 +897,11 @@ def batch_of_rows(n_rows, gradient):
 @fits
 def test_memory_of_a_fit(method, gradient, dtype, early_stopping, rng, seed):
     """Above the data, which 8-bit data would exceed if converted as a whole."""
-    n_rows, n_features, n_sampled = 20_000, 400, 100
+    n_rows, n_features, n_sampled = 12_000, 400, 40
     X = (rng.random((n_rows, n_features), dtype=np.float32) < 0.3).astype(dtype)
     rbm = make(
         seed,
-        n_components=100,
+        n_components=20,
         gradient=gradient,
         batch_size=batch_of_rows(n_sampled, gradient),
         n_iter=1,
@@ -909,7 +909,8 @@ def test_memory_of_a_fit(method, gradient, dtype, early_stopping, rng, seed):
         momentum=0.5,
         weight_decay=0.001,
     )
-    limit = allowance(n_rows, n_features, 100, n_sampled)
+    # Means and scores are taken of blocks of a fixed size.
+    limit = allowance(n_rows, n_features, 20, n_sampled) + 2**20
     assert limit < n_rows * n_features * 4 / 8
     assert peak(lambda: getattr(rbm, method)(X)) < limit
 

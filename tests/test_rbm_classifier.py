@@ -783,8 +783,8 @@ def test_diverging_fit_leaves_a_fitted_model(some, seed):
 @pytest.mark.parametrize(
     "settings, words",
     [
-        ({"n_samples": 0}, "n_samples=0"),
-        ({"n_steps": 1.5}, "n_steps=1.5"),
+        ({"n_samples": 0}, "'n_samples' parameter"),
+        ({"n_steps": 1.5}, "Got 1.5"),
         ({"y": "six"}, "six"),
         ({"n_samples": 3, "y": ["one", "two"]}, "n_samples=3"),
     ],

@@ -243,7 +243,7 @@ def test_columns_of_several_kinds(kinds, data, seed):
 
 @pytest.mark.parametrize("noise", [-0.1, np.inf, "much"])
 def test_bad_noise(noise, data):
-    with pytest.raises(ValueError, match="noise="):
+    with pytest.raises(ValueError, match="noise"):
         GaussianRBM(2, gradient=ScoreMatching(noise)).fit(data)
 
 

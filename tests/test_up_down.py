@@ -597,8 +597,8 @@ def test_bad_input(X, y, seed):
     for settings, message in (
         ({"layers": (5,)}, "take at least 2"),
         ({"layers": (), "pretrained": layers}, "take at least 1"),
-        ({"gradient": CD(n_steps=0)}, "n_steps of CD"),
-        ({"gradient": PCD(n_chains=-1)}, "n_chains of PCD"),
+        ({"gradient": CD(n_steps=0)}, "'n_steps' parameter of CD"),
+        ({"gradient": PCD(n_chains=-1)}, "'n_chains' parameter of PCD"),
         ({"gradient": "score-matching"}, "'gradient' parameter"),
     ):
         with pytest.raises(ValueError, match=message):

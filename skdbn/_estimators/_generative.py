@@ -10,7 +10,7 @@ from .._data._incomplete import (
     warn_of_empty_rows,
 )
 from .._samplers import Chains
-from .._utils._numerics import check_counts
+from .._utils._checks import check_counts
 from .._utils._random import make_rng
 
 
@@ -127,7 +127,7 @@ class GenerativeMixin:
         EstimateWarning
             If nothing is known of a row: it follows the net's own distribution.
         """
-        check_counts(n_steps=n_steps)
+        check_counts("conditional_sample", n_steps=n_steps)
         return self._filled_in(X, mask, n_steps, random_state)
 
     def impute(self, X, *, n_samples=100, n_steps=100, random_state=None):
@@ -158,7 +158,7 @@ class GenerativeMixin:
         EstimateWarning
             If nothing is known of a row: its means are those of the net.
         """
-        check_counts(n_samples=n_samples, n_steps=n_steps)
+        check_counts("impute", n_samples=n_samples, n_steps=n_steps)
         n_means = None if n_samples == 1 else n_samples
         return self._filled_in(X, None, n_steps, random_state, n_means)
 
@@ -218,9 +218,9 @@ def film(states, trace):
 
 def check_trace(n_samples, n_steps, tempering, trace):
     """Raise a ValueError unless chains of so many steps have a state to return."""
-    check_counts(n_samples=n_samples, n_steps=n_steps, tempering=tempering)
+    check_counts("sample", n_samples=n_samples, n_steps=n_steps, tempering=tempering)
     if trace is not None:
-        check_counts(trace=trace)
+        check_counts("sample", trace=trace)
         if trace > n_steps:
             raise ValueError(
                 f"trace={trace} is above n_steps={n_steps}, so that there is no state "

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from .. import gradients
 from .._data._targets import one_hot_labels
 from .._networks._joint import JointNet
-from .._utils._numerics import check_counts
+from .._utils._checks import check_counts
 from .._utils._sklearn import Interval, StrOptions
 from ..exceptions import with_hints
 from ..units import Bernoulli, Concatenated, Softmax
@@ -445,7 +445,7 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
         EstimateWarning
             If nothing is known of a row: it follows the net's own distribution.
         """
-        check_counts(n_steps=n_steps)
+        check_counts("conditional_sample", n_steps=n_steps)
         return self._filled_in(X, mask, n_steps, random_state, labels=y)
 
     def impute(self, X, *, y=None, n_samples=100, n_steps=100, random_state=None):
@@ -479,7 +479,7 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
         EstimateWarning
             If nothing is known of a row: its means are those of the net.
         """
-        check_counts(n_samples=n_samples, n_steps=n_steps)
+        check_counts("impute", n_samples=n_samples, n_steps=n_steps)
         n_means = None if n_samples == 1 else n_samples
         return self._filled_in(X, None, n_steps, random_state, n_means, labels=y)
 

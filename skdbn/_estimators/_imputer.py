@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .. import units
 from .._data._encoding import Columns, is_frame, joined, naming_text
 from .._data._incomplete import hidden_by
-from .._utils._numerics import check_counts, looks_like_probabilities
+from .._utils._checks import check_counts
+from .._utils._numerics import looks_like_probabilities
 from .._utils._persistence import VersionMixin
 from .._utils._random import row_keys
 from .._utils._sklearn import (
@@ -373,7 +374,7 @@ class BoltzmannImputer(
            Wiley.
         """
         check_is_fitted(self, "estimator_")
-        check_counts(n_imputations=n_imputations)
+        check_counts("sample_imputations", n_imputations=n_imputations)
         table = self._validate(X)
         seeds = check_random_state(random_state).randint(2**31, size=n_imputations)
         return [self._filled(table, 1, int(seed)) for seed in seeds]

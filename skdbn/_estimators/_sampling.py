@@ -5,7 +5,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._data._encoding import with_index_of
 from .._data._incomplete import conditional_draws, hidden_by, warn_of_empty_rows
-from .._utils._numerics import check_counts
+from .._utils._checks import check_counts
 from .._utils._threads import threads_for
 from ._generative import check_trace, film, states_of_chains
 
@@ -155,7 +155,7 @@ class SamplingMixin:
         EstimateWarning
             If nothing is known of a row: it follows the model's own distribution.
         """
-        check_counts(n_steps=n_steps, tempering=tempering)
+        check_counts("conditional_sample", n_steps=n_steps, tempering=tempering)
         return self._filled_in(X, mask, n_steps, tempering, random_state)
 
     def impute(self, X, *, n_samples=100, n_steps=100, tempering=1, random_state=None):
@@ -210,7 +210,9 @@ class SamplingMixin:
         .. [1] Gelfand, A. E. and Smith, A. F. M. (1990). Sampling-based approaches to
            calculating marginal densities. JASA 85, 398-409.
         """
-        check_counts(n_samples=n_samples, n_steps=n_steps, tempering=tempering)
+        check_counts(
+            "impute", n_samples=n_samples, n_steps=n_steps, tempering=tempering
+        )
         n_means = None if n_samples == 1 else n_samples
         return self._filled_in(X, None, n_steps, tempering, random_state, n_means)
 

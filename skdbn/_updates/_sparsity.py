@@ -1,10 +1,9 @@
 """Sparsity: penalties on the activity of the hidden units."""
 
-from numbers import Real
-
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._utils._checks import check_option, check_real
 from ..units import Bernoulli
 
 PENALTIES = ("kl", "squared")
@@ -215,19 +214,12 @@ class Sparsity(Penalty):
         return self.multiplier_ + COSTS[self.penalty] * (p - q) * form
 
     def _check(self):
-        if not (isinstance(self.target, Real) and 0 < self.target < 1):
-            raise ValueError(
-                f"target={self.target!r} of Sparsity: take a number between 0 and 1."
-            )
-        if self.cost != "auto" and not _is_strength(self.cost):
-            raise ValueError(
-                f"cost={self.cost!r} of Sparsity: take 'auto' or a number of at least 0."
-            )
-        for name, known in ("penalty", PENALTIES), ("penalized", PENALIZED):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} of Sparsity: take one of {known}."
-                )
+        owner = type(self).__name__
+        check_real(owner, "target", self.target, 0, 1, closed="neither")
+        if self.cost != "auto":
+            check_real(owner, "cost", self.cost, 0)
+        check_option(owner, "penalty", self.penalty, PENALTIES)
+        check_option(owner, "penalized", self.penalized, PENALIZED)
 
 
 class ConstantSparsity(Penalty):
@@ -268,15 +260,7 @@ class ConstantSparsity(Penalty):
         direction["hidden_bias"] -= rate * self.strength
 
     def _check(self):
-        if not _is_strength(self.strength):
-            raise ValueError(
-                f"strength={self.strength!r} of ConstantSparsity: take a number of at "
-                "least 0."
-            )
-
-
-def _is_strength(value):
-    return isinstance(value, Real) and 0 <= value < np.inf
+        check_real(type(self).__name__, "strength", self.strength, 0)
 
 
 def _mean(p, weights):

@@ -1,7 +1,5 @@
 """Products, blocks and means that also take sparse and 8-bit data."""
 
-from numbers import Integral
-
 import numpy as np
 from scipy.sparse import issparse
 
@@ -83,18 +81,6 @@ def column_mean(X, rows=None, unknown=None, weights=None):
         return total / _total_weight(X, rows, weights)
     count = _known_weight(unknown, rows, weights)
     return np.where(count, total / np.where(count, count, 1), X[0])
-
-
-def check_count(name, value):
-    """Raise a ValueError unless the value is an int of at least 1."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name}={value!r}: take an int of at least 1.")
-
-
-def check_counts(**values):
-    """Raise a ValueError unless all values are ints of at least 1."""
-    for name, value in values.items():
-        check_count(name, value)
 
 
 def canonical(X):

@@ -5,11 +5,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._utils._numerics import (
-    as_float,
-    blocks,
-    check_count,
-)
+from .._utils._checks import check_counts
+from .._utils._numerics import as_float, blocks
 from .._utils._random import make_rng
 from ..units._ranged import MEAN
 from ._annealing import LogPartition
@@ -147,7 +144,7 @@ def log_likelihood_bound(
     (1797,)
     """
     check_is_fitted(dbn, "rbms_")
-    check_count("n_samples", n_samples)
+    check_counts("log_likelihood_bound", n_samples=n_samples)
     first, top = dbn._layers[0], dbn.rbms_[-1]
     X = first._validate(dbn._validate(X))
     _check_states(first.machine_.visible, X)

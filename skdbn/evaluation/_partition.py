@@ -8,9 +8,7 @@ import numpy as np
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
-from .._utils._numerics import (
-    check_count,
-)
+from .._utils._checks import check_counts
 from .._utils._random import make_rng
 from .._utils._threads import threads_for
 from ..exceptions import EstimateWarning
@@ -128,8 +126,7 @@ def log_partition(
     check_is_fitted(rbm, "machine_")
     if method not in METHODS:
         raise ValueError(f"method={method!r}: take one of {', '.join(METHODS)}.")
-    check_count("n_chains", n_chains)
-    check_count("n_betas", n_betas)
+    check_counts("log_partition", n_chains=n_chains, n_betas=n_betas)
     if n_betas < 2:
         raise ValueError(f"n_betas={n_betas}: take at least 2, both ends of the way.")
     machine = rbm.machine_

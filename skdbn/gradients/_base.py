@@ -2,7 +2,7 @@
 
 from sklearn.base import BaseEstimator
 
-from .._utils._numerics import check_count
+from .._utils._checks import check_counts
 from ..machines._base import check_offers
 
 
@@ -72,7 +72,7 @@ class Gradient(BaseEstimator):
         """Raise a ValueError for a number of steps or chains that is none."""
         for name, value in self.get_params(deep=False).items():
             if name.startswith("n_") and value is not None:
-                check_count(f"{name} of {type(self).__name__}", value)
+                check_counts(type(self).__name__, **{name: value})
 
     def diagnostics(self):
         """What there is to say about the sampling since the last call.

@@ -1,9 +1,8 @@
 """Fast persistent contrastive divergence."""
 
-from numbers import Real
-
 import numpy as np
 
+from .._utils._checks import check_real
 from ._persistent import PCD
 
 
@@ -67,10 +66,8 @@ class FPCD(PCD):
 
     def start(self, machine, batch_size, rng, n_rows=None):
         rate, decay = self.fast_learning_rate, self.fast_decay
-        if not (isinstance(rate, Real) and 0 < rate < np.inf):
-            raise ValueError(f"fast_learning_rate={rate!r} of FPCD: take a number > 0.")
-        if not (isinstance(decay, Real) and 0 <= decay < 1):
-            raise ValueError(f"fast_decay={decay!r} of FPCD: take a number in [0, 1).")
+        check_real("FPCD", "fast_learning_rate", rate, 0, closed="neither")
+        check_real("FPCD", "fast_decay", decay, 0, 1)
         super().start(machine, batch_size, rng, n_rows)
         if not hasattr(self, "_fast"):
             self._fast = {k: np.zeros_like(v) for k, v in machine.params.items()}

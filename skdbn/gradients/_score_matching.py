@@ -1,9 +1,8 @@
 """Score matching, which needs no samples."""
 
-from numbers import Real
-
 import numpy as np
 
+from .._utils._checks import check_real
 from .._utils._numerics import as_float
 from .._utils._random import normal
 from ..machines._base import check_offers
@@ -72,10 +71,7 @@ class ScoreMatching(Gradient):
         return 1
 
     def start(self, machine, batch_size, rng, n_rows=None):
-        if not (isinstance(self.noise, Real) and 0 <= self.noise < np.inf):
-            raise ValueError(
-                f"noise={self.noise!r} of ScoreMatching: take a number of at least 0."
-            )
+        check_real("ScoreMatching", "noise", self.noise, 0)
         check_offers(machine, "gradient=ScoreMatching()", *self.needs)
         real = "; where all columns are real-valued, GaussianRBM has such units"
         for side, kind, hint in (

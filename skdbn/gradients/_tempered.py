@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._samplers import tempered_chains
+from .._utils._checks import check_option
 from ..machines._base import repeated
 from ._persistent import PCD
 
@@ -81,8 +82,7 @@ class PT(PCD):
         self.swap = swap
 
     def start(self, machine, batch_size, rng, n_rows=None):
-        if self.swap not in SWAPS:
-            raise ValueError(f"swap={self.swap!r} of PT: take one of {SWAPS}.")
+        check_option("PT", "swap", self.swap, SWAPS)
         super().start(machine, batch_size, rng, n_rows)
         if not hasattr(self, "_tempered"):
             n_hot = (self.n_temperatures - 1) * self._n_chains

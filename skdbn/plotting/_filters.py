@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._utils._numerics import check_count
+from .._utils._checks import check_counts
 from ._base import layers_of, table
 from ._sheet import Sheet, checked_columns, checked_shape
 
@@ -126,7 +126,7 @@ class FiltersDisplay(Sheet):
         ValueError
             If an argument does not fit the model.
         """
-        check_count("n_filters", n_filters)
+        check_counts("from_estimator", n_filters=n_filters)
         filters = _projected_weights(layers_of(estimator, layer))
         strongest = np.argsort(-np.linalg.norm(filters, axis=1), kind="stable")
         display = cls(

@@ -5,7 +5,7 @@ from typing import Any, Self
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from .._utils._numerics import check_count
+from .._utils._checks import check_counts
 from ._base import limits, single_axes, table
 
 
@@ -91,7 +91,7 @@ class HiddenActivityDisplay:
         display : HiddenActivityDisplay
             With the figure.
         """
-        check_count("n_samples", n_samples)
+        check_counts("from_estimator", n_samples=n_samples)
         check_is_fitted(estimator)
         return cls(estimator.transform(X[:n_samples])).plot(ax, cmap=cmap)
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from .._utils._numerics import as_float, check_count
+from .._utils._checks import check_counts
+from .._utils._numerics import as_float
 from ._base import demand, limits, table
 from ._sheet import Sheet, centers, checked_shape
 
@@ -119,7 +120,7 @@ class ReconstructionsDisplay(Sheet):
         ValueError
             If an argument is out of range.
         """
-        check_count("n_samples", n_samples)
+        check_counts("from_estimator", n_samples=n_samples)
         check_is_fitted(estimator)
         demand(estimator, "reconstruct")
         rows = X[:n_samples]

@@ -6,7 +6,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._utils._numerics import as_float, check_count
+from .._utils._checks import check_counts
+from .._utils._numerics import as_float
 from .._utils._random import make_rng
 from .._utils._threads import threads_for
 from ..machines import Stack
@@ -157,8 +158,7 @@ class SamplesDisplay(Sheet):
         """
         if n_samples is None:
             n_samples = 50 if steps is None else 10
-        check_count("n_samples", n_samples)
-        check_count("n_steps", n_steps)
+        check_counts("from_estimator", n_samples=n_samples, n_steps=n_steps)
         looks = [n_steps] if steps is None else list(steps)
         if not looks or min(looks) < 0 or sorted(set(looks)) != looks:
             raise ValueError(

@@ -4,7 +4,7 @@ from math import isqrt, prod
 
 import numpy as np
 
-from .._utils._numerics import check_count
+from .._utils._checks import check_counts
 from ._base import single_axes
 
 # Between the pictures of a sheet.
@@ -79,7 +79,7 @@ def checked_shape(image_shape, n_features):
 def checked_columns(n_columns, n_pictures):
     """The number of pictures side by side, that of an even sheet for None."""
     if n_columns is not None:
-        check_count("n_columns", n_columns)
+        check_counts("plot", n_columns=n_columns)
         return n_columns
     # A full sheet between a square and one twice as wide as high, if there is one.
     square = isqrt(n_pictures - 1) + 1

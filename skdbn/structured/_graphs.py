@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.sparse import csr_array, kron, vstack
 
-from .._utils._numerics import check_count
+from .._utils._checks import check_counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,7 @@ class Graph:
         ValueError
             If the graph has neither regions nor positions.
         """
-        check_count("n_cells", n_cells)
+        check_counts("grid_overlap", n_cells=n_cells)
         shape = self.n_nodes, n_cells**2
         if self.regions is not None:
             pixels = self.regions.ravel()
