@@ -171,3 +171,51 @@ def test_what_means_the_same_reads_the_same(name):
     others = set(DESCRIPTIONS[name]).difference(*expected)
     expected = [*expected, others] if others else expected
     assert sorted(map(sorted, groups.values())) == sorted(map(sorted, expected))
+
+
+LABELS = {"DBNClassifier", *GENERATIVE}
+STACKS = {"DBNTransformer", *NETS, *GENERATIVE}
+# In these classes of estimators parameters of methods may mean something of their own.
+OF_METHODS = {
+    "X": [{"MixedRBM"}, {"RBMClassifier"}, {"DBNTransformer"}, NETS | GENERATIVE],
+    "H": [STACKS],
+    "y": [{"DBNRegressor"}, {"RBMClassifier"}, {"DBNTransformer"}, LABELS],
+    "means": [STACKS],
+    "n_samples": [STACKS],
+    "n_steps": [STACKS],
+    "tempering": [STACKS],
+    "trace": [STACKS],
+    "params": [STACKS],
+}
+
+
+def method_descriptions():
+    """Map methods and their parameters to the descriptions in each estimator."""
+    found = {}
+    for name in skdbn.__all__:
+        cls = getattr(skdbn, name)
+        if not inspect.isclass(cls) or name == "BoltzmannImputer":
+            continue
+        for method in filter(lambda m: not m.startswith("_"), dir(cls)):
+            function = getattr(cls, method)
+            module = getattr(function, "__module__", None) or ""
+            if not inspect.isfunction(function) or not module.startswith("skdbn"):
+                continue
+            doc = NumpyDocString(inspect.getdoc(function) or "")
+            for entry in doc["Parameters"]:
+                text = re.sub(r" \[\d+\]_", "", " ".join(" ".join(entry.desc).split()))
+                for own in entry.name.split(", "):
+                    found.setdefault((method, own), {})[name] = text
+    return found
+
+
+METHODS = method_descriptions()
+
+
+@pytest.mark.parametrize("method, name", sorted(METHODS))
+def test_parameters_of_a_method_read_the_same(method, name):
+    texts = METHODS[method, name]
+    families = OF_METHODS.get(name, [])
+    rest = set(texts).difference(*families)
+    for family in [*families, rest]:
+        assert len({texts[cls] for cls in family & texts.keys()}) <= 1

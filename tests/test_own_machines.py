@@ -162,6 +162,40 @@ def test_penalties_ask_the_machine(conditional, moved, seed):
         np.testing.assert_allclose(difference, factor * array, atol=1e-12)
 
 
+class Windows:
+    """Neighboring pairs of a sequence, a few at a time, of which none is copied."""
+
+    def __init__(self, sequence):
+        self.sequence = sequence
+
+    def __len__(self):
+        return len(self.sequence) - 1
+
+    def batches(self, machine, batch_size, rng):
+        order = rng.permutation(len(self))
+        for start in range(0, len(self), batch_size):
+            rows = order[start : start + batch_size]
+            yield Batch(
+                np.stack([self.sequence[rows], self.sequence[rows + 1]], 1), rows
+            )
+
+
+def test_rows_may_come_from_anywhere(seed):
+    """A machine of pairs learns how often a sequence of bits repeats itself."""
+    rng = make_rng(seed)
+    bits = np.cumsum(rng.random(4000) < 0.1) % 2.0
+    machine = conditional(1, 2, 1, make_rng(seed))
+    optimizer = SGD(Linear(0.5), n_iter=10)
+    source = Windows(bits)
+    session = Session(machine, Direction(CD()), optimizer, make_rng(seed), len(source))
+    session.run(source, 100, 10)
+    state = machine.state(np.stack([bits, bits], 1), make_rng(seed))
+    for _ in range(50):
+        state = machine.transition(state, rng)
+    repeated = (state.visible[:, 0] == state.visible[:, 1]).mean()
+    assert repeated == pytest.approx(0.9, abs=0.05)
+
+
 # Two hidden layers
 
 

@@ -35,7 +35,8 @@ class LabelsMixin(ClassifierMixin):
             Labels.
 
         classes : array-like of shape (n_classes,), default=None
-            All labels that will come, needed in the first call.
+            All labels that there are. Needed in the first call; later ones can leave it
+            out.
 
         sample_weight : array-like of shape (n_samples,), default=None
             How much each row counts, as a factor of its part of a step; None means 1.

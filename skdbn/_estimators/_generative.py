@@ -66,7 +66,7 @@ class GenerativeMixin:
 
         random_state : int, RandomState instance or None, default=None
             None continues the estimator's own stream of random numbers, so that the
-            next call draws other rows.
+            next call draws anew.
 
         Returns
         -------
@@ -110,7 +110,8 @@ class GenerativeMixin:
             Number of such rounds.
 
         random_state : int, RandomState instance or None, default=None
-            None continues the estimator's own stream of random numbers.
+            None continues the estimator's own stream of random numbers, so that the
+            next call draws anew.
 
         Returns
         -------
@@ -146,7 +147,8 @@ class GenerativeMixin:
             Number of rounds before the first of these.
 
         random_state : int, RandomState instance or None, default=None
-            None continues the estimator's own stream of random numbers.
+            None continues the estimator's own stream of random numbers, so that the
+            next call draws anew.
 
         Returns
         -------

@@ -371,7 +371,7 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
 
         random_state : int, RandomState instance or None, default=None
             None continues the estimator's own stream of random numbers, so that the
-            next call draws other rows.
+            next call draws anew.
 
         Returns
         -------
@@ -427,7 +427,8 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
             Number of such rounds.
 
         random_state : int, RandomState instance or None, default=None
-            None continues the estimator's own stream of random numbers.
+            None continues the estimator's own stream of random numbers, so that the
+            next call draws anew.
 
         Returns
         -------
@@ -467,7 +468,8 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
             Number of rounds before the first of these.
 
         random_state : int, RandomState instance or None, default=None
-            None continues the estimator's own stream of random numbers.
+            None continues the estimator's own stream of random numbers, so that the
+            next call draws anew.
 
         Returns
         -------

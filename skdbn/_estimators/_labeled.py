@@ -254,7 +254,7 @@ class LabeledEstimator(SamplingMixin, RestrictedEstimator):
 
         random_state : int, RandomState instance or None, default=None
             None continues the estimator's own stream of random numbers, so that the
-            next call draws other rows.
+            next call draws anew.
 
         Returns
         -------

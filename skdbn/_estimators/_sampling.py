@@ -80,7 +80,7 @@ class SamplingMixin:
 
         random_state : int, RandomState instance or None, default=None
             None continues the estimator's own stream of random numbers, so that the
-            next call draws other rows.
+            next call draws anew.
 
         Returns
         -------
@@ -137,7 +137,7 @@ class SamplingMixin:
 
         random_state : int, RandomState instance or None, default=None
             None continues the estimator's own stream of random numbers, so that the
-            next call draws other values.
+            next call draws anew.
 
         Returns
         -------
@@ -188,7 +188,7 @@ class SamplingMixin:
 
         random_state : int, RandomState instance or None, default=None
             None continues the estimator's own stream of random numbers, so that the
-            next call draws other states.
+            next call draws anew.
 
         Returns
         -------
