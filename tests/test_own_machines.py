@@ -180,7 +180,7 @@ class Windows:
             )
 
 
-def test_rows_may_come_from_anywhere(seed):
+def test_rows_may_come_from_anywhere(conditional, seed):
     """A machine of pairs learns how often a sequence of bits repeats itself."""
     rng = make_rng(seed)
     bits = np.cumsum(rng.random(4000) < 0.1) % 2.0
