@@ -38,8 +38,7 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
         does not depend on the unit and the zero of a column. Give an instance to search
         its parameters, as ``rbm__learning_rate``.
 
-    pretrained : DBNTransformer, GenerativeDBNClassifier or FrozenEstimator, \
-            default=None
+    pretrained : DBNTransformer or GenerativeDBNClassifier, default=None
         A fitted transformer whose layers are used, so that one pre-training serves a
         whole grid search; `layers`, `rbm`, `n_iter` and `transposed` are then ignored.
         Or a model of rows and labels: the net starts from its recognition weights and

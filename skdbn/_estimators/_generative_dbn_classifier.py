@@ -47,8 +47,7 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
         does not depend on the unit and the zero of a column. Give an instance to search
         its parameters, as ``rbm__learning_rate``.
 
-    pretrained : DBNTransformer, GenerativeDBNClassifier or FrozenEstimator, \
-            default=None
+    pretrained : DBNTransformer or GenerativeDBNClassifier, default=None
         A fitted transformer whose layers are used, so that one pre-training serves a
         whole grid search; the last one of `layers` then goes on top of them, and the
         others, `rbm` and `transposed` are ignored, and the settings of a top layer that

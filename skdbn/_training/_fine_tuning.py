@@ -52,7 +52,7 @@ class FineTuningPlan:
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-8
-    gradient: str | Gradient = "cd"
+    gradient: str | Gradient | None = None
     weight_decay: float = 0.0
 
     @classmethod
