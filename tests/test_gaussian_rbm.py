@@ -555,6 +555,25 @@ def test_whitened_data_are_learned(draw, n_iter, rng, seed):
     assert found > normal.logpdf(test).sum(axis=1).mean() + 0.05
 
 
+@pytest.mark.parametrize(
+    "draw, n_rows, is_large",
+    [
+        ("clusters", 150, True),
+        ("points", 150, True),
+        ("clusters", 90, False),
+        ("normal", 150, False),
+    ],
+)
+def test_clusters_along_one_of_several_directions(draw, n_rows, is_large, rng, seed):
+    """The squared norm hardly tells."""
+    X = rng.normal(size=(n_rows, 6))
+    if draw != "normal":
+        X[:, 0] = 6 * (rng.random(n_rows) < 0.5) + X[:, 0] * (draw == "clusters")
+    X = PCA(whiten=True).fit_transform(X @ rng.normal(size=(6, 6)))
+    start = GaussianRBM(20, n_iter=0, random_state=seed).fit(X)
+    assert (np.linalg.norm(start.components_, axis=1) > 0.3).any() == is_large
+
+
 def test_units_are_rare_where_tails_are_heavy(rng, seed):
     """Not of normal rows, of few rows, beside other units or with a target."""
     heavy = np.sign(rng.normal(size=(400, 6))) * rng.exponential(size=(400, 6)) ** 1.5

@@ -1,6 +1,7 @@
 """The start of a training: a machine that fits the data."""
 
 import numpy as np
+from scipy.stats import kurtosis, kurtosistest
 
 from .. import units
 from .._utils._numerics import positive_variance, working_dtype
@@ -9,11 +10,15 @@ from ..machines import RestrictedMachine
 from ..units._base import ask
 
 # Tails of columns that are not correlated: the variance of the squared norm from which
-# on they are heavy (light below its inverse), and the largest variance in a direction, of
-# Gaussian rows 1. Large units then have weights of this norm, and explain this share of
-# the variance; rare ones are on so often at most.
-FEWEST_ROWS = 200
+# on they are heavy (light below its inverse), if there are enough rows to tell, and the
+# largest variance in a direction, of Gaussian rows 1; of fewer rows, and where neither is
+# so, by how many standard errors those of a direction have to be light. Large units then
+# have weights of this norm, and explain this share of the variance; rare ones are on so
+# often at most.
+FEWEST_ROWS, ENOUGH_ROWS = 100, 200
 HEAVY, CORRELATED = 1.5, 2.0
+BEYOND_CHANCE, MOST_DIRECTIONS = 3.5, 100
+NEGLIGIBLE = 1e-3
 LIGHT_NORM, LIGHT_SHARE = 1.5, 0.5
 RARE, RARE_NORM, RARE_SHARE = 0.05, 2.0, 0.2
 
@@ -108,7 +113,7 @@ def _large_units(gaps, hidden, n_hidden):
     the tails, learn those. Where tails are light, as of clusters, a few units that are
     on half of the time do. Of Gaussian rows the variance of the squared norm is 2 for
     each column [2]_, and the largest variance of n rows in any direction about
-    (1 + √(columns / n))².
+    (1 + √(columns / n))². Clusters along few of many directions hardly change the first.
 
     References
     ----------
@@ -121,14 +126,56 @@ def _large_units(gaps, hidden, n_hidden):
     if not isinstance(hidden, units.Bernoulli) or n_rows < FEWEST_ROWS:
         return None
     edge = (1 + np.sqrt(n_columns / n_rows)) ** 2
-    tails = np.square(gaps).sum(axis=1).var() / (2 * n_columns)
-    if 1 / HEAVY < tails < HEAVY or largest_variance(gaps) > CORRELATED * edge:
+    if largest_variance(gaps) > CORRELATED * edge:
         return None
+    tails = 1.0
+    if n_rows >= ENOUGH_ROWS:
+        tails = np.square(gaps).sum(axis=1).var() / (2 * n_columns)
     if tails >= HEAVY:
         rare = RARE_SHARE * n_columns / (RARE_NORM**2 * n_hidden)
         return RARE_NORM, slice(n_hidden), min(RARE, rare)
+    if tails > 1 / HEAVY and not _are_light(gaps):
+        return None
     n_large = round(4 * LIGHT_SHARE * n_columns / LIGHT_NORM**2)
     return LIGHT_NORM, slice(min(n_hidden, max(1, n_large))), 0.5
+
+
+def _are_light(gaps):
+    """Whether the tails of a direction are lighter than Gaussian ones, beyond chance.
+
+    Each half of the rows has a direction of its least kurtosis, of which the other half
+    says whether it is one of all rows.
+    """
+    halves, score = (gaps[::2], gaps[1::2]), 0.0
+    for half, other in (halves, halves[::-1]):
+        values = other @ _lightest_direction(half)
+        if values.std() > NEGLIGIBLE:
+            # The sign is wrong of the lightest of all, as of two points.
+            size = abs(kurtosistest(values).statistic)
+            score += size if kurtosis(values) < 0 else -size
+    return score / np.sqrt(2) > BEYOND_CHANCE
+
+
+def _lightest_direction(x):
+    """The direction of least kurtosis, of the first columns and of where they lead.
+
+    By the fixed-point iteration of [1]_, which seeks directions of extreme kurtosis.
+
+    References
+    ----------
+    .. [1] Hyvärinen, A. and Oja, E. (1997). A fast fixed-point algorithm for
+       independent component analysis. Neural Computation 9, 1483-1492.
+    """
+    tried = [np.eye(x.shape[1])[:, :MOST_DIRECTIONS]]
+    for _ in range(10):
+        moved = x.T @ (x @ tried[-1]) ** 3 / len(x) - 3 * tried[-1]
+        tried.append(moved / (np.linalg.norm(moved, axis=0) + 1e-300))
+    tried = np.hstack(tried)
+    squares = np.square(x @ tried)
+    variance = np.maximum(squares.mean(axis=0), NEGLIGIBLE**2)
+    ratio = np.square(squares).mean(axis=0) / variance**2
+    # It is at least 1, and here 0 of columns that are constant.
+    return tried[:, np.where(ratio < 0.5, np.inf, ratio).argmin()]
 
 
 def largest_variance(x):
