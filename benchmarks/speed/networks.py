@@ -21,7 +21,7 @@ LAYERS = (500, 500, 2000)
 BATCH = 100
 
 
-class Network(Benchmark):
+class _Network(Benchmark):
     n_iter = 3
     by_threads = True
     n_layers = len(LAYERS)
@@ -41,7 +41,7 @@ class Network(Benchmark):
         return range(self.n_iter * (self.n_rows // BATCH))
 
 
-class FineTuning(Network):
+class FineTuning(_Network):
     """An epoch of back-propagation ÷ its products, float32, batch 100"""
 
     params = [["784-500-500-2000-10"]]
@@ -118,7 +118,7 @@ class FineTuning(Network):
                 optimizer.step()
 
 
-class UpDown(Network):
+class UpDown(_Network):
     """An epoch of the up-down algorithm ÷ its products, float32, batch 100"""
 
     params = [[3, 10]]

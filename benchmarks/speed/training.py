@@ -18,7 +18,7 @@ from ._measure import N_VISIBLE, Benchmark, apart, random_bits, seconds
 DTYPES = ["float32", "float64"]
 
 
-class Training(Benchmark):
+class _Training(Benchmark):
     """Fits of `n_iter` epochs; the floor is the five matrix products of a CD-1 step."""
 
     n_iter = 3
@@ -72,7 +72,7 @@ def sizes(*pairs, n_visible=N_VISIBLE):
     return [(batch, n_visible, hidden) for batch, hidden in pairs]
 
 
-class Epochs(Training):
+class Epochs(_Training):
     """An epoch ÷ its floor"""
 
     params = [
@@ -131,7 +131,7 @@ def torch_step(v, arrays, velocities, learning_rate=0.05, momentum=0.5):
         array += velocity
 
 
-class Default(Training):
+class Default(_Training):
     """An epoch at the default gradient ÷ scikit-learn's
 
     The default gradient samples 50 chains at least and has fast weights.
@@ -147,7 +147,7 @@ class Default(Training):
         self.fit()
 
 
-class Small(Training):
+class Small(_Training):
     """Small models: an epoch ÷ scikit-learn's
 
     A step is all overhead.
@@ -159,7 +159,7 @@ class Small(Training):
     time_products = None
 
 
-class Sparse(Training):
+class Sparse(_Training):
     """Sparse data: scikit-learn ÷ skdbn (PCD-1)"""
 
     params = [
@@ -187,7 +187,7 @@ class Sparse(Training):
         self.X.data[:] = 1
 
 
-class UnitTypes(Training):
+class UnitTypes(_Training):
     """Epochs of CD-1 with other units, batch 100, 784 × 500"""
 
     params = [DTYPES]
@@ -236,7 +236,7 @@ class UnitTypes(Training):
         self.fit(RBM, self.mixed, gradient=CD(), visible=Concatenated(parts))
 
 
-class Monitor(Training):
+class Monitor(_Training):
     """Share of an epoch that is spent on measuring"""
 
     params = [["no", "yes"], sizes((10, 256), (100, 500))]
@@ -263,7 +263,7 @@ class Monitor(Training):
         return 100 * (1 - training / whole)
 
 
-class Workers(Training):
+class Workers(_Training):
     """Two fits at once ÷ one after the other"""
 
     params = [["loky", "threading"]]
@@ -289,7 +289,7 @@ class Workers(Training):
         self.pool(fits)
 
 
-class Memory(Training):
+class Memory(_Training):
     """Memory in MiB, 784 columns, 500 hidden units, batch 100
 
     Peak of a fit above the data, as tracemalloc sees it.
