@@ -8,6 +8,7 @@ from . import (
     plotting,
     schedules,
     structured,
+    testing,
     units,
 )
 from ._estimators._bernoulli_rbm import BernoulliRBM
@@ -48,5 +49,6 @@ __all__ = [
     "schedules",
     "show_versions",
     "structured",
+    "testing",
     "units",
 ]
