@@ -62,7 +62,7 @@ ESTIMATORS = [
     DBNClassifier((8,), solver="sgd", dropout=0.1, max_norm=3.0, early_stopping=True),
     DBNClassifier((8,), solver="cg", unlabeled="none"),
     GenerativeDBNClassifier((8, 4)),
-    GenerativeDBNClassifier((8, 4), gradient=PCD(2), max_iter=9, early_stopping=True),
+    GenerativeDBNClassifier((8, 4), gradient=PCD(2), max_iter=20, unlabeled="none"),
     DBNRegressor((8, 4), learning_rate_init=0.02),
     DBNRegressor((8,), solver="lbfgs", head_iter=2),
     RBM(n_components=4, visible="spin", hidden="spin"),
