@@ -199,6 +199,18 @@ def test_failures_leave_it_as_it_was(data, fitted):
     assert all(vars(fitted)[k] is v for k, v in before.items() if k != "learning_rate")
 
 
+def test_cells_without_nodes(data):
+    X, y = data[:2]
+    places = (np.indices((8, 8)).reshape(2, -1).T + 0.5) / 8
+    graphs = [Graph(g.node_features, g.edges, None, None, places) for g in X]
+    model = new_model(grid=11).fit(graphs, y)
+    assert model.score(graphs, y) > 0.85
+    shapes = model._shapes(graphs, np.concatenate(y)).reshape(len(X), 11, 11, 2)
+    filled = (np.arange(8) + 0.5) * 11 // 8
+    empty = np.setdiff1d(np.arange(11), filled)
+    np.testing.assert_allclose(shapes[:, empty, :, 1], np.mean(y))
+
+
 @pytest.mark.parametrize("when", [0, 2])
 def test_interrupts(data, monkeypatch, when):
     X, y = data[:2]

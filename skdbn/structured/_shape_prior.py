@@ -302,7 +302,8 @@ class ShapePriorCRFClassifier(GraphClassifier):
     def _shapes(self, graphs, labels):
         """The shares of the classes in the cells of each graph's grid.
 
-        NaN where less than half of a cell is known.
+        NaN where less than half of a cell is known. Cells that are known of no graph have
+        the shares of all, from which nothing is learned.
         """
         n_classes, found, first = len(self.classes_), [], 0
         for graph in graphs:
@@ -313,7 +314,13 @@ class ShapePriorCRFClassifier(GraphClassifier):
             known = shares.sum(axis=1, keepdims=True)
             with np.errstate(invalid="ignore"):
                 found.append(np.where(known >= 0.5, shares / known, np.nan).ravel())
-        return np.stack(found)
+        found = np.stack(found)
+        never = np.isnan(found).all(axis=0)
+        overall = np.bincount(labels[labels >= 0], minlength=n_classes) / sum(
+            labels >= 0
+        )
+        found[:, never] = np.tile(overall, self.grid**2)[never]
+        return found
 
     def _start(self, shapes, dtype):
         """Begin the third step with a machine that says nothing beyond its mean."""
