@@ -70,7 +70,7 @@ class BoltzmannImputer(
       for DataFrames with text or categories, which are filled in as well.
 
     A tenth of the known values of at most 500 rows are held out to decide how long it
-    learns. A fit goes on, to three times its length, while it fills them in better and
+    learns, and of small tables up to three tenths. A fit goes on, to three times its length, while it fills them in better and
     better. If no fit fills them in better than the means of the columns, but by chance,
     the columns are taken as independent. Columns with fewer than 20 known values are
     shrunk towards their means, and those with five or fewer are filled in by them. An

@@ -60,9 +60,11 @@ ASTRAY = 1.2
 # many on as the model has it; those between are shrunk towards their means.
 FEW_VALUES, ENOUGH_VALUES = 5, 20
 
-# Known values that are hidden to judge a fit: this share, in so many rows at most.
-SHARE_HELD_OUT = 0.1
+# Known values that are hidden to judge a fit: this share, in so many rows at most. Of
+# small tables it is up to the second one, for as many values as tell skill from chance.
+SHARE_HELD_OUT, MOST_HELD_OUT = 0.1, 0.3
 MOST_ROWS_HELD_OUT = 500
+ENOUGH_HELD_OUT = 100
 # Where they are fewer than this share of all, the judged fit is kept as it is.
 FEW = 0.05
 # Gibbs steps to judge a fit, and states of which the mean is taken.
@@ -269,8 +271,10 @@ def choose_held_out(X, unknown, groups, rng):
     n_rows = len(unknown)
     held_out = np.zeros(unknown.shape, bool)
     rows = rng.permutation(n_rows)[:MOST_ROWS_HELD_OUT]
+    wanted = ENOUGH_HELD_OUT / (~unknown).sum()
+    share = np.clip(wanted, SHARE_HELD_OUT, MOST_HELD_OUT)
     for columns in groups:
-        some = rows[rng.random(len(rows)) < SHARE_HELD_OUT]
+        some = rows[rng.random(len(rows)) < share]
         held_out[np.ix_(some, columns)] = True
     held_out &= ~unknown
     if is_frame(X):
