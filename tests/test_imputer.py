@@ -420,7 +420,7 @@ def test_fits_go_on_while_that_helps(last, n_fits, rng, monkeypatch):
     # The first one would come to 0.8² / 0.9 at most, and another has 0.7.
     expected += [(1, 60, 1), (2, 60, 2), (2, 180, 6), (2, 30, 7)]
     assert [step[:3] for step in steps] == expected
-    assert all(10 < step[3] < 60 for step in steps[:-1]) and steps[-1][3] == 0
+    assert all(60 < step[3] < 120 for step in steps[:-1]) and steps[-1][3] == 0
     assert told[4:] == [(1, 90, 0.8), (2, 90, 0.7), (2, 270, 0.5)]
     assert model.n_components == 2 and model.machine_.h == [n_fits]
 
