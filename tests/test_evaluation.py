@@ -311,7 +311,7 @@ def test_unsettled_chains_warn(make_machine):
     [
         ({"method": "guess"}, ["method='guess'", "bracket"]),
         ({"n_chains": 0}, ["'n_chains' parameter", "Got 0"]),
-        ({"n_betas": 1.5}, ["n_betas=1.5"]),
+        ({"n_betas": 1.5}, ["'n_betas' parameter", "Got 1.5"]),
         ({"n_betas": 1, "method": "ais"}, ["n_betas=1", "at least 2"]),
         ({"method": "bracket"}, ["method='bracket'", "X=None"]),
     ],

@@ -277,7 +277,7 @@ def test_axes_can_be_passed_in(rbm, X):
         (
             lambda rbm, X: FiltersDisplay.from_estimator(rbm, n_filters=0),
             ValueError,
-            "n_filters=0",
+            "'n_filters' parameter",
         ),
         (
             lambda rbm, X: FiltersDisplay.from_estimator(rbm, layer=0),
@@ -315,7 +315,7 @@ def test_axes_can_be_passed_in(rbm, X):
         (
             lambda rbm, X: SamplesDisplay(X[:, :9], n_columns=0),
             ValueError,
-            "n_columns=0",
+            "'n_columns' parameter",
         ),
         (
             lambda rbm, X: ReconstructionsDisplay(X, X[:3]),

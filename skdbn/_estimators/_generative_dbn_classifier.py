@@ -173,7 +173,7 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
     >>> from sklearn.datasets import load_digits
     >>> from skdbn import GenerativeDBNClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> dbn = GenerativeDBNClassifier((64, 64), n_iter=5, max_iter=5, random_state=0)
+    >>> dbn = GenerativeDBNClassifier((64, 64), max_iter=10, random_state=0)
     >>> dbn.fit(X[:1000] / 16, y[:1000]).score(X[1000:] / 16, y[1000:]) > 0.8
     True
     >>> fives, labels = dbn.sample(3, y=5, n_steps=100)
