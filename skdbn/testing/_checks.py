@@ -57,6 +57,7 @@ class Check:
     case: Callable
     subject: Any
     seed: int
+    owner: str
 
     def __str__(self):
         return self.name
@@ -66,7 +67,7 @@ class Check:
         rng = np.random.Generator(
             np.random.SFC64([self.seed, zlib.crc32(self.name.encode())])
         )
-        where = f"{type(self.subject).__name__}: {self.name!r} is broken"
+        where = f"{self.owner}: {self.name!r} is broken"
         try:
             self.function(self.case(self.subject, rng))
         except AssertionError as error:
@@ -79,13 +80,13 @@ class Check:
             ) from error
 
 
-def named(functions, case, subject, seed):
+def named(functions, case, subject, seed, owner=None):
     """A check for each function, whose first line of documentation is its name."""
+    owner = owner or type(subject).__name__
+    names = [function.__doc__.splitlines()[0].rstrip(".") for function in functions]
     return [
-        Check(
-            function.__doc__.splitlines()[0].rstrip("."), function, case, subject, seed
-        )
-        for function in functions
+        Check(name, function, case, subject, seed, owner)
+        for name, function in zip(names, functions, strict=True)
     ]
 
 
@@ -177,3 +178,17 @@ def require_distribution(cells, p, what):
         f"{what}: the total variation from the exact distribution is {distance:.3g}, "
         f"and {n} draws explain {limit:.3g}",
     )
+
+
+def require_rows(rows, states, p, what):
+    """Raise an AssertionError if rows are too far from a distribution over states.
+
+    The first and second moments find some faults that the total variation does not.
+    """
+    rows, p = np.asarray(rows, np.float64), p / p.sum()
+    gaps = np.abs(rows[:, None] - states).sum(axis=2)
+    require((gaps.min(axis=1) < 1e-6).all(), f"{what} has rows that are no states")
+    require_distribution(gaps.argmin(axis=1), p, what)
+    found, exact = (np.einsum("ni,nj->nij", x, x) for x in (rows, states))
+    require_mean(rows, p @ states, f"the mean of {what}")
+    require_mean(found, np.tensordot(p, exact, 1), f"the second moment of {what}")

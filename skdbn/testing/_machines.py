@@ -393,9 +393,9 @@ def at_rest(machine, batch, state, weights=None):
 def _weights(case):
     """A weighted row counts as often as its weight says."""
     need(not case.machine.conditional, "rows of p(v)")
-    machine, batch = case.machine, case.exact_rows(4)
+    machine, batch = case.machine, case.exact_rows(20)
     state = machine.state(case.exact_rows(10), case.rng)
-    counts = np.array([2, 0, 1, 1])
+    counts = np.tile([2, 0, 1, 1], 5)
     weighted = at_rest(machine, batch, state, counts.astype(float))
     repeated = at_rest(machine, np.repeat(batch, counts, axis=0), state)
     found, expected = (
