@@ -8,6 +8,7 @@ olivetti_faces.npz          X, y: 64 × 64 bytes, people in order
 frey_faces.npz              X: 28 × 20 bytes, in order of time
 spoken_digits.npz           logmel, lengths, digit, speaker, is_test
 natural_images_bsds.npz     images_train, images_test: bytes
+lfw_parts.npz               images, labels_64, split: 32 × 32 bytes in RGB, 64 × 64 labels
 """
 
 import numpy as np
@@ -111,3 +112,9 @@ def pictures(folder):
     learn, test = arrays(folder, "natural_images_bsds", "images_train", "images_test")
     chosen = slice(9, None, 10)
     return np.delete(learn, chosen, axis=0), learn[chosen], test
+
+
+def face_parts(folder):
+    """Faces in RGB and maps of background, hair and face, of training, validation, test."""
+    images, maps, split = arrays(folder, "lfw_parts", "images", "labels_64", "split")
+    return [(images[split == part], maps[split == part]) for part in range(3)]
