@@ -424,6 +424,17 @@ def test_scoring_monitor(with_y, X, seed):
 
 
 @needs_callbacks
+def test_callbacks_see_the_model_that_is_kept(X, seed):
+    """At the end of a fit that held-out rows have stopped, it is the best one."""
+    monitor = score_monitor()
+    settings = dict(early_stopping=True, n_iter_no_change=5, n_iter=40)
+    rbm = make(seed, learning_rate=0.5, **settings).set_callbacks(monitor).fit(X)
+    rows = monitor.get_logs().data
+    (score,) = (row["score"] for row in rows if row["task_name"] == "fit")
+    assert score == pytest.approx(rbm.score(X), rel=1e-12)
+
+
+@needs_callbacks
 @pytest.mark.parametrize("with_y", [False, True])
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_progress_bar(with_y, early_stopping, X, seed, capsys):

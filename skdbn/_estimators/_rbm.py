@@ -350,8 +350,8 @@ class RBM(ScoresMixin, SamplingMixin, RestrictedEstimator):
             )
             monitor.begin()
             session.run(source, self.batch_size, self.n_iter, monitor)
-            monitor.end(session.machine)
             session.finish(monitor)
+            monitor.end(session.machine)
             self._adopt(session, source.values)
             self.history_ = monitor.history
             self.n_iter_ = len(monitor.history)

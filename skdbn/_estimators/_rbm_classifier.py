@@ -343,8 +343,8 @@ class RBMClassifier(ClassifierMixin, LabeledEstimator):
             )
             monitor.begin()
             session.run(source, self.batch_size, self.n_iter, monitor)
-            monitor.end(session.machine)
             session.finish(monitor)
+            monitor.end(session.machine)
             self._adopt(session, X, classes)
             self.history_ = monitor.history
             self.n_iter_ = len(monitor.history)

@@ -113,11 +113,11 @@ def hold_out(rows, fraction, rng, n_samples):
     """The rows to learn from and those to hold out, in random order."""
     n_held_out = max(1, round(fraction * len(rows)))
     if n_held_out >= len(rows):
-        labeled = f": there are {len(rows)} rows with a label" * (len(rows) < n_samples)
+        few = f", of which {len(rows)} can be held out" * (len(rows) < n_samples)
         raise ValueError(
             f"early_stopping=True with validation_fraction={fraction} leaves no row to "
-            f"learn from: X has n_samples={n_samples}{labeled}. Take "
-            "early_stopping=False or more rows."
+            f"learn from: X has n_samples={n_samples}{few}. Take early_stopping=False "
+            "or more rows."
         )
     rows = rng.permutation(rows)
     return rows[n_held_out:], rows[:n_held_out]
