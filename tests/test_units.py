@@ -865,6 +865,21 @@ def test_copies_of_gaussian_units_have_their_own_arrays(gaussian):
     assert clone(units).get_params() == units.get_params()
 
 
+class OtherGaussian(Gaussian):
+    """A user's own kind of Gaussian units."""
+
+    def __init__(self, scale=1.0, variance="column"):
+        super().__init__(variance)
+        self.scale = scale
+
+
+def test_copies_keep_their_class():
+    units = OtherGaussian(3.0, 0.5).start(2)
+    copied = units.copy()
+    assert type(copied) is OtherGaussian
+    assert copied.get_params() == {"scale": 3.0, "variance": 0.5}
+
+
 def test_independent_gaussian_units_have_the_moments(gaussian, rng):
     units, _ = gaussian
     mean, variance = rng.normal(size=4), rng.uniform(0.5, 2, 4)

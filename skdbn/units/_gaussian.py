@@ -250,7 +250,7 @@ class Gaussian(Conditional, Differentiable, Scaled, Parametric, Units):
             log_variance[too_large] = np.nan
 
     def copy(self):
-        new = Gaussian(self.variance)
+        new = type(self)(**self.get_params(deep=False))
         vars(new).update(vars(self))
         new.log_variance_ = self.log_variance_.copy()
         return new
