@@ -880,6 +880,10 @@ def test_incomplete_rows_are_filled_in_by_the_conditional_mean(small, seed):
     assert abs(drawn.mean() - expected) < error
     scores = small.score_samples(rows[:1])
     assert np.isfinite(scores).all() and (scores < 0).all()
+    # Other rows are as exact beside it as they are alone.
+    beside = small.score_samples(np.vstack([row, states]))
+    np.testing.assert_allclose(beside[1:], small.score_samples(states), rtol=1e-12)
+    assert beside[0] == scores[0]
 
 
 def test_gibbs_keeps_the_distribution(small, rng):

@@ -155,7 +155,8 @@ class LabeledEstimator(SamplingMixin, RestrictedEstimator):
 
         over all columns i of x. It is −inf for a row with a value that the visible
         units cannot have. Of a row with NaN the sum is over the known values i, each
-        given the other known ones: an estimate, which is the same in each call.
+        given the other known ones: an estimate, which is the same in each call. A gray
+        value between 0 and 1 of a binary unit counts as the share of draws that are 1.
 
         Parameters
         ----------
@@ -178,9 +179,12 @@ class LabeledEstimator(SamplingMixin, RestrictedEstimator):
         if unknown is None:
             result = _label.pseudo_log_likelihood(machine, X, n_labels)
         else:
-            result = known_pseudo_log_likelihood(
-                machine, *self._with_unknown_label(X, unknown)
+            result = np.empty(len(X), machine.weights.dtype)
+            some = unknown.any(axis=1)
+            result[some] = known_pseudo_log_likelihood(
+                machine, *self._with_unknown_label(X[some], unknown[some])
             )
+            result[~some] = _label.pseudo_log_likelihood(machine, X[~some], n_labels)
         result[self._rows_outside(X)] = -np.inf
         return result
 
