@@ -435,9 +435,70 @@ def test_another_structure_cannot_go_on(name, change, words, table, seed):
         np.testing.assert_array_equal(a, b)
 
 
-def test_other_classes_cannot_go_on(table, seed):
+LABELED = ("classifier", "network", "generative")
+
+
+@pytest.mark.parametrize("name", LABELED)
+@pytest.mark.parametrize("new", [[5, 7], [5, 6, 7], [0, 1, 7]], ids=str)
+def test_other_classes_cannot_go_on(name, new, table, seed):
+    X, _, y = data_of(name, table)
+    model = ALL[name](random_state=seed, warm_start=True).fit(X, y)
+    before = [array.copy() for array in parameters(model)]
+    with pytest.raises(ValueError, match="5|7"):
+        model.fit(X, np.array(new)[y % len(new)])
+    np.testing.assert_array_equal(model.classes_, [0, 1, 2])
+    for a, b in zip(parameters(model), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", LABELED)
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_fewer_classes_go_on(name, class_weight, table, seed):
+    X, _, y = data_of(name, table)
+    settings = {} if name == "generative" else {"class_weight": class_weight}
+    model = ALL[name](random_state=seed, warm_start=True, **settings).fit(X, y)
+    some = y > 0
+    model.fit(X[some], y[some])
+    np.testing.assert_array_equal(model.classes_, [0, 1, 2])
+    assert np.isin(model.predict(X[some]), model.classes_).all()
+
+
+def test_other_kinds_of_targets_cannot_go_on(table, seed):
+    """Three labels of which one is right, or any number of them."""
     X, _, y = table
-    for name in ("classifier", "network"):
-        model = ALL[name](random_state=seed, warm_start=True).fit(X, y)
-        with pytest.raises(ValueError, match=r"class|outputs"):
-            model.fit(X, np.where(y > 1, 7, 5))
+    model = ALL["network"](random_state=seed, warm_start=True).fit(X, y)
+    several = np.eye(3, dtype=int)[y] | np.eye(3, dtype=int)[0]
+    with pytest.raises(ValueError, match=r"3 outputs \(Bernoulli\).*warm_start=False"):
+        model.fit(X, several)
+    regressor = ALL["regressor"](random_state=seed, warm_start=True).fit(X, y)
+    with pytest.raises(ValueError, match="2 outputs"):
+        regressor.fit(X, np.stack([y, y], axis=1))
+
+
+def test_a_regressor_that_goes_on_keeps_its_scale(table, seed):
+    """Without an epoch it predicts as before, whatever the new targets are."""
+    X, _, y = table
+    model = ALL["regressor"](random_state=seed, warm_start=True).fit(X, y)
+    before = model.predict(X)
+    model.set_params(max_iter=0).fit(X, 100 + 7 * y)
+    np.testing.assert_allclose(model.predict(X), before, rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["network", "regressor"])
+def test_mean_weight_is_that_of_rows_with_targets(name, table, seed):
+    """Large weights of rows without a target do not shrink the others'."""
+    X, _, y = table
+    none = -1 if name == "network" else np.nan
+    known = np.where(np.arange(len(y)) % 2, y, none)
+    settings = {"unlabeled": -1} if name == "network" else {}
+    pretrained = DBNTransformer((4,), n_iter=1, random_state=seed).fit(X)
+    found = []
+    for factor in (1, 100):
+        weights = np.where(np.arange(len(y)) % 2, 1.0, factor)
+        model = ALL[name](random_state=seed, pretrained=pretrained, **settings)
+        found.append(parameters(model.fit(X, known, sample_weight=weights)))
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+    weights = np.where(np.arange(len(y)) % 2, 0.0, 1.0)
+    with pytest.raises(ValueError, match="sample_weight is 0 for all"):
+        model.fit(X, known, sample_weight=weights)

@@ -67,7 +67,7 @@ STROKE_GRIDS = {
 
 
 def accuracy(features, train, test, seed):
-    """Test accuracy, in percent, of a regression that sees a few labelled rows."""
+    """Test accuracy, in percent, of a regression that sees a few labeled rows."""
     X, _, y, _ = train_test_split(
         *train, train_size=N_LABELED, stratify=train[1], random_state=seed
     )
@@ -92,7 +92,7 @@ def support(rbm, X):
 
 
 def stroke_score(model, train, valid, settings):
-    """Validation accuracy over three draws of the labelled rows, and mean support."""
+    """Validation accuracy over three draws of the labeled rows, and mean support."""
     rbm = stroke_fit(model, train[0], settings, 0)
     scores = [accuracy(rbm.transform, train, valid, draw) for draw in range(3)]
     return np.mean(scores), support(rbm, train[0]).mean()

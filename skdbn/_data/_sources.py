@@ -150,7 +150,7 @@ class ArraySource:
         return Batch(values, rows, weights)
 
 
-class LabelledSource(ArraySource):
+class LabeledSource(ArraySource):
     """Rows of data with their targets, for networks.
 
     Parameters

@@ -126,7 +126,7 @@ def label_codes(labels, rows, n_rows, classes):
     strange = np.setdiff1d(labels, classes)
     if len(strange):
         raise ValueError(
-            f"y has the label {strange[0]!r}, which is none of classes="
+            f"y has the label {strange.tolist()[0]!r}, which is none of classes="
             f"{classes.tolist()}. Give all labels to the first call."
         )
     codes = np.full(n_rows, -1)
@@ -153,12 +153,23 @@ def known_classes(estimator, classes):
     return classes
 
 
+def class_weights(class_weight, classes, labels):
+    """The weight of each class; 1 for "balanced" where there are no such labels."""
+    if isinstance(class_weight, str):
+        weights, present = np.ones(len(classes)), np.isin(classes, labels)
+        weights[present] = compute_class_weight(
+            class_weight, classes=classes[present], y=labels
+        )
+        return weights
+    return compute_class_weight(class_weight, classes=classes, y=labels)
+
+
 def weights_of_classes(class_weight, classes, labels=None):
     """The weight of each class."""
     if labels is None:
         check_weights_known(class_weight)
         labels = classes
-    weights = compute_class_weight(class_weight, classes=classes, y=labels)
+    weights = class_weights(class_weight, classes, labels)
     if (weights < 0).any() or not 0 < weights.sum() < np.inf:
         raise ValueError(
             f"class_weight={class_weight!r}: take weights of at least 0, some "

@@ -2,10 +2,10 @@
 
 import numpy as np
 from sklearn.neural_network import MLPClassifier
-from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
-from .._data._targets import check_weights_known
+from .._data._targets import check_weights_known, class_weights
 from .._networks._network import Network
 from .._utils._sklearn import StrOptions
 from ..units import Bernoulli, Softmax
@@ -293,7 +293,7 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
         weights = None
         if self.class_weight is not None:
             weights = np.zeros(n_rows)
-            own = compute_class_weight(self.class_weight, classes=classes, y=known)
+            own = class_weights(self.class_weight, classes, known)
             weights[rows] = own[codes]
         head = Bernoulli() if n_outputs == 1 else Softmax(n_outputs)
         return Targets(

@@ -74,6 +74,9 @@ class LabelsMixin(ClassifierMixin):
             )
         return self.classes_
 
+    def _known_targets(self):
+        return (self.classes_,)
+
     def _new_targets(self, X, y, classes=None):
         """Codes of the labels, with which the rows that have none have zeros."""
         y, missing = check_labels(self, X, y)

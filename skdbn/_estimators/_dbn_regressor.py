@@ -226,6 +226,9 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, NetworkDBN):
             targets = self._new_targets(X, y, None if first else self._scale)
             return self._partial_fit(X, y, targets, sample_weight)
 
+    def _known_targets(self):
+        return (self._scale,)
+
     def _new_targets(self, X, y, scale=None):
         """Standardized targets; rows that have none have zeros."""
         y = check_y(self, X, y, ensure_all_finite="allow-nan").astype(np.float64)

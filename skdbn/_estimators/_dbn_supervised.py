@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import BernoulliRBM as Original
 from sklearn.utils.validation import check_is_fitted
 
-from .._data._sources import LabelledSource, check_weights
+from .._data._sources import LabeledSource, check_weights
 from .._training._fine_tuning import FineTuningPlan
 from .._training._judges import Outputs
 from .._training._monitor import Monitor
@@ -54,16 +54,26 @@ class Targets:
     def source(self, X, dtype, rows=None):
         """Rows of the network's inputs with their targets."""
         rows = self.rows if rows is None else rows
-        return LabelledSource(X, self.values.astype(dtype), rows, self.weights)
+        return LabeledSource(X, self.values.astype(dtype), rows, self.weights)
 
-    def weigh(self, weights, rows):
-        """Let rows count as often as these weights say, and only these."""
+    def weigh(self, weights, rows, normalized=False):
+        """Let rows count as often as these weights say, and only these.
+
+        With `normalized` the mean weight of the rows that are left is 1.
+        """
         if weights is None:
             return
+        kept = np.isin(self.rows, rows)
+        if not kept.any():
+            raise ValueError(
+                f"sample_weight is 0 for all {len(kept)} rows with a target: give at "
+                "least one of them a positive weight."
+            )
+        self.rows = self.rows[kept]
+        if normalized:
+            weights = weights / weights[self.rows].mean()
         own = np.ones(len(weights)) if self.weights is None else self.weights
         self.weights = (own.T * weights).T
-        kept = np.isin(self.rows, rows)
-        self.rows = self.rows[kept]
         if self.strata is not None:
             self.strata = self.strata[kept]
 
@@ -173,8 +183,9 @@ class SupervisedDBN(
             direction = plan.new_direction()
             goes_on = self.warm_start and hasattr(self, "network_")
             X = self._validate(X, reset=not goes_on)
-            targets = self._new_targets(X, y)
-            targets.weigh(*check_weights(sample_weight, X, normalized=True))
+            known = self._known_targets() if goes_on else ()
+            targets = self._new_targets(X, y, *known)
+            targets.weigh(*check_weights(sample_weight, X), normalized=True)
             rng = make_rng(self.random_state)
             context = self._init_callback_context(max_subtasks=2)
             data = {"X": X, "y": y}
@@ -252,12 +263,21 @@ class SupervisedDBN(
 
     def _check_same(self, targets):
         """Raise a ValueError if the fitted network has other outputs than targets."""
-        n_outputs = targets.values.shape[1]
-        if n_outputs != self.network_.n_outputs:
+        n_outputs, network = targets.values.shape[1], self.network_
+        kinds = [
+            type(head).__name__
+            for head in (targets.head, getattr(network, "head", targets.head))
+        ]
+        if (n_outputs, kinds[0]) != (network.n_outputs, kinds[1]):
             raise ValueError(
-                f"y has {n_outputs} outputs, and the model {self.network_.n_outputs}: "
-                "training cannot go on. Call fit with warm_start=False."
+                f"y asks for {n_outputs} outputs ({kinds[0]}), and the model has "
+                f"{network.n_outputs} ({kinds[1]}): training cannot go on. Call fit with "
+                "warm_start=False."
             )
+
+    def _known_targets(self):
+        """What the targets of a fit that goes on take from the fitted model."""
+        return ()
 
     def _validate(self, X, reset=False, allow_nan=False):
         if hasattr(self, "transformer_") and not reset:

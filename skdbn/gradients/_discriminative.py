@@ -71,11 +71,9 @@ class Hybrid(Gradient):
         self._pull = np.empty((1 + n_rows, n_hidden), dtype)
         self._field, self._mean = (np.empty((n_rows, n_hidden), dtype) for _ in "ab")
         self._weights = np.empty_like(machine.weights)
-        self._of_labels = np.empty((self.n_labels, n_hidden), dtype)
 
     def stop(self):
         del self._rows, self._pull, self._field, self._mean, self._weights
-        del self._of_labels
         if self.samples:
             self.gradient.stop()
 
@@ -116,8 +114,9 @@ class Hybrid(Gradient):
         factor = np.where(unknown, self.unlabeled * each, self.generative * of_label)
         factor = factor.astype(v.dtype)
 
-        pull, of_labels = self._pull[1 : 1 + n], np.zeros_like(self._of_labels)
+        pull = self._pull[1 : 1 + n]
         pull[...] = 0
+        of_labels = np.zeros((n_labels, pull.shape[1]), pull.dtype)
         if self.discriminative:
             self._add_errors(machine, field, errors, pull, of_labels)
         if sparsity is not None:

@@ -1,4 +1,4 @@
-"""Checks that units, machines, gradients and estimators are what they say, by sums over all states."""
+"""Checks of units, machines, gradients and estimators, by sums over all states."""
 
 from ._checks import CheckResult
 from ._generative import check_generative, generative_checks
