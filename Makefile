@@ -24,11 +24,11 @@ test quick: export OMP_NUM_THREADS = 1
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1:/p' Makefile | awk -F: '{ printf "  %-12s %s\n", $$1, $$2 }'
 
-demo: ## train a few models and write pictures to demo_output/ (2 minutes)
+demo: ## train a few models and write pictures to demo_output/ (1 minute)
 	@$(venv) .venv plot,progress
 	$(bin)/python docs/demo.py $(ARGS)
 
-test: ## run the tests (4 minutes on two cores)
+test: ## run the tests (3 minutes on two cores)
 	@$(venv) .venv test
 	$(bin)/python -m pytest $(parallel) $(ARGS)
 
