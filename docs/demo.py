@@ -1,6 +1,6 @@
 """Handwritten digits: features, likelihoods, samples, and a net with few labels.
 
-Run it with ``make demo``; it takes about two minutes on two cores. It uses the digits
+Run it with ``make demo``; it takes about a minute on two cores. It uses the digits
 that come with scikit-learn, and writes its pictures to ``demo_output/``.
 """
 

@@ -318,16 +318,25 @@ def test_samples_of_tables(seed):
 # Unknown values
 
 
-def test_unknown_values_of_one_layer_are_exact(dbn, seed):
+@pytest.mark.parametrize("tempering", [1, 3])
+def test_unknown_values_of_one_layer_are_exact(tempering, dbn, seed):
     one = DBNTransformer.from_rbms(dbn.rbms_[:1])
     v, p = states(4), Enumeration.of(one.rbms_[0].machine_).p_v
     rows = np.repeat([[1.0, np.nan, 0.0, np.nan]], 6000, axis=0)
-    X = one.conditional_sample(rows, n_steps=40, random_state=seed)
+    settings = dict(n_steps=40, tempering=tempering, random_state=seed)
+    X = one.conditional_sample(rows, **settings)
     fits = (v[:, 0] == 1) & (v[:, 2] == 0)
     found = np.array([(X == row).all(axis=1).sum() for row in v[fits]])
     assert found.sum() == 6000
     # 3 degrees of freedom.
     assert chi_square(found, p[fits] / p[fits].sum()) < 22
+
+
+def test_several_layers_have_no_temperatures_for_unknown_values(dbn):
+    rows = [[1.0, np.nan, 0.0, np.nan]]
+    for method in (dbn.conditional_sample, dbn.impute):
+        with pytest.raises(ValueError, match="tempering=2 with 2 layers"):
+            method(rows, tempering=2)
 
 
 def test_known_values_stay_to_the_bit(dbn, rng, seed):

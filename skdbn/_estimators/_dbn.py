@@ -21,7 +21,7 @@ from .._utils._sklearn import (
 )
 from ..exceptions import with_hints
 from ..machines import Stack
-from ._generative import GenerativeMixin
+from ._generative import LayeredMixin
 from ._layers import (
     LayersMixin,
     first_layer,
@@ -38,7 +38,7 @@ from ._restricted import restoring
 
 
 class DBNTransformer(
-    GenerativeMixin,
+    LayeredMixin,
     LayersMixin,
     CallbackSupportMixin,
     DocLinkMixin,

@@ -16,12 +16,12 @@ from ..units import Bernoulli, Concatenated, Softmax
 from ._dbn import DBNTransformer
 from ._dbn_labels import LabelsMixin
 from ._dbn_supervised import SupervisedDBN, Targets
-from ._generative import GenerativeMixin, check_trace, film, states_of_chains
+from ._generative import LayeredMixin, check_trace, film, states_of_chains
 from ._layers import check_types, hidden_units
 from ._rbm import RBM
 
 
-class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
+class GenerativeDBNClassifier(LayeredMixin, LabelsMixin, SupervisedDBN):
     r"""Deep belief net that models rows and labels together.
 
     .. math:: &p(v, h^1, \ldots, h^L, y) \\
@@ -354,18 +354,19 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
             The class of all rows, or of each; None draws it as well.
 
         n_steps : int, default=1000
-            Number of Gibbs steps at the top.
+            Number of Gibbs steps.
 
         tempering : int, default=1
-            Number of temperatures at the top; with more than one its chains change
-            places with companions at higher temperatures.
+            Number of temperatures. With more than one each chain changes places with
+            companions at higher temperatures, where it moves freely to other modes: for
+            models whose chains mix slowly. The time grows in proportion.
 
         trace : int, default=None
-            Return a row of each chain after this number of steps, as for a film; None
-            returns only the last one.
+            Return each state after this number of steps, as for a film; None returns
+            only the last one.
 
         means : bool, default=False
-            Whether to return the means of the visible units given the layer above, as
+            Whether to return the means of the visible units given the hidden ones, as
             for pictures, in place of draws.
 
         random_state : int, RandomState instance or None, default=None
@@ -406,24 +407,24 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
     ):
         """Draw the unknown values of each row, given the known ones.
 
-        In each round the hidden units are drawn from the bottom up, one Gibbs step is
-        made at the top, the units below are drawn down to the data, and the known
-        values are put back. That is an approximation to the conditional distribution,
-        since recognition is.
+        In each step the hidden units are drawn from the bottom up, a Gibbs step is made
+        at the top, the units below are drawn down to the data, and the known values are
+        put back: an approximation, since what is drawn upwards is not the posterior.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows of data.
+        X : {array-like, DataFrame} of shape (n_samples, n_features)
+            Rows of data. In a group of softmax units, of which one is 1, known zeros
+            leave the others open, and a known 1 does not.
 
         mask : array-like of bool of shape (n_samples, n_features), default=None
             True where a value is unknown; NaN is unknown, too.
 
         y : label or array-like of shape (n_samples,), default=None
-            The class of all rows, or of each; None draws it in each round.
+            The class of all rows, or of each; None draws it in each step.
 
         n_steps : int, default=100
-            Number of such rounds.
+            Number of Gibbs steps.
 
         random_state : int, RandomState instance or None, default=None
             None continues the estimator's own stream of random numbers, so that the
@@ -446,25 +447,27 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
             If nothing is known of a row: it follows the net's own distribution.
         """
         check_counts("conditional_sample", n_steps=n_steps)
-        return self._filled_in(X, mask, n_steps, random_state, labels=y)
+        return self._filled_in(X, mask, random_state, n_steps, labels=y)
 
     def impute(self, X, *, y=None, n_samples=100, n_steps=100, random_state=None):
         """Fill in what is unknown of each row by its mean, given what is known.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows of data, NaN where a value is unknown.
+        X : {array-like, DataFrame} of shape (n_samples, n_features)
+            Rows of data, NaN where a value is unknown. In a group of softmax units, of
+            which one is 1, known zeros leave the others open, and a known 1 does not.
 
         y : label or array-like of shape (n_samples,), default=None
-            The class of all rows, or of each; None draws it in each round.
+            The class of all rows, or of each; None draws it in each step.
 
         n_samples : int, default=100
-            Number of rounds, as :meth:`conditional_sample` makes them, over which the
-            mean is taken. 1 returns a draw in place of a mean.
+            Number of states of the chain of a row, over which the mean is taken. 1
+            returns a draw in place of a mean, as :meth:`conditional_sample` does.
 
         n_steps : int, default=100
-            Number of rounds before the first of these.
+            Number of Gibbs steps before the first of these states; one is between two
+            of them.
 
         random_state : int, RandomState instance or None, default=None
             None continues the estimator's own stream of random numbers, so that the
@@ -482,9 +485,11 @@ class GenerativeDBNClassifier(GenerativeMixin, LabelsMixin, SupervisedDBN):
         """
         check_counts("impute", n_samples=n_samples, n_steps=n_steps)
         n_means = None if n_samples == 1 else n_samples
-        return self._filled_in(X, None, n_steps, random_state, n_means, labels=y)
+        return self._filled_in(
+            X, None, random_state, n_steps, n_means=n_means, labels=y
+        )
 
-    def _fill(self, rows, unknown, rng, n_steps, n_means, labels):
+    def _fill(self, rows, unknown, rng, n_steps, tempering, n_means, labels=None):
         if labels is not None:
             labels = one_hot_labels(labels, self.classes_, len(rows))
-        super()._fill(rows, unknown, rng, n_steps, n_means, labels)
+        return super()._fill(rows, unknown, rng, n_steps, tempering, n_means, labels)

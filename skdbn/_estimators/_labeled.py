@@ -5,17 +5,16 @@ from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from .. import units
-from .._data._incomplete import conditional_draws, known_pseudo_log_likelihood
+from .._data._incomplete import known_pseudo_log_likelihood
 from .._data._targets import one_hot_labels
 from .._utils._threads import threads_for
 from ..machines import Clamp, _label
 from ..units._base import ask
 from ._generative import check_trace, film, states_of_chains
 from ._restricted import RestrictedEstimator
-from ._sampling import SamplingMixin
 
 
-class LabeledEstimator(SamplingMixin, RestrictedEstimator):
+class LabeledEstimator(RestrictedEstimator):
     """An estimator whose machine has the columns of rows and, after them, a label."""
 
     @property
@@ -288,23 +287,21 @@ class LabeledEstimator(SamplingMixin, RestrictedEstimator):
             clamp = Clamp(values, known)
         rng = self._generator(random_state)
         states = [
-            self._drawn_with_label(state, means)
+            self._drawn_with_label(state, rng, means)
             for state in states_of_chains(
                 machine, n_samples, rng, n_steps, tempering, trace, clamp
             )
         ]
         return tuple(film(parts, trace) for parts in zip(*states, strict=True))
 
-    def _drawn_with_label(self, state, means):
+    def _drawn_with_label(self, state, rng, means):
         """The rows of states of chains, or their means, and the labels."""
         codes = state.visible[:, self.n_features_in_ :].argmax(axis=1)
-        return self._drawn(state, means), self.classes_[codes]
+        return self._as_data(self._from_state(state, rng, means)), self.classes_[codes]
 
-    def _conditional_draws(self, rows, unknown, rng, *settings):
-        rows, unknown = self._with_unknown_label(rows, unknown)
-        return self._as_data(
-            conditional_draws(self.machine_, rows, unknown, rng, *settings)
-        )
+    def _fill(self, rows, unknown, *settings):
+        labeled = self._with_unknown_label(rows, unknown)
+        return self._as_data(super()._fill(*labeled, *settings))
 
     def _with_unknown_label(self, rows, unknown):
         """Rows and where they are unknown, with a label that is."""

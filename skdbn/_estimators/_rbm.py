@@ -19,11 +19,10 @@ from .._utils._random import make_rng
 from .._utils._sklearn import Interval, StrOptions, fit_context
 from ..machines import RestrictedMachine
 from ._restricted import RestrictedEstimator, restoring
-from ._sampling import SamplingMixin
 from ._scores import ScoresMixin, mean_activation
 
 
-class RBM(ScoresMixin, SamplingMixin, RestrictedEstimator):
+class RBM(ScoresMixin, RestrictedEstimator):
     r"""Restricted Boltzmann machine with a choice of units and of gradient.
 
     A layer of visible and a layer of hidden units, joined by weights:

@@ -16,13 +16,14 @@ from .._data._encoding import validate_numbers, with_index_of
 from .._data._incomplete import mean_field_blocks, nan_places, with_neutral_values
 from .._utils._numerics import as_float
 from .._utils._persistence import VersionMixin
-from .._utils._random import make_rng
 from .._utils._sklearn import CallbackSupportMixin, DocLinkMixin
 from .._utils._threads import threads_for
 from ..units._base import ask
+from ._generative import GenerativeMixin
 
 
 class RestrictedEstimator(
+    GenerativeMixin,
     CallbackSupportMixin,
     DocLinkMixin,
     VersionMixin,
@@ -129,6 +130,36 @@ class RestrictedEstimator(
         """
         return with_index_of(X, self.inverse_transform(self.transform(X)))
 
+    def gibbs(self, v):
+        """One Gibbs step: draw h given v, then v given h.
+
+        Each call continues the estimator's own stream of random numbers.
+
+        Parameters
+        ----------
+        v : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of data.
+
+        Returns
+        -------
+        v_new : {ndarray, DataFrame} of shape (n_samples, n_features)
+            The rows after the step, with the index of `v`.
+
+        Warns
+        -----
+        DataRangeWarning
+            If values are outside the range of the visible units.
+        """
+        check_is_fitted(self, "machine_")
+        machine = self.machine_
+        rng = self._sampling_rng()
+        X = self._validate(v)
+        self._rows_outside(X)
+        X = self._rows(X)
+        with threads_for(len(X), machine.n_weights):
+            rows = machine.visible_sample(machine.hidden_sample(X, rng), rng)
+        return with_index_of(v, self._as_data(rows))
+
     def _validate(self, X, reset=False, order=None, allow_nan=False):
         X = validate_numbers(
             self, X, order=order, reset=reset, ensure_all_finite="allow-nan"
@@ -199,14 +230,6 @@ class RestrictedEstimator(
                 "transform returns them."
             )
         return H
-
-    def _generator(self, random_state):
-        return self._sampling_rng() if random_state is None else make_rng(random_state)
-
-    def _sampling_rng(self):
-        if not hasattr(self, "_rng"):
-            self._rng = make_rng(self.random_state)
-        return self._rng
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
