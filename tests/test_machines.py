@@ -748,6 +748,22 @@ def test_projection_keeps_the_fields_of_an_average_row(make_machine, rng):
         np.testing.assert_allclose(one.visible_field(hidden), visible)
 
 
+def test_projection_leaves_weights_of_units_with_bounds(make_machine):
+    """They do not take part in the normalizer, on whichever side they are."""
+    names = [("gaussian", 3), ("bernoulli", 2)], [("spin", 1), ("gaussian", 3)]
+    machine = make_machine(names=names)
+    machine.weights *= 20
+    before, deviation = machine.weights.copy(), machine.visible.spread(5)[:3, None]
+    for _ in range(20):
+        machine.project()
+    free = np.ix_(range(3), range(1, 4))
+    s = np.linalg.svd(before[free] * deviation, compute_uv=False)
+    found = np.linalg.svd(machine.weights[free] * deviation, compute_uv=False)
+    np.testing.assert_allclose(found, np.minimum(s, LARGEST_NORM), rtol=1e-6)
+    machine.weights[free] = before[free]
+    np.testing.assert_array_equal(machine.weights, before)
+
+
 @pytest.mark.parametrize("names", [("gaussian", "bernoulli"), ("spin", "gaussian")])
 def test_nothing_to_project(names, make_machine):
     machine = make_machine(names=names)

@@ -370,7 +370,10 @@ class RestrictedMachine(Machine):
         field = self.hidden_field(center)
         mean = self.hidden.mean(field[None])[0]
         self.visible_bias += self.weights @ mean
-        self.weights -= change / spread / other.T
+        # Units with bounds, beside others in a layer, take no part.
+        scale = spread * other.T
+        zeros = np.zeros_like(change)
+        self.weights -= np.divide(change, scale, out=zeros, where=scale > 0)
         self.visible_bias -= self.weights @ mean
         self.hidden_bias[:] = field - center @ self.weights
 
