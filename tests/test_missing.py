@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from _oracle import Enumeration, bars_and_stripes, base, layer_states, split
+from _oracle import Enumeration, bars_and_stripes, base, layer_states, sigmoid, split
 from _oracle import log_sum_exp as log_sum
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
@@ -484,6 +484,19 @@ def test_sparse_data(method, rbm, X, holes):
         getattr(rbm, method)(sparse.csr_array(np.where(holes, np.nan, X)))
     with pytest.raises(ValueError, match="toarray"):
         rbm.conditional_sample(sparse.csr_array(X), holes)
+
+
+@pytest.mark.parametrize("n_steps", [0, 1, 2])
+def test_mean_field_by_hand(n_steps, machine, rng):
+    """It begins at the means that the visible biases alone would give."""
+    v, unknown = rng.random((5, 4)).round(), rng.random((5, 4)) < 0.5
+    W, b, c = machine.params.values()
+    expected = np.where(unknown, sigmoid(b), v)
+    for _ in range(n_steps):
+        upper = sigmoid(sigmoid(expected @ W + c) @ W.T + b)
+        expected = np.where(unknown, upper, v)
+    found = machine.mean_field(v, unknown, n_steps)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_transform_by_mean_field(rbm, X, holes):

@@ -122,6 +122,12 @@ def test_resolve():
     assert schedules.resolve("momentum", np.float32(0.5), 10)(7, 10) == 0.5
 
 
+@pytest.mark.parametrize("end, wrong", [(0, -0.5), (4, -0.5), (4, np.nan), (4, 1.0)])
+def test_both_ends_of_a_schedule_are_looked_at(end, wrong):
+    with pytest.raises(ValueError, match=f"momentum.* is {wrong} after {end} epochs"):
+        schedules.resolve("momentum", lambda epoch, _: [0.5, wrong][epoch == end], 4, 1)
+
+
 def test_contract_is_abstract():
     with pytest.raises(NotImplementedError):
         schedules.Schedule()(0, 1)
@@ -161,6 +167,20 @@ def test_adam_follows_its_schedule():
         lengths.append((array - before)[0])
     # A direction that is always the same gives steps of the learning rate.
     np.testing.assert_allclose(lengths, [0.4, 0.3, 0.2, 0.1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("make", [lambda: SGD(0.1, 0.9), lambda: Adam(0.1)])
+def test_a_new_optimizer_goes_on_where_another_was(make):
+    ends = []
+    for is_resumed in (False, True):
+        arrays, optimizer = {"a": np.zeros(3)}, make()
+        for step in range(6):
+            if step == 2 and is_resumed:
+                before, optimizer = optimizer, make()
+                optimizer.resume(before)
+            optimizer.step(arrays, {"a": np.arange(3.0) - step}, 0.1)
+        ends.append(arrays["a"])
+    np.testing.assert_array_equal(*ends)
 
 
 @pytest.mark.parametrize("make", [lambda: SGD(0.1, 0.9), lambda: Adam(0.1)])

@@ -162,6 +162,15 @@ def test_penalties_ask_the_machine(conditional, moved, seed):
         np.testing.assert_allclose(difference, factor * array, atol=1e-12)
 
 
+def test_length_of_a_step_is_that_of_the_penalized(conditional, seed):
+    machine = conditional(2, 3, 1, make_rng(seed))
+    step = {name: make_rng(1).random(a.shape) for name, a in machine.params.items()}
+    parts = [step[name].ravel() for name in machine.params if "bias" not in name]
+    assert len(parts) == 3
+    expected = np.linalg.norm(np.concatenate(parts))
+    assert machine.length(step) == pytest.approx(expected, rel=1e-12)
+
+
 class Windows:
     """Neighboring pairs of a sequence, a few at a time, of which none is copied."""
 

@@ -195,6 +195,28 @@ def test_automatic_rate_falls_by_rows(n_rows, rng, seed):
     np.testing.assert_allclose(rbm.gradient_.rates_, expected, rtol=1e-12)
 
 
+def test_automatic_rate_halves_in_ten_epochs_of_many_rows(rng, seed):
+    """Of a thousand and more rows an epoch is that of the data."""
+    X = rng.random((2000, 3))
+    rbm = BernoulliRBM(2, gradient=Recording(), batch_size=1000, random_state=seed)
+    for _ in range(3):
+        rbm.partial_fit(X)
+    expected = 0.1 / (1 + np.arange(0, 3, 0.5) / 10)
+    np.testing.assert_allclose(rbm.gradient_.rates_, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("solver, power", [("sgd", 1), ("adam", 0.5)])
+def test_fine_tuning_moves_less_by_fewer_rows(solver, power, data, seed):
+    """Steps of SGD grow with the number of rows, those of Adam with its root at most."""
+    X, y = data
+    model = DBNClassifier(**NET, solver=solver, batch_size=30, random_state=seed)
+    rates = []
+    for n in (90, 30, 3):
+        model.partial_fit(X[:n], y[:n], classes=[0, 1, 2])
+        rates.append(model._session.optimizer.learning_rate(0, 1))
+    np.testing.assert_allclose(rates, rates[0] * np.array([1, 1, 0.1**power]))
+
+
 def test_schedules_count_the_rows_of_a_fit(rng, seed):
     """An epoch is as many rows as the fit had."""
     X = rng.random((40, 3))

@@ -27,6 +27,7 @@ from skdbn.units import (
     Scaled,
     Softmax,
     Units,
+    _ranged,
     check_pair,
     resolve,
 )
@@ -667,6 +668,15 @@ def test_support_of_stored_zeros_and_means(make_units):
     assert rows.tolist() == [1, 2, 2] and columns.tolist() == [2, 1, 2]
     rows, columns = make_units("bernoulli", 3).lowest_support(abs(X) / 2)
     assert rows.tolist() == [1, 1, 1] and columns.tolist() == [1, 1, 1]
+
+
+def test_stored_values_are_looked_at_in_parts(monkeypatch, make_units, rng):
+    monkeypatch.setattr(_ranged, "READ_ELEMENTS", 7)
+    X = rng.choice([0.0, 0.0, 1.0, 1.0, 0.5, 2.0], size=(20, 9))
+    each = np.where(X > 1, 0, np.where(X == 0.5, 1, 2))
+    rows, columns = make_units("bernoulli", 9).lowest_support(sparse.csr_array(X))
+    np.testing.assert_array_equal(rows, each.min(axis=1))
+    np.testing.assert_array_equal(columns, each.min(axis=0))
 
 
 @every_type

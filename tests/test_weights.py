@@ -93,6 +93,21 @@ def test_a_weight_is_a_repetition(cls, gradient, rng, seed):
     assert_same(*directions(gradient, machine, rows, WEIGHTS, rng, seed))
 
 
+def test_variances_count_rows_by_their_weights(make_machine, rng):
+    machine = make_machine(4, 3, ("gaussian", "bernoulli"))
+    rows, state = rng.normal(size=(5, 4)), machine.initial_state(6, rng)
+    found = []
+    for own, w in ((rows, WEIGHTS), (rows[REPEATED], None)):
+        work = machine.workspace(6, len(own))
+        machine.load(work, own, weights=w)
+        work.state = state
+        machine.advance(work, rng, 0)
+        found.append(machine.difference(work))
+    for array in found[1].values():
+        array *= WEIGHTS.mean()
+    assert_same(*found)
+
+
 @pytest.mark.parametrize("noise", [0.0, 1e-12])
 @pytest.mark.parametrize("variance", ["column", 1.0])
 def test_score_matching(noise, variance, make_machine, rng, seed):
