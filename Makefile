@@ -12,11 +12,11 @@ test quick test-oldest test-sdist: export SCIPY_ARRAY_API = 1
 # The last Python for which the oldest versions have wheels.
 test-oldest: export MAX_MINOR = 12
 
-.PHONY: help demo test quick test-oldest test-sdist lint format docs bench clean
+.PHONY: help demo test quick mutants test-oldest test-sdist lint format docs bench clean
 # A process for each core, with one thread each.
 parallel = -n auto
-test quick: export OPENBLAS_NUM_THREADS = 1
-test quick: export OMP_NUM_THREADS = 1
+test quick mutants: export OPENBLAS_NUM_THREADS = 1
+test quick mutants: export OMP_NUM_THREADS = 1
 
 # Two targets must not set up the same environment at the same time.
 .NOTPARALLEL:
@@ -35,6 +35,10 @@ test: ## run the tests (3 minutes on two cores)
 quick: ## run a part of each test (1 minute)
 	@$(venv) .venv test
 	$(bin)/python -m pytest $(parallel) --quick $(ARGS)
+
+mutants: ## break the package in small ways, and see that tests notice (15 minutes)
+	@$(venv) .venv test
+	cd tests && ../$(bin)/python -m mutants $(ARGS)
 
 test-oldest: ## run the tests with the oldest supported versions
 	@$(venv) .venv-oldest test .ci/oldest.txt

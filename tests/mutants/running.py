@@ -1,0 +1,47 @@
+"""Tests of a checkout, each time in a process that has not seen the package."""
+
+import multiprocessing
+import os
+import re
+import sys
+
+import pytest
+
+# Seconds after which tests hang.
+PATIENCE = 300
+# Tests run in copies of a process that has imported what takes long, and not the package.
+LARGE = (
+    "numpy pandas polars pytest scipy.stats sklearn.pipeline sklearn.model_selection"
+)
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(LARGE.split())
+
+
+def child(root, arguments, output):
+    """Run pytest in a checkout, in a process of its own."""
+    os.chdir(root)
+    with open(output, "w") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    sys.exit(pytest.main(arguments))
+
+
+def run(root, files, chosen=""):
+    """How the tests of a checkout end: how, and the first that fails."""
+    arguments = ["-xq", "--tb=no", "-pno:cacheprovider", "-k", chosen]
+    arguments += [f"tests/{file}" for file in files]
+    output = root / "output"
+    process = SERVER.Process(target=child, args=(root, arguments, output))
+    process.start()
+    process.join(PATIENCE)
+    if process.is_alive():
+        process.kill()
+        process.join()
+        return "caught", f"tests that run for {PATIENCE} s"
+    if process.exitcode == 0:
+        return "SURVIVED", ""
+    said = output.read_text()
+    first = re.search(r"^(?:FAILED|ERROR) tests/(\S+)", said, re.MULTILINE)
+    if process.exitcode == 1 and first:
+        return "caught", first[1]
+    return "DOES NOT RUN", said[-1000:]
