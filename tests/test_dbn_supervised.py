@@ -227,10 +227,10 @@ def test_wide_dense_columns(solver, rbm, rng, seed):
     settings = dict(layers=(32,), rbm=rbm, solver=solver, max_iter=20, n_iter=3)
     dbn = DBNClassifier(random_state=seed, **settings).fit(train, labels)
     # Chance is 0.25; more epochs take it to 1 with binary units as well.
-    assert dbn.score(test, labels) >= (1 if rbm is None else 0.7)
+    assert dbn.score(test, labels) >= (1 if rbm is None else 0.5)
 
 
-@pytest.mark.parametrize("solver, least", [("adam", 0.8), ("sgd", 0.7)])
+@pytest.mark.parametrize("solver, least", [("adam", 0.65), ("sgd", 0.6)])
 def test_wide_bits(solver, least, rng, seed):
     p, labels = rng.uniform(0.4, 0.6, (4, 3000)), np.arange(160) % 4
     train, test = (rng.random((2, 160, 3000)) < p[labels]).astype(float)

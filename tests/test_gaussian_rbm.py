@@ -77,7 +77,7 @@ def test_defaults_beat_an_independent_gaussian(gradient, rng, seed):
     [
         {"weight_decay": 0.01},
         {"weight_decay": 0.01, "l1_ratio": 1.0},
-        {"weight_decay": 1.0, "learning_rate": 3.0},
+        {"weight_decay": 10.0, "learning_rate": 0.3},
     ],
     ids=["l2", "l1", "long steps"],
 )

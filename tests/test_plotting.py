@@ -71,9 +71,8 @@ def test_filters_are_scaled_pictures_in_order_of_their_norms(rbm):
     assert display.image_.get_clim() == (-1, 1)
 
 
-def test_filters_of_gaussian_units_are_in_units_of_the_data(X):
-    rbm = GaussianRBM(3, n_iter=1, random_state=0)
-    rbm.fit((X - X.mean(axis=0)) / X.std(axis=0))
+def test_filters_of_gaussian_units_are_in_units_of_the_data(rng):
+    rbm = GaussianRBM(3, n_iter=1, random_state=0).fit(rng.normal(size=(40, 12)))
     display = FiltersDisplay.from_estimator(rbm, image_shape=(3, 4))
     zero, units = np.zeros((1, 3)), np.eye(3)
     effects = rbm.inverse_transform(units) - rbm.inverse_transform(zero)

@@ -142,7 +142,7 @@ def likelihood(rbm, X):
 
 
 def test_learns_bars_and_stripes(seed):
-    """PCD comes within 0.15 nats of the entropy of the 14 patterns of 9 pixels.
+    """PCD comes within 0.2 nats of the entropy of the 14 patterns of 9 pixels.
 
     No model does better than −log 14, which is to give each pattern 1/14 of the
     probability. A little weight decay keeps the chains mixing.
@@ -159,7 +159,7 @@ def test_learns_bars_and_stripes(seed):
         n_iter=600,
         random_state=seed,
     ).fit(np.tile(X, (20, 1)))
-    assert bound - 0.15 < likelihood(rbm, X) < bound
+    assert bound - 0.2 < likelihood(rbm, X) < bound
     assert likelihood(rbm.set_params(n_iter=0).fit(X), X) < bound - 2
 
 

@@ -414,13 +414,12 @@ class BoltzmannImputer(
                     "RBM, such as skdbn.GaussianRBM(100)."
                 )
         model = _unfrozen(self.estimator)
-        if (
-            self.tempering > 1
-            and "tempering" not in inspect.signature(model.impute).parameters
-        ):
+        known = "tempering" in inspect.signature(model.impute).parameters
+        deep = len(getattr(model, "layers", ())) > 1
+        if self.tempering > 1 and (deep or not known):
             raise ValueError(
-                f"tempering={self.tempering}: impute of {type(model).__name__} knows of "
-                "no temperatures. Take tempering=1, and n_chains to reach more modes."
+                f"tempering={self.tempering}: impute of {model} knows of no "
+                "temperatures. Take tempering=1, and n_chains to reach more modes."
             )
 
     def _takes_words(self):
