@@ -399,6 +399,7 @@ def test_fits_go_on_while_that_helps(last, n_fits, rng, monkeypatch):
     class Machine:
         def __init__(self, number):
             self.h = [number]
+            self.weights = np.zeros((1, 1))
 
         def copy(self):
             return self

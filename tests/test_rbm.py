@@ -578,14 +578,11 @@ def test_diverging_fit(settings, X, seed):
         rbm.transform(X)
 
 
-def test_diverging_fit_of_huge_data(seed):
-    """They warn first."""
-    X = np.random.default_rng(seed).normal(size=(60, 5)) * 1e300
-    with (
-        pytest.warns(DataRangeWarning, match=r"e\+300"),
-        pytest.raises(ValueError, match=r"epoch 1 .*learning_rate=0\.1"),
-    ):
-        make(seed).fit(X)
+def test_huge_data_warn(seed):
+    X = np.random.default_rng(seed).normal(size=(60, 5)) * 1e75
+    with pytest.warns(DataRangeWarning, match=r"e\+75"):
+        rbm = make(seed).fit(X)
+    assert np.isfinite(rbm.components_).all()
 
 
 def test_diverging_fit_leaves_a_fitted_model(X, seed):

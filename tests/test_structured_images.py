@@ -81,7 +81,7 @@ def test_bad_maps():
         region_labels([Graph(np.zeros((2, 1)))], [[[0, 1]]])
     with pytest.raises(ValueError, match=r"maps\[0\] has shape \(2, 1\)"):
         region_labels([graph], [[[0], [1]]])
-    with pytest.raises(ValueError, match=r"labels\[0\] has 3 values"):
+    with pytest.raises(ValueError, match=r"labels\[0\] has shape \(3,\)"):
         label_maps([graph], [[0, 1, 2]])
 
 

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
-from .._utils._numerics import DTYPES, canonical, working_dtype
+from .._utils._checks import as_numbers
+from .._utils._numerics import DTYPES, canonical, check_size, working_dtype
 from ..exceptions import warn
 from ..units import REGISTRY, Concatenated, Softmax
 
@@ -65,8 +66,6 @@ class Encoding:
     def __init__(self, X, units):
         frame = is_frame(X)
         self.names = list(X.columns) if frame else list(range(X.shape[1]))
-        if len(set(self.names)) < len(self.names):
-            raise ValueError(f"X has several columns of one name: {self.names}.")
         # Without rows it keeps the names and types of the columns only.
         self.template = copy.deepcopy(X[:0]) if frame else None
         self.parts, self.guessed = None, []
@@ -248,22 +247,30 @@ class Encoding:
         Columns that keep their type have that of `like`, a table of the same columns, or
         that of the training data where it is too narrow.
         """
+        rows = rows.toarray() if issparse(rows) else rows
         decoded = self.decode(rows, means)
         if self.is_encoded(X):
             return decoded
+        if issparse(X):
+            # Nothing is unknown of it.
+            return X.copy()
         if not is_frame(X):
             X = np.array(X, dtype=rows.dtype)
-            np.copyto(X, decoded, where=np.isnan(X))
+            # Without categories units have the order of the columns.
+            found = rows if is_frame(decoded) else decoded
+            np.copyto(X, found, where=np.isnan(X))
             return X
         columns, types = {}, {}
         kinds = {name: v for v in self.variables for name in v.columns}
-        for i, name in enumerate(self.names):
-            column, variable = X[name], kinds[name]
+        # A model of an array has numbers for names.
+        for i, (name, own) in enumerate(zip(X.columns, self.names, strict=True)):
+            column, variable = X[name], kinds[own]
             missing = _missing(column)
             columns[name] = column
             if not missing.any():
                 continue
-            values, found = _values(X, i, name), np.asarray(decoded[name])
+            found = decoded[own] if is_frame(decoded) else decoded[:, i]
+            values, found = _values(X, i, name), np.asarray(found)
             if variable.categories is not None:
                 values = np.where(missing, found.astype(object), values).tolist()
                 narrow = not _holds(like, name, variable.categories)
@@ -523,6 +530,8 @@ class Columns:
                 self.is_number[i] = False
                 self.values[i] = X[name]
             elif values.dtype.kind != "f":
+                role = f"Column {name} of X"
+                values = as_numbers(role, values, "numbers, text or categories")
                 self.values[i] = values.astype(np.float64)
         self.unknown = np.column_stack([_missing(X[name]) for name in self.names])
 
@@ -545,24 +554,67 @@ class Columns:
 def validate_numbers(estimator, X, remedy="give the DataFrame to MixedRBM", **settings):
     """X as an array or a CSR matrix of numbers; see scikit-learn's ``validate_data``."""
     with naming_text(X, type(estimator).__name__, remedy):
-        return canonical(
-            validate_data(estimator, X, accept_sparse="csr", dtype=DTYPES, **settings)
-        )
+        X = validate_data(estimator, X, accept_sparse="csr", dtype=DTYPES, **settings)
+    check_size("X", X)
+    return canonical(X)
+
+
+def validate_hidden(H, owner, dtype=DTYPES):
+    """Values of hidden units, one row for each row of data, as an array."""
+    with naming_text(H, owner, "take what transform returns", "H"):
+        H = check_array(H, dtype=dtype, input_name="H")
+    check_size("H", H)
+    return H
+
+
+def check_frame(X, role="X"):
+    """Raise a ValueError for a DataFrame without columns or with a name twice."""
+    if not is_frame(X):
+        return
+    names = list(X.columns)
+    if not names:
+        raise ValueError(f"{role} has 0 feature(s) (shape {X.shape}): give columns.")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{role} has several columns of one name: {joined(names)}.")
 
 
 @contextmanager
-def naming_text(X, owner, remedy):
+def naming_text(X, owner, remedy, role="X"):
     """Where X turns out to be no table of numbers, name a column that has text."""
+    check_frame(X, role)
+    fills = [getattr(dtype, "fill_value", None) for dtype in getattr(X, "dtypes", ())]
+    if fills and all(fill is not None for fill in fills) and any(fills):
+        raise ValueError(
+            f"{role} has sparse columns with fill values other than 0: take "
+            "sparse.to_dense() of it."
+        )
     try:
-        yield
+        # Sums that are to tell whether all is finite may overflow.
+        with np.errstate(over="ignore", invalid="ignore"):
+            yield
     except (TypeError, ValueError) as error:
         name, text = first_text(X)
-        if text is None:
+        if text is not None:
+            raise ValueError(
+                f"Column {name!r} of {role} has text, {text!r}, and {owner} takes "
+                "numbers: encode it before, by OneHotEncoder or OrdinalEncoder, or "
+                f"{remedy}."
+            ) from error
+        mixed = isinstance(error, np.exceptions.DTypePromotionError)
+        if has_numbers(X) and not mixed:
             raise
-        raise ValueError(
-            f"Column {name!r} of X has text, {text!r}, and {owner} takes numbers: "
-            f"encode it before, by OneHotEncoder or OrdinalEncoder, or {remedy}."
+        raise type(error)(
+            f"{role} is no table of numbers, which {owner} takes: {error}. Give rows of equal "
+            "length, of numbers alone."
         ) from error
+
+
+def has_numbers(X):
+    """Whether X, sparse or of any kind, can be read as an array of numbers."""
+    try:
+        return issparse(X) or bool(np.array(X, object).astype(float).size + 1)
+    except (TypeError, ValueError):
+        return False
 
 
 def first_text(X):

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from .._samplers import Chains
+from .._utils._checks import as_numbers
 from .._utils._numerics import blocks, working_dtype
 from .._utils._random import RowStreams, distinct, row_keys
 from .._utils._threads import threads_for
@@ -11,6 +12,7 @@ from ..exceptions import EstimateWarning, warn
 from ..machines import Clamp
 from ..units import Grouped
 from ..units._base import ask
+from ._encoding import check_frame, is_frame
 
 # Of the chains that judge known values: Gibbs steps before the first state, states, and
 # steps from one to the next.
@@ -47,6 +49,9 @@ def hidden_by(mask, X):
     """
     if issparse(X):
         raise ValueError("X is sparse: for unknown values take an array, X.toarray().")
+    check_frame(X)
+    if not is_frame(X):
+        X = as_numbers("X", X, "a table of numbers")
     mask = np.asarray(mask)
     if mask.dtype != bool:
         raise ValueError(
@@ -58,7 +63,7 @@ def hidden_by(mask, X):
             f"mask is of shape {mask.shape}, and X of shape {np.shape(X)}: take a mask "
             "of the shape of X, True where a value is unknown."
         )
-    if hasattr(X, "mask"):
+    if is_frame(X) and hasattr(X, "mask"):
         # Column by column: others of the type of a column keep it.
         columns = {
             name: X[name].mask(hidden) if hidden.any() else X[name]
@@ -73,7 +78,6 @@ def hidden_by(mask, X):
             for name, *pair in zip(X.columns, X.get_columns(), mask.T, strict=True)
         }
         return type(X)(columns, schema=X.schema)
-    X = np.asarray(X)
     if X.dtype.kind != "f":
         X = X.astype(working_dtype(X) if X.dtype.itemsize == 1 else np.float64)
     return np.where(mask, X.dtype.type(np.nan), X)

@@ -1,10 +1,12 @@
 """Where batches of rows come from."""
 
 from functools import cached_property
+from numbers import Number
 from typing import NamedTuple
 
 import numpy as np
 
+from .._utils._checks import as_numbers
 from .._utils._numerics import (
     as_float,
     column_mean,
@@ -15,6 +17,9 @@ from .._utils._sklearn import check_sample_weight
 from ..units import Parametric
 from ..units._base import ask
 from ._incomplete import conditional_draws
+
+# Weights of rows that float32 can sum; below the first they count as 0.
+LEAST_WEIGHT, MOST_WEIGHT = 1e-30, 1e30
 
 
 def make_source(X, unknown=None, rows=None, weights=None, whole=False):
@@ -31,9 +36,22 @@ def check_weights(sample_weight, X, normalized=False):
     """
     if sample_weight is None:
         return None, np.arange(X.shape[0])
-    weights = check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
+    if not isinstance(sample_weight, Number):
+        sample_weight = as_numbers("sample_weight", sample_weight, "numbers, one a row")
+    elif not np.isfinite(sample_weight):
+        raise ValueError(f"sample_weight={sample_weight}: give finite numbers.")
+    with np.errstate(over="ignore", invalid="ignore"):
+        weights = check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+    if normalized:
+        # Exactly, by a power of two, so that no sum of them overflows.
+        weights = np.ldexp(weights, -np.frexp(weights.max())[1])
+    elif weights.max() > MOST_WEIGHT:
+        raise ValueError(
+            f"sample_weight has {weights.max():.3g}: divide by the mean of the weights."
+        )
+    weights = np.where(weights < LEAST_WEIGHT, 0, weights)
     rows = np.flatnonzero(weights)
     if not len(rows):
         raise ValueError(

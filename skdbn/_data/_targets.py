@@ -8,7 +8,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
-from .._utils._sklearn import is_pandas_na, is_scalar_nan
+from .._utils._sklearn import is_pandas_na, is_scalar_nan, safe_indexing
 
 
 def check_y(estimator, X, y, **settings):
@@ -18,9 +18,16 @@ def check_y(estimator, X, y, **settings):
             f"{type(estimator).__name__} requires y to be passed, but the target y is "
             "None."
         )
-    y = check_array(
-        y, accept_sparse="csr", ensure_2d=False, dtype=None, input_name="y", **settings
-    )
+    # A sum that is to tell whether all is finite may overflow.
+    with np.errstate(over="ignore", invalid="ignore"):
+        y = check_array(
+            y,
+            accept_sparse="csr",
+            ensure_2d=False,
+            dtype=None,
+            input_name="y",
+            **settings,
+        )
     y = y.toarray() if hasattr(y, "toarray") else y
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
@@ -56,8 +63,11 @@ def known_labels(y):
         for kind in (str, numbers.Real):
             if all(isinstance(label, kind) for label in y.flat):
                 y = np.array(y.tolist())
-    check_classification_targets(y)
-    if type_of_target(y) == "multiclass-multioutput":
+    # Are they whole? A cast to ints overflows where they are large.
+    with np.errstate(invalid="ignore"):
+        check_classification_targets(y)
+        kind = type_of_target(y)
+    if kind == "multiclass-multioutput":
         raise ValueError(
             f"y has {y.shape[1]} columns of classes (multiclass-multioutput), which is "
             "not supported: fit a classifier for each column, with "
@@ -98,6 +108,14 @@ def one_hot_labels(y, classes, n_rows):
 def is_missing(value):
     """Whether a value is None, NaN or pandas' NA."""
     return value is None or is_scalar_nan(value) or is_pandas_na(value)
+
+
+def rows_of(values, rows):
+    """These rows of a table of any kind, or of weights, which may be None."""
+    if values is None:
+        return None
+    values = values.tocsr() if sparse.issparse(values) else values
+    return safe_indexing(values, rows)
 
 
 def joined(X, codes, n_labels):

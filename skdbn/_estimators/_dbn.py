@@ -8,8 +8,9 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
+from .._data._encoding import validate_hidden
 from .._utils._numerics import blocks
 from .._utils._persistence import VersionMixin
 from .._utils._random import make_rng
@@ -342,10 +343,8 @@ class DBNTransformer(
         return Stack([rbm.machine_ for rbm in self.rbms_])
 
     def _validate(self, X, reset=False, allow_nan=False):
-        if hasattr(self, "rbms_") and not reset:
-            first = self.rbms_[0]
-        else:
-            first = first_layer(self)
+        is_fitted = hasattr(self, "rbms_") and not reset
+        first = self.rbms_[0] if is_fitted else first_layer(self)
         return validate_rows(self, first, X, reset, allow_nan)
 
     def _place(self, n_layers):
@@ -416,7 +415,7 @@ class DBNTransformer(
             The expected rows.
         """
         check_is_fitted(self, "rbms_")
-        H = check_array(H, input_name="H")
+        H = validate_hidden(H, type(self).__name__)
         for rbm in reversed(self.rbms_[: self._place(len(self.rbms_)) + 1]):
             H = rbm.inverse_transform(H)
         return H

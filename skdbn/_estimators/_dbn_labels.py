@@ -4,15 +4,15 @@ import warnings
 
 import numpy as np
 from scipy.special import log_expit, log_softmax
-from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from .._data._targets import check_labels, known_labels
-from .._utils._sklearn import fit_context, safe_indexing
+from .._utils._sklearn import fit_context
+from ._accuracy import AccuracyMixin
 from ._restricted import restoring
 
 
-class LabelsMixin(ClassifierMixin):
+class LabelsMixin(AccuracyMixin):
     """Labels of a :class:`SupervisedDBN`, some of which may be missing."""
 
     # Whether a row has several labels; known after a fit.
@@ -201,32 +201,3 @@ class LabelsMixin(ClassifierMixin):
         if fields.ndim == 1:
             return log_expit(np.stack([-fields, fields], axis=1))
         return log_expit(fields) if self._multilabel else log_softmax(fields, axis=1)
-
-    def score(self, X, y, sample_weight=None):
-        """The accuracy on the rows that have a label.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data.
-
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Their labels.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        accuracy : float
-            Between 0 and 1; with several labels a row all of them have to be right.
-        """
-        if self.unlabeled is not None:
-            y, missing = check_labels(self, X, y)
-            labeled = np.flatnonzero(~missing)
-            y = known_labels(y[labeled])
-            X, sample_weight = (
-                values if values is None else safe_indexing(values, labeled)
-                for values in (X, sample_weight)
-            )
-        return super().score(X, y, sample_weight)

@@ -5,8 +5,10 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.neural_network import MLPRegressor
 from sklearn.utils.validation import check_is_fitted
 
-from .._data._targets import check_y
-from .._utils._sklearn import fit_context, safe_indexing
+from .._data._targets import check_y, rows_of
+from .._utils._checks import as_numbers
+from .._utils._numerics import check_size
+from .._utils._sklearn import fit_context
 from ..units import Gaussian
 from ._dbn_network import NetworkDBN
 from ._dbn_supervised import Targets
@@ -231,7 +233,7 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, NetworkDBN):
 
     def _new_targets(self, X, y, scale=None):
         """Standardized targets; rows that have none have zeros."""
-        y = check_y(self, X, y, ensure_all_finite="allow-nan").astype(np.float64)
+        y = self._check_numbers(X, y)
         values = y.reshape(len(y), -1)
         rows = np.flatnonzero(~np.isnan(values).any(axis=1))
         if not len(rows):
@@ -251,6 +253,13 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, NetworkDBN):
         return Targets(
             rows, standardized, Gaussian(1.0), _scale=scale, _one_output=y.ndim == 1
         )
+
+    def _check_numbers(self, X, y):
+        """y as numbers for the rows of X, NaN where there is none."""
+        y = check_y(self, X, y, ensure_all_finite="allow-nan")
+        y = as_numbers("y", y, "numbers; classes are for DBNClassifier")
+        check_size("y", y)
+        return y.astype(np.float64)
 
     def predict(self, X):
         """The expected targets of each row.
@@ -290,13 +299,12 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, NetworkDBN):
         r2 : float
             At most 1; 0 is what the mean of the targets gives.
         """
-        values = check_y(self, X, y, ensure_all_finite="allow-nan").astype(np.float64)
+        values = self._check_numbers(X, y)
         missing = np.isnan(values.reshape(len(values), -1)).any(axis=1)
         if missing.any():
             known = np.flatnonzero(~missing)
             X, y, sample_weight = (
-                values if values is None else safe_indexing(values, known)
-                for values in (X, y, sample_weight)
+                rows_of(values, known) for values in (X, y, sample_weight)
             )
         return super().score(X, y, sample_weight)
 

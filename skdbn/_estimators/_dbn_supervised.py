@@ -251,6 +251,7 @@ class SupervisedDBN(
                 transformer, inputs, targets, targets.rows, rng
             )
         else:
+            self._check_same(targets)
             rng, transformer = before.rng, self.transformer_
             network, inputs = self._present_network(), self._inputs(transformer, X)
         source = targets.source(inputs, network.dtype)

@@ -9,8 +9,9 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import validate_data
 
 from .. import units
-from .._data._encoding import Columns, is_frame, naming_text
+from .._data._encoding import Columns, check_frame, is_frame, naming_text
 from .._data._incomplete import hidden_by
+from .._utils._numerics import check_size
 from .._utils._random import row_keys
 from .._utils._sklearn import (
     is_scalar_nan,
@@ -31,6 +32,7 @@ class ColumnsMixin:
                 "take an array, by X.toarray() or by sparse_threshold=0 of a "
                 "ColumnTransformer."
             )
+        check_frame(X)
         frame = X if is_frame(X) else None
         marker = self.missing_values
         if isinstance(marker, str) or (is_number_marker(marker) and frame is not None):
@@ -58,6 +60,7 @@ class ColumnsMixin:
             )
         if is_number_marker(marker):
             X = np.where(X == marker, X.dtype.type(np.nan), X)
+        check_size("X", X)
         return Columns(X, frame)
 
     def _rows(self, table):

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from .. import units
-from .._data._encoding import validate_numbers
+from .._data._encoding import check_frame, naming_text, validate_numbers
 from .._utils._numerics import DTYPES, looks_like_probabilities
 from ..machines import RestrictedMachine
 from ..units._base import ask
@@ -130,8 +130,10 @@ def validate_rows(estimator, first, X, reset=False, allow_nan=False):
         return validate_numbers(
             estimator, X, remedy, reset=reset, ensure_all_finite=finite
         )
+    check_frame(X)
     if not hasattr(X, "shape"):
-        X = check_array(X, dtype=DTYPES, ensure_all_finite=finite)
+        with naming_text(X, type(estimator).__name__, "give a DataFrame"):
+            X = check_array(X, dtype=DTYPES, ensure_all_finite=finite)
     return validate_data(estimator, X, skip_check_array=True, reset=reset)
 
 

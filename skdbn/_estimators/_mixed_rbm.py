@@ -2,9 +2,9 @@
 
 from sklearn.utils.validation import check_array, validate_data
 
-from .._data._encoding import Encoding, is_frame, joined
+from .._data._encoding import Encoding, check_frame, is_frame, joined
 from .._data._incomplete import nan_places
-from .._utils._numerics import DTYPES, canonical, column_mean
+from .._utils._numerics import DTYPES, canonical, check_size, column_mean
 from .._utils._sklearn import StrOptions
 from ..units import Bernoulli, Concatenated
 from ._rbm import RBM
@@ -338,6 +338,7 @@ class MixedRBM(RBM):
     def _validate(self, X, reset=False, order=None, allow_nan=False):
         """The values of the visible units for each row."""
         X = self._validate_table(X, reset, order)
+        check_size("X", X, None if reset else self.machine_.weights.dtype)
         return X if allow_nan else self._refuse_nan(X)
 
     def _validate_table(self, X, reset, order):
@@ -346,6 +347,7 @@ class MixedRBM(RBM):
                 X, accept_sparse="csr", dtype=DTYPES, ensure_all_finite="allow-nan"
             )
             return self._encoding.fill(canonical(X))
+        check_frame(X)
         if is_frame(X):
             validate_data(self, X, skip_check_array=True, reset=reset)
             if not len(X):

@@ -317,9 +317,9 @@ class RBM(ScoresMixin, RestrictedEstimator):
     ):
         """Fit the model, from a given machine if there is one."""
         with restoring(self):
-            given = X if hasattr(X, "shape") else np.asarray(X)
             goes_on = machine is None and self.warm_start and hasattr(self, "machine_")
-            X, unknown = self._validate_training_data(X, reset=not goes_on)
+            given, (X, unknown) = X, self._validate_training_data(X, reset=not goes_on)
+            given = given if hasattr(given, "shape") else np.asarray(given)
             rng = make_rng(self.random_state)
             probe_rng = rng.spawn(1)[0]
             weights, rows = check_weights(sample_weight, X, normalized=True)

@@ -3,7 +3,6 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import ClassifierMixin
 
 from .. import gradients, units
 from .._data._sources import ArraySource, check_weights
@@ -25,6 +24,7 @@ from .._utils._random import make_rng
 from .._utils._sklearn import Interval, MissingValues, StrOptions, fit_context
 from ..gradients._discriminative import Hybrid
 from ..machines import _label
+from ._accuracy import AccuracyMixin
 from ._labeled import LabeledEstimator
 from ._restricted import restoring
 
@@ -32,7 +32,7 @@ from ._restricted import restoring
 EXACT_BOOST = 5
 
 
-class RBMClassifier(ClassifierMixin, LabeledEstimator):
+class RBMClassifier(AccuracyMixin, LabeledEstimator):
     r"""Restricted Boltzmann machine that classifies.
 
     The label y, one-hot encoded, is a group of visible units beside those of the row x:

@@ -8,13 +8,13 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from .. import units
 from .._data._codec import Numbers
-from .._data._encoding import validate_numbers, with_index_of
+from .._data._encoding import validate_hidden, validate_numbers, with_index_of
 from .._data._incomplete import mean_field_blocks, nan_places, with_neutral_values
-from .._utils._numerics import as_float
+from .._utils._numerics import as_float, check_size
 from .._utils._persistence import VersionMixin
 from .._utils._sklearn import CallbackSupportMixin, DocLinkMixin
 from .._utils._threads import threads_for
@@ -164,6 +164,8 @@ class RestrictedEstimator(
         X = validate_numbers(
             self, X, order=order, reset=reset, ensure_all_finite="allow-nan"
         )
+        if not reset:
+            check_size("X", X, self.machine_.weights.dtype)
         return X if allow_nan else self._refuse_nan(X)
 
     def _validate_incomplete(self, X, reset=False, order=None):
@@ -222,7 +224,8 @@ class RestrictedEstimator(
     def _hidden_rows(self, H):
         """Validated values of the hidden units."""
         check_is_fitted(self, "machine_")
-        H = check_array(H, dtype=self.machine_.weights.dtype, input_name="H")
+        owner, dtype = type(self).__name__, self.machine_.weights.dtype
+        H = validate_hidden(H, owner, dtype)
         if H.shape[1] != self._n_features_out:
             raise ValueError(
                 f"H has {H.shape[1]} columns, but {type(self).__name__} has "

@@ -172,7 +172,8 @@ class Probe:
         error -= v
         if unknown is not None:
             error = error[~unknown]
-        return float(np.square(error, out=error).mean())
+        # Nothing may be known of so few rows.
+        return float(np.square(error, out=error).mean()) if error.size else np.nan
 
 
 def _ratio(values, known):

@@ -33,6 +33,21 @@ def check_option(owner, name, value, options):
         raise ValueError(refusal(owner, name, f"a str among {known}", value))
 
 
+def as_numbers(name, values, wanted):
+    """Values as an array of real numbers; a ValueError if they are others."""
+    try:
+        values = np.asarray(values)
+        kind, size = values.dtype.kind, values.dtype.itemsize
+        if kind not in "biufc" or (kind == "f" and size not in (4, 8)):
+            with np.errstate(over="ignore"):
+                values = values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} has to be {wanted}: {error}.") from error
+    if values.dtype.kind == "c":
+        raise ValueError(f"{name} has to be {wanted}, and has complex numbers.")
+    return values
+
+
 def refusal(owner, name, wanted, value):
     """What scikit-learn says of a parameter that it does not take."""
     return f"The {name!r} parameter of {owner} must be {wanted}. Got {value!r} instead."

@@ -16,6 +16,9 @@ PRODUCT_ELEMENTS = 2**19
 # Below this share of non-zeros a sparse product beats copying to dense and BLAS.
 SPARSE_DENSITY = 0.01
 
+# Columns that vary less count as constant: float32 could not divide by it.
+SMALLEST_VARIANCE = 1e-30
+
 # The share of gray levels that are black or white, at least.
 SHARE_AT_ENDS = 0.25
 
@@ -95,6 +98,38 @@ def canonical(X):
     return X
 
 
+def check_size(name, X, dtype=None):
+    """Raise a ValueError for values so large that products of them overflow.
+
+    That is in a dtype, of X by default. NaN does not count.
+    """
+    stored = X.data if issparse(X) else X
+    if stored.dtype.kind != "f" or not stored.size:
+        return
+    dtype = stored.dtype if dtype is None else min(dtype, stored.dtype, key=_largest)
+    flat = stored.ravel(order="K")
+    with np.errstate(over="ignore", invalid="ignore"):
+        # The quickest sum; most often it is small, and so is what it sums.
+        if np.vdot(flat, flat) < _largest(dtype) ** 2:
+            return
+        size = np.abs(flat)
+    largest = np.fmax.reduce(size)
+    if largest > _largest(dtype):
+        raise ValueError(
+            f"{name} has {flat[np.nanargmax(size)]:.3g}, and in {dtype} no more than "
+            f"{_largest(dtype):.0e} can be computed with: scale the columns, by "
+            "sklearn.preprocessing.StandardScaler for example."
+        )
+
+
+def _largest(dtype):
+    """The largest value to compute with, 4e9 in float32 and 1e77 in float64.
+
+    Weights grow in proportion to data, and energies are products of both and data.
+    """
+    return float(np.finfo(dtype).max) ** 0.25
+
+
 def column_range(X):
     """The smallest and the largest value of each column, X dense or sparse."""
     if not issparse(X):
@@ -154,7 +189,7 @@ def _known_weight(unknown, rows, weights):
 
 def positive_variance(variance, mean):
     """The variances, with that of an average column where a column is constant."""
-    constant = variance <= 1e-13 * np.square(mean)
+    constant = variance <= np.maximum(1e-13 * np.square(mean), SMALLEST_VARIANCE)
     if constant.all():
         return np.ones_like(variance), constant
     return np.where(constant, variance[~constant].mean(), variance), constant

@@ -6,7 +6,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.sparse import csr_array, kron, vstack
 
-from .._utils._checks import check_counts
+from .._utils._checks import as_numbers, check_counts
+from .._utils._numerics import check_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,21 +174,24 @@ def side_overlap(n_pixels, n_cells):
 
 def as_table(name, values):
     """Finite numbers in rows and columns, as float32 or float64."""
-    values = np.asarray(values)
+    values = as_numbers(name, values, "a table of numbers")
     if values.dtype != np.float32:
         values = values.astype(np.float64)
     if values.ndim != 2:
         raise ValueError(f"{name} has {values.ndim} dimensions: take rows and columns.")
     if not np.isfinite(values).all():
         raise ValueError(f"{name} has values that are NaN or infinite.")
+    check_size(name, values)
     return values
 
 
 def as_edges(edges, n_nodes):
     """Pairs of existing nodes."""
-    if edges is None or np.size(edges) == 0:
+    if edges is None:
         return np.empty((0, 2), np.intp)
-    edges = np.asarray(edges)
+    edges = as_numbers("edges", edges, "pairs of ints")
+    if edges.size == 0:
+        return np.empty((0, 2), np.intp)
     if edges.ndim != 2 or edges.shape[1] != 2 or edges.dtype.kind not in "iu":
         raise ValueError(
             f"edges has shape {edges.shape} and dtype {edges.dtype}: take pairs of ints, "
@@ -226,18 +230,20 @@ def as_positions(positions, n_nodes):
 
 def as_regions(regions, n_nodes):
     """A map of nodes of which each has a pixel, and the share of each."""
-    regions = np.asarray(regions)
+    regions = as_numbers("regions", regions, "a picture of ints")
     if regions.ndim != 2 or regions.dtype.kind not in "iu":
         raise ValueError(
             f"regions has shape {regions.shape} and dtype {regions.dtype}: take a picture "
             "of ints."
         )
-    regions = regions.astype(np.int32)
+    if regions.size == 0:
+        raise ValueError(f"regions has no pixel: its shape is {regions.shape}.")
     if regions.min() < -1 or regions.max() >= n_nodes:
         raise ValueError(
             f"regions reaches from {regions.min()} to {regions.max()}, and the nodes are "
             f"0 to {n_nodes - 1}, with -1 for none."
         )
+    regions = regions.astype(np.int32)
     counts = np.bincount(regions[regions >= 0], minlength=n_nodes)
     if not counts.all():
         raise ValueError(

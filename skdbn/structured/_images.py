@@ -9,6 +9,9 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from .._estimators._restricted import restoring
+from .._utils._checks import as_numbers
+from .._utils._numerics import check_size
 from .._utils._persistence import VersionMixin
 from .._utils._sklearn import DocLinkMixin, Interval, fit_context
 from ._graphs import Graph
@@ -139,8 +142,9 @@ class SuperpixelGraphs(DocLinkMixin, VersionMixin, TransformerMixin, BaseEstimat
         ValueError
             If a picture is not in RGB.
         """
+        check_list("X", X)
         rng = check_random_state(self.random_state)
-        n_pixels = max(1, SAMPLE // max(len(X), 1))
+        n_pixels = max(1, SAMPLE // len(X))
         colors, answers = [], []
         for i, picture in enumerate(X):
             lab = as_lab(picture, f"X[{i}]")
@@ -148,9 +152,10 @@ class SuperpixelGraphs(DocLinkMixin, VersionMixin, TransformerMixin, BaseEstimat
             colors.append(lab.reshape(-1, 3)[chosen])
             answers.append(filtered(lab)[chosen])
         colors, answers = np.concatenate(colors), np.concatenate(answers)
-        self.scale_ = answers.std(axis=0) + 1e-6
-        self.colors_ = words(colors, self.n_colors, rng)
-        self.textures_ = words(answers / self.scale_, self.n_textures, rng)
+        with restoring(self):
+            self.scale_ = answers.std(axis=0) + 1e-6
+            self.colors_ = words(colors, self.n_colors, rng)
+            self.textures_ = words(answers / self.scale_, self.n_textures, rng)
         return self
 
     def transform(self, X):
@@ -174,6 +179,7 @@ class SuperpixelGraphs(DocLinkMixin, VersionMixin, TransformerMixin, BaseEstimat
             If a picture is not in RGB.
         """
         check_is_fitted(self)
+        check_list("X", X)
         return [self._graph(picture, f"X[{i}]") for i, picture in enumerate(X)]
 
     def _graph(self, picture, name):
@@ -242,14 +248,36 @@ def pixel_graphs(pictures):
     >>> graph.n_nodes, len(graph.edges)
     (12, 17)
     """
+    check_list("pictures", pictures)
     return [
         pixel_graph(picture, f"pictures[{i}]") for i, picture in enumerate(pictures)
     ]
 
 
+def check_list(name, values, graphs=None):
+    """Raise a ValueError unless there is a value at least, and one for each graph."""
+    if not hasattr(values, "__len__") or len(values) == 0:
+        raise ValueError(f"{name} is {values!r}: take a list with one at least.")
+    if graphs is not None and len(values) != len(graphs):
+        raise ValueError(
+            f"{name} has {len(values)} entries for {len(graphs)} graphs: give one each."
+        )
+
+
+def as_picture(picture, name):
+    """Finite numbers for pixels, of which there is one at least."""
+    picture = as_numbers(name, picture, "a picture of numbers")
+    if picture.size == 0:
+        raise ValueError(f"{name} has no pixel: its shape is {picture.shape}.")
+    if not np.isfinite(picture).all():
+        raise ValueError(f"{name} has values that are NaN or infinite.")
+    check_size(name, picture)
+    return picture
+
+
 def pixel_graph(picture, name):
     """The graph of the pixels of a picture."""
-    picture = np.asarray(picture)
+    picture = as_picture(picture, name)
     if picture.ndim not in (2, 3):
         raise ValueError(
             f"{name} has shape {picture.shape}: take (height, width) or (height, width, "
@@ -302,6 +330,8 @@ def region_labels(graphs, maps, unlabeled=-1):
     >>> region_labels([graph], [[[0, 0, 1], [1, 2, 2]]])
     [array([0, 2])]
     """
+    check_list("graphs", graphs)
+    check_list("maps", maps, graphs)
     return [
         majority(regions_of(graph, f"graphs[{i}]"), labels, unlabeled, f"maps[{i}]")
         for i, (graph, labels) in enumerate(zip(graphs, maps, strict=True))
@@ -310,7 +340,7 @@ def region_labels(graphs, maps, unlabeled=-1):
 
 def majority(regions, labels, unlabeled, name):
     """The most frequent label of each region."""
-    labels = np.asarray(labels)
+    labels = as_numbers(name, labels, "a picture of labels")
     if labels.shape != regions.shape:
         raise ValueError(
             f"{name} has shape {labels.shape}, and the regions of its graph "
@@ -364,12 +394,14 @@ def label_maps(graphs, labels, outside=-1):
     [array([[5, 5, 7],
            [5, 7, 7]])]
     """
+    check_list("graphs", graphs)
+    check_list("labels", labels, graphs)
     maps = []
     for i, (graph, values) in enumerate(zip(graphs, labels, strict=True)):
         regions, values = regions_of(graph, f"graphs[{i}]"), np.asarray(values)
-        if len(values) != graph.n_nodes:
+        if values.shape[:1] != (graph.n_nodes,):
             raise ValueError(
-                f"labels[{i}] has {len(values)} values, and the graph has "
+                f"labels[{i}] has shape {values.shape}, and the graph has "
                 f"{graph.n_nodes} nodes."
             )
         found = values[regions]
@@ -390,7 +422,7 @@ def regions_of(graph, name):
 def as_lab(picture, name):
     """A picture in RGB as one in Lab space."""
     color = scikit_image("color")
-    picture = np.asarray(picture)
+    picture = as_picture(picture, name)
     if picture.ndim != 3 or picture.shape[2] != 3:
         raise ValueError(
             f"{name} has shape {picture.shape}: take a picture in RGB, of shape (height, "

@@ -26,8 +26,10 @@ GAP = 0.9
 SMOOTH = 2.0
 REACH = 7
 
-# From this field on the mean stays: at e^15, 3.3 million.
+# From this field on the mean stays: at e^15, 3.3 million. A count that is far above it
+# is not possible, and sums need not go there.
 LARGEST_FIELD = 15.0
+LARGEST_COUNT = 1e8
 
 
 class Poisson(Conditional, Differentiable, Scaled, Units):
@@ -36,7 +38,8 @@ class Poisson(Conditional, Differentiable, Scaled, Units):
     .. math:: P(x \mid \text{field}) = \frac{e^{x \cdot \text{field}}}{x!}
               \exp(-e^{\text{field}})
 
-    Fields are clipped at 15, a mean of 3.3 million, so that no number overflows. The
+    Fields are clipped at 15, a mean of 3.3 million, so that no number overflows, and
+    counts above 100 million have a likelihood of 0. The
     steps of weights and biases are divided by the variance of a column, where that is
     above 1. The other side has to have bounded values, or the sum over the counts is
     infinite.
@@ -109,7 +112,7 @@ class Poisson(Conditional, Differentiable, Scaled, Units):
         outside = self._columns_outside(X)
         if not len(outside):
             return
-        smallest, _ = column_range(X[:, outside])
+        smallest, largest = column_range(X[:, outside])
         negative = np.flatnonzero(smallest < -SLACK)
         if len(negative):
             first = negative[0]
@@ -117,6 +120,14 @@ class Poisson(Conditional, Differentiable, Scaled, Units):
                 f"Negative values in data: column {names[outside[first]]} of X has "
                 f"{smallest[first]:.4g}, and Poisson units take counts. Leave "
                 "that column out, or take 'gaussian' units for it."
+            )
+        large = np.flatnonzero(largest > LARGEST_COUNT)
+        if len(large):
+            first = large[0]
+            raise ValueError(
+                f"Column {names[outside[first]]} of X has {largest[first]:.4g}, and "
+                f"Poisson units take counts up to {LARGEST_COUNT:.0e}. Take 'gaussian' "
+                "units for its logarithm."
             )
         warn(
             f"Column {names[outside[0]]} of X has values that are not whole, and "
@@ -128,13 +139,14 @@ class Poisson(Conditional, Differentiable, Scaled, Units):
         support = super().support(x)
         if x.dtype.kind == "f":
             support[np.abs(x - np.rint(x)) > SLACK] = OUTSIDE
+            support[x > LARGEST_COUNT] = OUTSIDE
         return support
 
     def surely_supports(self, X):
         stored = X.data[:, None] if issparse(X) else X
         parts = blocks(stored, stored.shape[1], working_dtype(X), size=READ_ELEMENTS)
         return all(
-            is_within(part, *self.bounds) and (part == np.rint(part)).all()
+            is_within(part, 0, LARGEST_COUNT) and (part == np.rint(part)).all()
             for _, part in parts
         )
 
@@ -143,6 +155,7 @@ class Poisson(Conditional, Differentiable, Scaled, Units):
         # apart: of a Poisson distribution, and so of every mixture of some, their sum
         # errs by 2 exp(−2π²/GAP²), as the sum over the counts itself is an integral
         # there but for exp(−2π²·ALL).
+        own = np.minimum(own, LARGEST_COUNT)
         low, high = field_range(
             _value, lambda low, high: np.subtract(*_places(low, high)[::-1])
         )
