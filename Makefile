@@ -8,15 +8,15 @@ bin = .venv/bin
 # Pictures go to files: a display must not be needed.
 export MPLBACKEND = Agg
 # Without this scikit-learn skips its array API checks.
-test quick test-oldest test-sdist: export SCIPY_ARRAY_API = 1
+test quick fuzz test-oldest test-sdist: export SCIPY_ARRAY_API = 1
 # The last Python for which the oldest versions have wheels.
 test-oldest: export MAX_MINOR = 12
 
-.PHONY: help demo test quick mutants test-oldest test-sdist lint format docs bench clean
+.PHONY: help demo test quick fuzz mutants test-oldest test-sdist lint format docs bench clean
 # A process for each core, with one thread each.
 parallel = -n auto
-test quick mutants: export OPENBLAS_NUM_THREADS = 1
-test quick mutants: export OMP_NUM_THREADS = 1
+test quick fuzz mutants: export OPENBLAS_NUM_THREADS = 1
+test quick fuzz mutants: export OMP_NUM_THREADS = 1
 
 # Two targets must not set up the same environment at the same time.
 .NOTPARALLEL:
@@ -35,6 +35,10 @@ test: ## run the tests (3 minutes on two cores)
 quick: ## run a part of each test (1 minute)
 	@$(venv) .venv test
 	$(bin)/python -m pytest $(parallel) --quick $(ARGS)
+
+fuzz: ## call every method with tables of all kinds (30 minutes; ARGS=1000 for fewer cases)
+	@$(venv) .venv test
+	SKDBN_FUZZ=$(or $(ARGS),100000) $(bin)/python -m pytest -x tests/test_hostile.py
 
 mutants: ## break the package in small ways, and see that tests notice (15 minutes)
 	@$(venv) .venv test

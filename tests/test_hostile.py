@@ -1,0 +1,298 @@
+"""Any table, any method: an answer with numbers in it, or an error that says why not."""
+
+import copy
+import inspect
+import os
+import pickle
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import SEED, needs_images
+
+pytest.importorskip("hypothesis", reason="hostile input comes from hypothesis")
+
+from _hostile import answer, graphs, n_rows, pictures, tables, targets, weights
+from hypothesis import HealthCheck, given, note, seed, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from sklearn.base import is_regressor
+
+from skdbn import (
+    RBM,
+    BernoulliRBM,
+    BoltzmannImputer,
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    GaussianRBM,
+    GenerativeDBNClassifier,
+    MixedRBM,
+    RBMClassifier,
+    SparseRBM,
+)
+from skdbn.structured import (
+    CRFClassifier,
+    Graph,
+    ShapePriorCRFClassifier,
+    SuperpixelGraphs,
+    label_maps,
+    pixel_graphs,
+    region_labels,
+)
+from skdbn.units import Softmax
+
+SMALL = dict(n_components=3, n_iter=2, batch_size=4, random_state=0)
+NETS = dict(layers=(3, 2), n_iter=1, max_iter=2, batch_size=4, random_state=0)
+CHAINS = dict(n_samples=2, n_steps=2)
+
+ESTIMATORS = {
+    "RBM": RBM(**SMALL),
+    "cd": RBM(**SMALL, gradient="cd", momentum=0.5, centered=False, sample_data=False),
+    "early": RBM(**SMALL, gradient="pt", early_stopping=True),
+    "spin": RBM(**SMALL, visible="spin", hidden="spin", gradient="pcd"),
+    "rectified": RBM(**SMALL, visible="rectified", hidden="gaussian"),
+    "nrelu": RBM(**SMALL, visible="gaussian", hidden="rectified"),
+    "poisson": RBM(**SMALL, visible="poisson"),
+    "softmax": RBM(**SMALL, visible=Softmax(2), hidden="softmax"),
+    "matching": RBM(**SMALL, visible="gaussian", gradient="score-matching"),
+    "BernoulliRBM": BernoulliRBM(**SMALL),
+    "GaussianRBM": GaussianRBM(**SMALL),
+    "shared": GaussianRBM(**SMALL, variance="shared", gradient="cd"),
+    "SparseRBM": SparseRBM(**SMALL),
+    "MixedRBM": MixedRBM(**SMALL),
+    "RBMClassifier": RBMClassifier(**SMALL),
+    "hybrid": RBMClassifier(**SMALL, visible="gaussian", unlabeled=-1),
+    "DBNTransformer": DBNTransformer((3, 2), n_iter=1, random_state=0),
+    "mixed": DBNTransformer((MixedRBM(**SMALL), 2), n_iter=1, random_state=0),
+    "DBNClassifier": DBNClassifier(**NETS),
+    "cg": DBNClassifier(**NETS, solver="cg", unlabeled=-1, early_stopping=True),
+    "GenerativeDBNClassifier": GenerativeDBNClassifier(**NETS),
+    "DBNRegressor": DBNRegressor(**NETS),
+    "lbfgs": DBNRegressor(**NETS, solver="lbfgs"),
+    "BoltzmannImputer": BoltzmannImputer(RBM(**SMALL), **CHAINS, random_state=0),
+    "gaussian": BoltzmannImputer(GaussianRBM(**SMALL), **CHAINS, add_indicator=True),
+    "default": BoltzmannImputer(**CHAINS, keep_empty_features=True, random_state=0),
+}
+
+# Methods of rows, and what may be infinite in their results.
+METHODS = {
+    "transform": (),
+    "reconstruct": (),
+    "gibbs": (),
+    "free_energy": (np.inf,),
+    "score_samples": (-np.inf,),
+    "reconstruction_log_likelihood": (-np.inf,),
+    "predict": (),
+    "predict_proba": (),
+    "predict_log_proba": (-np.inf,),
+    "decision_function": (-np.inf, np.inf),
+    "impute": (),
+    "conditional_sample": (),
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short():
+    """Fits of the imputer's default model that are short."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skdbn._estimators._model_search.N_UPDATES", (5, 10))
+        yield
+
+
+def check(result, length=None, infinite=()):
+    """Rows or numbers, and nothing that is none."""
+    assert length is None or n_rows(result) == length
+    if sparse.issparse(result):
+        result = result.toarray()
+    columns = [result[c] for c in result.columns] if hasattr(result, "columns") else []
+    for part in columns or [np.asarray(result)]:
+        part = np.asarray(part)
+        if part.dtype.kind == "f":
+            bad = ~np.isfinite(part)
+            assert np.isin(part[bad], infinite).all(), part
+        elif part.dtype == object:
+            assert not pd.isna(part).any(), part
+
+
+def fitted(estimator, method, X, y, sample_weight):
+    """A fitted copy, or None; after an error it is what it was."""
+    model = copy.deepcopy(estimator)
+    call = getattr(model, method)
+    known = inspect.signature(call).parameters
+    others = {"sample_weight": sample_weight} if sample_weight is not None else {}
+    if "classes" in known:
+        others["classes"] = [0, 1]
+    others = {k: v for k, v in others.items() if k in known}
+    before = pickle.dumps(model)
+    if answer(call, X, y, **others) is None:
+        assert pickle.dumps(model) == before, "a failed fit has changed the estimator"
+        return None
+    return model
+
+
+def ask_all(model, X, y):
+    """Call each method with the rows."""
+    length = n_rows(X)
+    for name, infinite in METHODS.items():
+        if hasattr(model, name):
+            more = CHAINS if name == "impute" else {}
+            more = {"n_steps": 2} if name == "conditional_sample" else more
+            note(name)
+            result = answer(getattr(model, name), X, **more)
+            if result is not None:
+                check(result, length, infinite)
+    if hasattr(model, "conditional_sample"):
+        note("mask")
+        mask = np.arange(model.n_features_in_) % 2 == np.ones((length, 1))
+        result = answer(model.conditional_sample, X, mask, n_steps=2)
+        assert result is None or check(result, length) is None
+    if hasattr(model, "score"):
+        note("score")
+        result = answer(model.score, X, y)
+        # R² of a single row is NaN.
+        known = is_regressor(model) or not np.isnan(result or 0)
+        assert result is None or (np.isscalar(result) and known)
+    if hasattr(model, "inverse_transform"):
+        note("inverse_transform")
+        result = answer(model.inverse_transform, X)
+        assert result is None or check(result, length) is None
+    if hasattr(model, "activations"):
+        note("activations")
+        for layer in answer(model.activations, X) or ():
+            check(layer, length)
+    if hasattr(model, "sample_imputations"):
+        note("sample_imputations")
+        for table in answer(model.sample_imputations, X, 2, random_state=0) or ():
+            check(table, length)
+
+
+def cases(test):
+    """Run a test with as many cases as are asked for, that depend on the seed."""
+    chosen = settings(
+        max_examples=int(os.environ.get("SKDBN_FUZZ", "100")),
+        deadline=timedelta(seconds=60),
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    return chosen(seed(SEED)(test))
+
+
+@cases
+@given(st.data())
+def test_an_answer_or_an_error(data):
+    run(data.draw)
+
+
+def run(draw):
+    name = draw(st.sampled_from(list(ESTIMATORS)))
+    method = draw(st.sampled_from(["fit", "fit", "partial_fit"]))
+    estimator = ESTIMATORS[name]
+    if not hasattr(estimator, method):
+        method = "fit"
+    X = draw(tables())
+    y = draw(targets(n_rows(X)))
+    sample_weight = draw(st.none() | weights(n_rows(X)))
+    model = fitted(estimator, method, X, y, sample_weight)
+    if model is None:
+        return
+    ask_all(model, X, y)
+    if hasattr(model, "sample"):
+        note("sample")
+        rows = model.sample(3, n_steps=2, random_state=0)
+        check(rows[0] if isinstance(rows, tuple) else rows, 3)
+    other = draw(tables(model.n_features_in_) | tables())
+    labels = draw(targets(n_rows(other)))
+    ask_all(model, other, labels)
+    if method == "partial_fit":
+        note("partial_fit again")
+        fitted(model, method, other, labels, None)
+
+
+CRFS = {
+    "none": CRFClassifier(edges=None, max_iter=3, unlabeled=-1),
+    "pseudo": CRFClassifier(cv=2, max_iter=3, n_sweeps=3),
+    "sweeps": CRFClassifier(2, edges="mean-field", cv=None, max_iter=3, n_sweeps=2),
+    "shape": ShapePriorCRFClassifier(
+        CRFClassifier(max_iter=3),
+        BernoulliRBM(2, n_iter=1),
+        grid=2,
+        n_iter=1,
+        n_sweeps=2,
+        random_state=0,
+    ),
+}
+
+
+@cases
+@given(st.data())
+def test_graphs(data):
+    run_graphs(data.draw)
+
+
+def draw_graphs(draw, n_columns):
+    """Graphs, labels of their nodes, and whether they are graphs."""
+    given = [draw(graphs(n_columns)) for _ in range(draw(st.integers(0, 3)))]
+    made = [answer(Graph, *parameters) for parameters in given]
+    labels = [draw(targets(n_rows(parameters[0]))) for parameters in given]
+    if draw(st.booleans()):
+        made = [graph for graph in made if graph is not None]
+        labels = [draw(targets(graph.n_nodes)) for graph in made]
+        return made, labels
+    return given, labels
+
+
+def run_graphs(draw):
+    model = copy.deepcopy(CRFS[draw(st.sampled_from(list(CRFS)))])
+    n_columns = draw(st.sampled_from([0, 1, 2]))
+    X, y = draw_graphs(draw, n_columns)
+    before = pickle.dumps(model)
+    if answer(model.fit, X, y) is None:
+        assert pickle.dumps(model) == before, "a failed fit has changed the estimator"
+        return
+    cases = [(X, y), draw_graphs(draw, n_columns)]
+    for X, y in cases:
+        lengths = [
+            n_rows(graph[0] if isinstance(graph, tuple) else graph.node_features)
+            for graph in X
+        ]
+        for name in ("predict", "predict_proba"):
+            note(name)
+            result = answer(getattr(model, name), X)
+            for own, length in zip(result or (), lengths, strict=False):
+                check(own, length)
+        note("score")
+        result = answer(model.score, X, y)
+        assert result is None or np.isfinite(result)
+    if hasattr(model, "sample_shapes"):
+        check(answer(model.sample_shapes, 2, n_steps=2, random_state=0), 2)
+
+
+@needs_images
+@cases
+@given(st.data())
+def test_pictures(data):
+    run_pictures(data.draw)
+
+
+def run_pictures(draw):
+    """Pictures, graphs of them and label maps."""
+    X = [draw(pictures()) for _ in range(draw(st.integers(0, 2)))]
+    made = answer(pixel_graphs, X)
+    for graph in made or ():
+        check(graph.node_features)
+    if draw(st.integers(0, 9)):
+        return
+    words = dict(n_segments=3, n_colors=2, n_textures=2, n_positions=2)
+    model = SuperpixelGraphs(**words, random_state=0)
+    before = pickle.dumps(model)
+    if answer(model.fit, X) is None:
+        assert pickle.dumps(model) == before
+        return
+    for some in (X, [draw(pictures())]):
+        for graph in answer(model.transform, some) or ():
+            check(graph.node_features)
+            labels = draw(targets(graph.n_nodes))
+            answer(label_maps, [graph], [labels])
+            answer(region_labels, [graph], [labels])
