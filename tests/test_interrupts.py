@@ -1,7 +1,10 @@
 """KeyboardInterrupt anywhere: an estimator is what it was before, or all new."""
 
 import copy
+import os
+import signal
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -98,6 +101,34 @@ def is_one_of(arrays, models):
     )
 
 
+def valid_models(estimator, method, X, y, whole):
+    """What may be there after an interrupt of a fit, beside what was before.
+
+    An interrupt during the second epoch leaves the model of the first.
+    """
+    models = [learned(whole)]
+    for name in ("n_iter", "max_iter", "estimator__n_iter"):
+        if method == "fit" and name in estimator.get_params():
+            one = copy.deepcopy(estimator).set_params(**{name: 1})
+            models.append(learned(one.fit(X, y)))
+    return models
+
+
+def is_old(found, before):
+    """Whether all attributes are what they were."""
+    now = vars(found)
+    return now.keys() == before.keys() and all(now[k] is before[k] for k in now)
+
+
+def check_new(found, whole, models, n_features, method):
+    """All attributes of one fit, with the parameters of an epoch's end."""
+    assert set(vars(found)) == set(vars(whole))
+    assert found.n_features_in_ == n_features
+    assert is_one_of(learned(found), models)
+    if hasattr(found, "history_"):
+        assert found.n_iter_ == len(found.history_) or method == "partial_fit"
+
+
 CASES = [
     pytest.param(estimator, method, id=f"{type(estimator).__name__}-{method}")
     for estimator in ESTIMATORS
@@ -121,12 +152,7 @@ def test_interrupt_leaves_an_old_or_a_new_model(estimator, method, rng, seed):
 
     whole, call = start()
     total = Interrupter().run(call)
-    names, models = set(vars(whole)), [learned(whole)]
-    # An interrupt during the second epoch leaves the model of the first.
-    for name in ("n_iter", "max_iter", "estimator__n_iter"):
-        if method == "fit" and name in estimator.get_params():
-            one = copy.deepcopy(estimator).set_params(**{name: 1})
-            models.append(learned(one.fit(X, y)))
+    models = valid_models(estimator, method, X, y, whole)
     # The end line by line, and some of what comes before.
     points = {*range(total - 30, total + 2), *range(1, total - 30, total // 10)}
     outcomes = set()
@@ -135,17 +161,86 @@ def test_interrupt_leaves_an_old_or_a_new_model(estimator, method, rng, seed):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Interrupted in epoch")
             Interrupter(n).run(call)
-        now = vars(found)
-        if now.keys() == before.keys() and all(now[k] is before[k] for k in now):
+        if is_old(found, before):
             outcomes.add("old")
             continue
         outcomes.add("new")
-        assert set(now) == names
-        assert found.n_features_in_ == X.shape[1]
-        assert is_one_of(learned(found), models), n
-        if hasattr(found, "history_"):
-            assert found.n_iter_ == len(found.history_) or method == "partial_fit"
+        check_new(found, whole, models, X.shape[1], method)
     assert outcomes == {"old", "new"}
     # Hints that were held back are given again.
     with pytest.warns(DataRangeWarning):
         BernoulliRBM(**RBMS).fit(X + 7)
+
+
+class Alarm:
+    """Raises KeyboardInterrupt once, after some seconds of a call, wherever it is."""
+
+    def __enter__(self):
+        self.before = signal.signal(signal.SIGALRM, self.interrupt)
+        return self
+
+    def __exit__(self, *error):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, self.before)
+
+    @staticmethod
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    def run(self, call, seconds):
+        """Whether the call was interrupted."""
+        try:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            call()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        except KeyboardInterrupt:
+            return True
+        return False
+
+
+def answers(estimator, X):
+    """What a fitted model says of rows, and draws."""
+    names = ("transform", "predict", "score_samples", "reconstruct")
+    found = [getattr(estimator, n)(X) for n in names if hasattr(estimator, n)]
+    if hasattr(estimator, "sample"):
+        rows = estimator.sample(2, n_steps=2, random_state=0)
+        found += [*rows] if isinstance(rows, tuple) else [rows]
+    return found
+
+
+# An interrupt of a destructor is a warning.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "sample"])
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+def test_signals_at_any_moment(estimator, method, rng, seed):
+    # Windows has no timer that interrupts.
+    if not hasattr(signal, "setitimer") or not hasattr(estimator, method):
+        return
+    estimator = copy.deepcopy(estimator).set_params(random_state=seed)
+    X, y = make_data(rng, 4)
+    old = estimator.fit(X, y)
+    before, said = dict(vars(old)), answers(old, X)
+    arguments = (X, y) if method != "sample" else ()
+    settings = {"n_steps": 200} if method == "sample" else {}
+
+    def start():
+        new = copy.copy(old)
+        return new, lambda: getattr(new, method)(*arguments, **settings)
+
+    whole, call = start()
+    since = time.perf_counter()
+    call()
+    seconds = time.perf_counter() - since
+    models = valid_models(estimator, method, X, y, whole)
+    n_moments = int(os.environ.get("SKDBN_INTERRUPTS", "1"))
+    with Alarm() as alarm:
+        for delay in rng.uniform(1e-5, 1.1 * seconds, n_moments):
+            found, call = start()
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Interrupted in epoch")
+                alarm.run(call, delay)
+            if method == "sample" or is_old(found, before):
+                assert all(map(np.array_equal, answers(found, X), said))
+            else:
+                check_new(found, whole, models, 4, method)
+                assert all(np.isfinite(x).all() for x in answers(found, X))
