@@ -26,18 +26,18 @@ def child(root, arguments, output):
     sys.exit(pytest.main(arguments))
 
 
-def run(root, files, chosen=""):
+def run(root, files, chosen="", patience=PATIENCE):
     """How the tests of a checkout end: how, and the first that fails."""
     arguments = ["-xq", "--tb=no", "-pno:cacheprovider", "-k", chosen]
     arguments += [f"tests/{file}" for file in files]
     output = root / "output"
     process = SERVER.Process(target=child, args=(root, arguments, output))
     process.start()
-    process.join(PATIENCE)
+    process.join(patience)
     if process.is_alive():
         process.kill()
         process.join()
-        return "caught", f"tests that run for {PATIENCE} s"
+        return "caught", f"tests that run for {patience} s"
     if process.exitcode == 0:
         return "SURVIVED", ""
     said = output.read_text()
