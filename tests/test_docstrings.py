@@ -52,7 +52,7 @@ OWN_MEANING = {
     "mean_activation_": [{"RBMClassifier"}, {"SparseRBM"}],
     "max_iter": [NETS, GENERATIVE],
     "momentum": [NETS, GENERATIVE],
-    "n_iter": [NETS | GENERATIVE, {"DBNTransformer"}],
+    "n_iter": [NETS | GENERATIVE, {"DBNTransformer"}, {"RBMClassifier"}],
     "n_iter_": [NETS | GENERATIVE],
     "penalized": EACH,
     "penalty": EACH,

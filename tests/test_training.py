@@ -8,7 +8,7 @@ from _oracle import Enumeration, bars_and_stripes
 from scipy import sparse
 from sklearn.base import clone
 
-from skdbn import RBM, BernoulliRBM
+from skdbn import RBM, BernoulliRBM, GaussianRBM, SparseRBM
 from skdbn.gradients import CD, PCD, REGISTRY
 from skdbn.schedules import Linear
 
@@ -63,6 +63,38 @@ def test_every_row_once_an_epoch(batch_size, lengths, container, partial, seed):
         assert [len(batch) for batch in batches] == lengths
         assert sorted(order) == list(range(101))
     assert len({tuple(order) for order in [*orders, range(101)]}) == 5
+
+
+@pytest.mark.parametrize(
+    "n_rows, batch_size, n_epochs",
+    [
+        (5, 10, 100),
+        (2000, 10, 100),
+        (10_001, 10, 19),
+        (60_000, 10, 10),
+        (60_000, 100, 33),
+    ],
+)
+def test_few_rows_are_passed_more_often(n_rows, batch_size, n_epochs):
+    for cls in (RBM, BernoulliRBM, GaussianRBM, SparseRBM):
+        plan = cls(batch_size=batch_size)._plan()
+        assert plan.n_epochs(n_rows) == n_epochs
+    assert RBM(n_iter=7)._plan().n_epochs(n_rows) == 7
+
+
+def test_automatic_number_of_epochs(seed):
+    """The rate falls to zero over them, and partial_fit goes by it as well."""
+    X = numbered_rows(25)
+    auto, number = (
+        BernoulliRBM(1, n_iter=n, random_state=seed).fit(X) for n in ("auto", 100)
+    )
+    assert auto.n_iter_ == len(auto.history_) == 100
+    np.testing.assert_array_equal(auto.components_, number.components_)
+    for rbm in (auto, number):
+        rbm.set_params(learning_rate=Linear(0.1), early_stopping=True).fit(X)
+        rbm.partial_fit(X)
+    np.testing.assert_array_equal(auto.components_, number.components_)
+    assert auto.n_iter_ <= 100
 
 
 def test_order_follows_the_seed(seed):

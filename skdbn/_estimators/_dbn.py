@@ -78,7 +78,7 @@ class DBNTransformer(
 
     n_iter : int, default=None
         Number of epochs for each layer, which are passes over the data. With None the
-        RBMs decide, whose default is 10; 0 keeps the random initial weights.
+        RBMs decide; 0 keeps the random initial weights.
 
     transposed : bool, default=False
         Whether a layer starts from the weights of the one below, transposed. The bound

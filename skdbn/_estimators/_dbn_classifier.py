@@ -46,9 +46,8 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
         cloned it has to be frozen: ``pretrained=FrozenEstimator(dbn)``.
 
     n_iter : int, default=None
-        Number of epochs of pre-training for each layer. With None the RBMs decide,
-        whose default is 10; 0 keeps the random initial weights, which is no
-        pre-training.
+        Number of epochs of pre-training for each layer. With None the RBMs decide; 0
+        keeps the random initial weights, which is no pre-training.
 
     transposed : bool, default=False
         Whether a layer starts from the weights of the one below, transposed.

@@ -57,9 +57,8 @@ class GenerativeDBNClassifier(LayeredMixin, LabelsMixin, SupervisedDBN):
         ``pretrained=FrozenEstimator(dbn)``.
 
     n_iter : int, default=None
-        Number of epochs of pre-training for each layer. With None the RBMs decide,
-        whose default is 10; 0 keeps the random initial weights, which is no
-        pre-training.
+        Number of epochs of pre-training for each layer. With None the RBMs decide; 0
+        keeps the random initial weights, which is no pre-training.
 
     transposed : bool, default=False
         Whether a layer below the top starts from the weights of the one below it,

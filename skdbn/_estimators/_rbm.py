@@ -95,8 +95,9 @@ class RBM(ScoresMixin, RestrictedEstimator):
         Number of rows in a minibatch. With many epochs or many rows, batches of 100 are
         faster and make fewer steps.
 
-    n_iter : int, default=10
+    n_iter : int or "auto", default="auto"
         Number of epochs, which are passes over the data. The rows are shuffled in each.
+        "auto" is as many as make 20,000 steps, but 10 at least and 100 at most.
 
     early_stopping : bool, default=False
         Whether to set rows aside, stop when their pseudo-likelihood no longer improves,
@@ -211,7 +212,7 @@ class RBM(ScoresMixin, RestrictedEstimator):
         "centered": ["boolean"],
         "sample_data": ["boolean"],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "n_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_iter": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -236,7 +237,7 @@ class RBM(ScoresMixin, RestrictedEstimator):
         centered=True,
         sample_data=True,
         batch_size=10,
-        n_iter=10,
+        n_iter="auto",
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -330,6 +331,7 @@ class RBM(ScoresMixin, RestrictedEstimator):
                 )
             source = make_source(X, unknown, rows, weights, whole=True)
             plan, gradient = self._plan(auto_rate=auto_rate), None
+            n_epochs = plan.n_epochs(len(source))
             if goes_on:
                 before = self.machine_, getattr(self, "gradient_", None)
                 machine, gradient = plan.take_over(source, *before)
@@ -340,7 +342,7 @@ class RBM(ScoresMixin, RestrictedEstimator):
             judge = Likelihoods(*make_probes(session.machine, *measured))
             monitor = Monitor(
                 self,
-                self._init_callback_context(max_subtasks=self.n_iter),
+                self._init_callback_context(max_subtasks=n_epochs),
                 judge,
                 lambda machine: {"machine_": machine},
                 X if unknown is None else given,
@@ -348,7 +350,7 @@ class RBM(ScoresMixin, RestrictedEstimator):
                 keeps_interrupted,
             )
             monitor.begin()
-            session.run(source, self.batch_size, self.n_iter, monitor)
+            session.run(source, self.batch_size, n_epochs, monitor)
             session.finish(monitor)
             monitor.end(session.machine)
             self._adopt(session, source.values)

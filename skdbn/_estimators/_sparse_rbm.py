@@ -79,8 +79,9 @@ class SparseRBM(RBM):
         Number of rows in a minibatch. With many epochs or many rows, batches of 100 are
         faster and make fewer steps.
 
-    n_iter : int, default=10
+    n_iter : int or "auto", default="auto"
         Number of epochs, which are passes over the data. The rows are shuffled in each.
+        "auto" is as many as make 20,000 steps, but 10 at least and 100 at most.
 
     early_stopping : bool, default=False
         Whether to set rows aside, stop when their pseudo-likelihood no longer improves,
@@ -203,7 +204,7 @@ class SparseRBM(RBM):
         centered=True,
         sample_data=True,
         batch_size=10,
-        n_iter=10,
+        n_iter="auto",
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,

@@ -27,6 +27,10 @@ LONGEST_STEP = 0.3
 # that the columns can have at their means is at most this.
 LARGEST_CHANGE = 16.0
 
+# About so many steps, and the fewest and the most epochs, of "auto". Fewer rows need more
+# passes until they tell no more of others.
+N_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 20_000, 10, 100
+
 # Gibbs steps for unknown values of rows that a trained machine has not met; units of a
 # new machine are next to independent.
 IMPUTATION_STEPS = 20
@@ -55,7 +59,7 @@ class Plan:
     sample_data: bool = True
     sparsity: Penalty | None = None
     batch_size: int = 10
-    n_iter: int = 10
+    n_iter: int | str = "auto"
     auto_rate: float = 0.1
     rate_factor: float = 1.0
 
@@ -66,6 +70,13 @@ class Plan:
     def of(cls, estimator, **others):
         """The plan with the parameters of an estimator, and others by name."""
         return cls(**parameters_of(estimator, cls) | others)
+
+    def n_epochs(self, n_rows):
+        """The number of epochs for so many rows."""
+        if self.n_iter != "auto":
+            return self.n_iter
+        n_batches = -(-n_rows // self.batch_size)
+        return min(max(N_STEPS // n_batches, FEWEST_EPOCHS), MOST_EPOCHS)
 
     def start(self, source, rng, machine=None, gradient=None):
         """A session that learns from a source.
@@ -84,10 +95,10 @@ class Plan:
             sparsity,
             limit,
         )
-        rate = self.learning_rate
+        rate, n_epochs = self.learning_rate, self.n_epochs(len(source))
         if rate == "auto":
-            rate = schedules.Linear(self._steady(auto_rate, machine))
-        optimizer = SGD(rate, self.momentum, self.n_iter)
+            rate = schedules.Linear(self._steady(auto_rate, machine, n_epochs))
+        optimizer = SGD(rate, self.momentum, n_epochs)
         session = Session(machine, direction, optimizer, rng, len(source), auto_rate)
         source.begin(machine, rng, 1, self.sample_data)
         self._see_values(session, source)
@@ -138,14 +149,14 @@ class Plan:
 
     def _let_rate_fall(self, session, source):
         """Give a session a rate that knows no last epoch, for rows of this source."""
-        rate = self.learning_rate
+        rate, n_epochs = self.learning_rate, self.n_epochs(session.n_rows)
         if rate == "auto":
             # Of fewer rows than in a batch steps are shorter, so that calls add up to
             # one.
             share = min(1.0, len(source) / self.batch_size)
-            steady = self._steady(session.auto_rate, session.machine)
+            steady = self._steady(session.auto_rate, session.machine, n_epochs)
             rate = without_end(share * steady, session.n_rows)
-        optimizer = SGD(rate, self.momentum, self.n_iter)
+        optimizer = SGD(rate, self.momentum, n_epochs)
         optimizer.resume(session.optimizer)
         session.optimizer = optimizer
 
@@ -182,15 +193,15 @@ class Plan:
             auto_rate /= 10
         return auto_rate * self.rate_factor, limit
 
-    def _steady(self, auto_rate, machine):
+    def _steady(self, auto_rate, machine, n_epochs):
         """The automatic rate beside momentum, which makes steps 1 / (1 − m) as long.
 
         Values without bounds do not allow that, and keep steps of the same length.
         """
         if machine.visible.tail is None:
             return auto_rate
-        momentum = schedules.resolve("momentum", self.momentum, self.n_iter, below=1.0)
-        return auto_rate * (1 - momentum(float(self.n_iter), self.n_iter))
+        momentum = schedules.resolve("momentum", self.momentum, n_epochs, below=1.0)
+        return auto_rate * (1 - momentum(float(n_epochs), n_epochs))
 
     def _new_centering(self, machine):
         if not self.centered:
