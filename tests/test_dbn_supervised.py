@@ -200,6 +200,22 @@ def reaches(dbn, X):
     )
 
 
+@pytest.mark.parametrize("cls", [DBNClassifier, DBNRegressor])
+@pytest.mark.parametrize(
+    "settings, n_epochs",
+    [
+        ({}, 10),
+        ({"n_iter": 2}, 2),
+        ({"rbm": BernoulliRBM(n_iter=3)}, 3),
+        ({"layers": (BernoulliRBM(2),)}, 100),
+    ],
+    ids=["plain", "n_iter", "rbm", "layer"],
+)
+def test_epochs_of_pretraining(cls, settings, n_epochs, X, y, seed):
+    net = cls(**{"layers": (2,)} | settings, max_iter=0, random_state=seed)
+    assert [rbm.n_iter_ for rbm in net.fit(X > 0, y).rbms_] == [n_epochs]
+
+
 @pytest.mark.parametrize("repeats, width", [(1, 4), (60, 4), (1, 900)])
 def test_first_rate_in_wide_layers(repeats, width, X, y, seed):
     X = np.tile(X, repeats)

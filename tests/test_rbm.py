@@ -194,9 +194,10 @@ def test_better_than_the_original(check, seed):
 
 
 def test_parameters_of_the_original():
-    """All of them, with the same defaults but for the learning rate."""
+    """All of them, with the same defaults but for the rate and the number of epochs."""
     ours, theirs = BernoulliRBM().get_params(), Original().get_params()
-    assert {name: ours[name] for name in theirs} == theirs | {"learning_rate": "auto"}
+    auto = dict.fromkeys(("learning_rate", "n_iter"), "auto")
+    assert {name: ours[name] for name in theirs} == theirs | auto
     assert BernoulliRBM(7).n_components == 7
     assert not {"visible", "hidden"} & set(ours)
 

@@ -36,6 +36,10 @@ from ._restricted import restoring
 # Log-odds, or numbers in units of their deviation, that differ by less are alike.
 ALIKE = 1e-5
 
+# Epochs of layers that are no more than numbers. Many more take hidden units to their
+# ends, from where back-propagation does not move them.
+N_PRETRAINING = 10
+
 # On so many rows a network is measured before and after it learns.
 N_MEASURED = 1000
 
@@ -339,10 +343,14 @@ class SupervisedDBN(
                     f"{given.n_features_in_}."
                 )
             return given
+        layers, n_iter = self._pretrained_layers(), self.n_iter
+        plain = all(isinstance(layer, Integral) for layer in layers)
+        if n_iter is None and self.rbm is None and plain:
+            n_iter = N_PRETRAINING
         transformer = DBNTransformer(
-            self._pretrained_layers(),
+            layers,
             rbm=self.rbm,
-            n_iter=self.n_iter,
+            n_iter=n_iter,
             transposed=self.transposed,
             verbose=self.verbose,
             random_state=int(rng.integers(2**31)),

@@ -57,7 +57,8 @@ class GenerativeDBNClassifier(LayeredMixin, LabelsMixin, SupervisedDBN):
         ``pretrained=FrozenEstimator(dbn)``.
 
     n_iter : int, default=None
-        Number of epochs of pre-training for each layer. With None the RBMs decide; 0
+        Number of epochs of pre-training for each layer. With None it is 10 for layers
+        that are numbers without `rbm`, and RBMs that are given decide themselves; 0
         keeps the random initial weights, which is no pre-training.
 
     transposed : bool, default=False
