@@ -103,6 +103,33 @@ def test_pull_is_the_derivative(penalty, rng):
 
 
 @pytest.mark.parametrize("penalized", ["bias", "all"])
+def test_biases_go_on_as_fast_where_steps_are_short(penalized, rng):
+    """Those of the penalty, by a factor, while its part in the weights stays."""
+    hidden, weights = rng.random((6, 3)), np.zeros((1, 3))
+    machine = RestrictedMachine(weights, np.zeros(1), np.zeros(3))
+    seen, steps = [], []
+    for boost in (1.0, 4.0):
+        penalty = Sparsity(0.3, cost=2.0, penalized=penalized)
+        penalty, own = penalty.start(machine, 10, boost), hidden.copy()
+        penalty.see(own)
+        direction = {"hidden_bias": (own - hidden).mean(axis=0)}
+        penalty(direction, 1.0)
+        seen.append(own)
+        steps.append(direction["hidden_bias"])
+    np.testing.assert_array_equal(*seen)
+    np.testing.assert_allclose(steps[1], 4 * steps[0], rtol=1e-12)
+
+
+def test_the_factor_makes_up_for_the_rate(rng, seed):
+    """Many columns have a rate below 0.1, at which biases would hardly move."""
+    X = (rng.random((20, 900)) < 0.5).astype(float)
+    session = SparseRBM(4, n_iter=1, random_state=seed).fit(X)._session
+    assert session.auto_rate < 0.08
+    boost = session.direction.sparsity._boost
+    assert boost == pytest.approx(0.1 / session.auto_rate, rel=1e-12)
+
+
+@pytest.mark.parametrize("penalized", ["bias", "all"])
 def test_the_rate_is_that_of_all_steps(penalized, digits, seed):
     settings = dict(target=0.2, penalized=penalized, gradient="cd", random_state=seed)
     start, end, farther = (

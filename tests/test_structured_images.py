@@ -17,8 +17,11 @@ from skdbn.structured import (
 )
 from skdbn.structured._images import (
     boundaries,
+    cells_of,
     chi_square,
     contrasts,
+    edge_strength,
+    filtered,
     histogram,
     moments,
 )
@@ -54,6 +57,9 @@ def test_pixels_of_several_channels(rng):
     (graph,) = pixel_graphs([picture])
     assert graph.node_features.shape == (12, 2)
     assert graph.node_features.dtype == np.float32
+    rows = picture.reshape(12, 2)
+    expected = [np.hypot(*(rows[i] - rows[j])) for i, j in graph.edges]
+    np.testing.assert_allclose(graph.edge_features.ravel(), expected, rtol=1e-6)
     with pytest.raises(ValueError, match=r"pictures\[1\] has shape \(3,\)"):
         pixel_graphs([picture, np.zeros(3)])
 
@@ -103,6 +109,45 @@ def test_statistics_of_regions(rng):
     np.testing.assert_allclose(border[0, :3], mean[0] - mean[1])
     np.testing.assert_allclose(border[0, 3:6], np.abs(mean[0] - mean[1]))
     np.testing.assert_allclose(border[0, 6], np.linalg.norm(mean[0] - mean[1]))
+
+
+def test_middle_of_a_picture(rng):
+    """Each pixel counts by a Gaussian of 0.3 of half the sides."""
+    regions, mean = rng.integers(3, size=(5, 7)), rng.random((3, 2))
+    regions.flat[:3] = range(3)
+    total = weight = 0.0
+    for row, column in np.ndindex(5, 7):
+        distance = np.hypot(row / 2 - 1, column / 3 - 1)
+        own = np.exp(-0.5 * (distance / 0.3) ** 2)
+        weight, total = weight + own, total + own * mean[regions[row, column]]
+    found = contrasts(regions, mean)[:, :2]
+    np.testing.assert_allclose(found, mean - total / weight, rtol=1e-12)
+
+
+def test_cells_of_pixels():
+    expected = [[0, 0, 0, 1, 1], [0, 0, 0, 1, 1], [2, 2, 2, 3, 3], [2, 2, 2, 3, 3]]
+    assert cells_of((4, 5), 2).reshape(4, 5).tolist() == expected
+    assert cells_of((1, 3), 3).tolist() == [0, 1, 2]
+
+
+def test_strength_of_an_edge():
+    """A step has the slope of a Gaussian with a deviation of one pixel."""
+    lab = np.zeros((20, 20, 3))
+    lab[:, 10:] = [2.0, 0, 1]
+    row = edge_strength(lab)[7]
+    beside = np.exp(-0.5 * (np.arange(20) - 9.5) ** 2) / np.sqrt(2 * np.pi)
+    np.testing.assert_allclose(row, 3 * beside, atol=0.05)
+    np.testing.assert_allclose(edge_strength(lab.swapaxes(0, 1))[:, 7], row)
+
+
+def test_filters_of_textures():
+    """At each width: colors, slopes to the right and down, and the curvature."""
+    x, y = np.arange(61) - 30.0, np.arange(61)[:, None] - 30.0
+    lab = np.stack(np.broadcast_arrays(0.1 * x**2 + 0.5 * x + 0.3 * y, 2.0, y), axis=-1)
+    found = filtered(lab).reshape(61, 61, 3, 6)[30, 30]
+    for scale, answers in zip((1, 2, 4), found, strict=True):
+        expected = 0.1 * scale**2, 2, 0, 0.5 * scale, 0.3 * scale, 0.2 * scale**2
+        np.testing.assert_allclose(answers, expected, rtol=0.02, atol=0.01)
 
 
 def test_boundaries():
