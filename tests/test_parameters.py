@@ -113,6 +113,7 @@ CASES = {
     "unlabeled_weight": (0.5, {"unlabeled": 2}),
     "validation_fraction": (0.2, STOPPING),
     "variance": ("shared", {}),
+    "MixedRBM variance": ("full", {"units": {0: "gaussian", 1: "gaussian"}}),
     "verbose": (1, {}),
     "BoltzmannImputer verbose": (1, {"estimator": None}),
     "visible": ("gaussian", {}),

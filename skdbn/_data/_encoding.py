@@ -52,10 +52,10 @@ class Variable(NamedTuple):
 class Encoding:
     """How the columns of a table become the values of units, and back.
 
-    Where columns are encoded, units of one kind stand side by side, in the order of
-    their columns, so that each kind is one part; the kinds are in the order of their
-    first columns. Other tables keep their order, and such an array is what the units see
-    as it is.
+    Where columns are encoded, or units of a kind are to be together, those of one kind
+    stand side by side, in the order of their columns, so that each kind is one part; the
+    kinds are in the order of their first columns. Other tables keep their order, and such
+    an array is what the units see as it is.
     """
 
     where_to_scale = (
@@ -63,7 +63,7 @@ class Encoding:
         "categories, set_output(transform='pandas')"
     )
 
-    def __init__(self, X, units):
+    def __init__(self, X, units, together=False):
         frame = is_frame(X)
         self.names = list(X.columns) if frame else list(range(X.shape[1]))
         # Without rows it keeps the names and types of the columns only.
@@ -77,7 +77,9 @@ class Encoding:
             self.parts = units.parts if isinstance(units, Concatenated) else list(units)
             self.variables = _described_variables(self.names, self.parts)
         self.has_categories = any(v.categories is not None for v in self.variables)
-        if self.has_categories:
+        # Whether the units have another order, or are others, than the columns.
+        self.encodes = self.has_categories or (together and self.parts is None)
+        if self.encodes:
             kinds = [variable.kind for variable in self.variables]
             self.variables.sort(key=lambda variable: kinds.index(variable.kind))
         index = {name: i for i, name in enumerate(self.names)}
@@ -98,17 +100,26 @@ class Encoding:
     def needs_frame(self):
         return self.has_categories and self.template is not None
 
-    def new_units(self):
-        """Fresh units for all variables; neighbors of one kind are one part."""
+    def new_units(self, real="gaussian"):
+        """Fresh units for all variables; neighbors of one kind are one part.
+
+        `real` are those of real-valued columns.
+        """
         if self.parts is not None:
-            return Concatenated(self.parts)
+            return Concatenated(
+                [
+                    (real, *counts) if kind == "gaussian" else (kind, *counts)
+                    for kind, *counts in self.parts
+                ]
+            )
         parts = []
         for (kind, n_values), same in groupby(
             (v for v in self.variables if v.width),
             lambda v: (v.kind, v.width if v.kind == "softmax" else None),
         ):
             width = sum(variable.width for variable in same)
-            parts.append((kind if n_values is None else Softmax(n_values), width))
+            found = real if kind == "gaussian" else kind
+            parts.append((found if n_values is None else Softmax(n_values), width))
         return Concatenated(parts)
 
     def is_encoded(self, X):
@@ -123,7 +134,7 @@ class Encoding:
 
     def encode(self, X):
         """What the units see, but with zeros for categories that are unknown."""
-        if not is_frame(X) and not self.has_categories:
+        if not is_frame(X) and not self.encodes:
             return X
         names = list(X.columns) if is_frame(X) else self.names
         X = X.tocsc() if issparse(X) else X
@@ -218,18 +229,8 @@ class Encoding:
 
     def decode(self, X, means=False):
         """Rows of the table that was fitted, from values or means of the units."""
-        if self.template is None and not self.has_categories:
+        if self.template is None and not self.encodes:
             return X
-        columns, as_before = self._decoded_columns(X, means)
-        if self.template is None:
-            return np.column_stack(list(columns.values())).astype(X.dtype)
-        frame = type(self.template)(columns)
-        types = zip(self.names, self.template.dtypes, strict=True)
-        types = {name: dtype for name, dtype in types if name in as_before}
-        return (frame.astype if hasattr(frame, "astype") else frame.cast)(types)
-
-    def _decoded_columns(self, X, means):
-        """The columns of the table, and the names of those that keep their type."""
         # Means and real values are floats, whatever the type of the column was.
         columns, as_before = {}, set()
         for variable, place in zip(self.variables, self.places, strict=True):
@@ -243,7 +244,13 @@ class Encoding:
                 (name,) = variable.columns
                 columns[name] = [variable.categories[i] for i in best.tolist()]
                 as_before.add(name)
-        return {name: columns[name] for name in self.names}, as_before
+        columns = {name: columns[name] for name in self.names}
+        if self.template is None:
+            return np.column_stack(list(columns.values())).astype(X.dtype)
+        frame = type(self.template)(columns)
+        types = zip(self.names, self.template.dtypes, strict=True)
+        types = {name: dtype for name, dtype in types if name in as_before}
+        return (frame.astype if hasattr(frame, "astype") else frame.cast)(types)
 
     def merge(self, X, rows, means, like):
         """X with values from rows of the units where it has none.
@@ -252,19 +259,19 @@ class Encoding:
         that of the training data where it is too narrow.
         """
         rows = rows.toarray() if issparse(rows) else rows
+        decoded = self.decode(rows, means)
         if self.is_encoded(X):
-            return self.decode(rows, means)
+            return decoded
         if issparse(X):
             # Nothing is unknown of it.
             return X.copy()
         if not is_frame(X):
             X = np.array(X, dtype=rows.dtype)
             # Without categories units have the order of the columns.
-            found = self.decode(rows, means) if self.has_categories else rows
+            found = rows if is_frame(decoded) else decoded
             np.copyto(X, found, where=np.isnan(X))
             return X
         columns, types = {}, {}
-        decoded, _ = self._decoded_columns(rows, means)
         kinds = {name: v for v in self.variables for name in v.columns}
         # A model of an array has numbers for names.
         for i, (name, own) in enumerate(zip(X.columns, self.names, strict=True)):
@@ -273,7 +280,8 @@ class Encoding:
             columns[name] = column
             if not missing.any():
                 continue
-            values, found = _values(X, i, name), np.asarray(decoded[own])
+            found = decoded[own] if is_frame(decoded) else decoded[:, i]
+            values, found = _values(X, i, name), np.asarray(found)
             if variable.categories is not None:
                 values = np.where(missing, found.astype(object), values).tolist()
                 narrow = not _holds(like, name, variable.categories)

@@ -65,16 +65,10 @@ def hidden_by(mask, X):
         )
     if is_frame(X) and hasattr(X, "mask"):
         # Column by column: others of the type of a column keep it.
-        try:
-            columns = {
-                name: X[name].mask(hidden) if hidden.any() else X[name]
-                for name, hidden in zip(X.columns, mask.T, strict=True)
-            }
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"X has a column in which no value can be unknown: {error}. Make it "
-                "numbers or categories, and dense."
-            ) from error
+        columns = {
+            name: X[name].mask(hidden) if hidden.any() else X[name]
+            for name, hidden in zip(X.columns, mask.T, strict=True)
+        }
         return type(X)(columns, index=X.index)
     if hasattr(X, "schema"):
         columns = {
@@ -141,7 +135,7 @@ def conditional_draws(
     for some, streams in row_streams(result, unknown, rng, rows, step):
         known = ~unknown[some]
         own = result[some]
-        masked = machine.masked(~known)
+        masked = machine.masked(~known, own)
         chains = Chains(masked, len(some), streams, n_temperatures, Clamp(own, known))
         state = chains.advance(n_steps)
         if n_means is None:
@@ -170,7 +164,9 @@ def known_pseudo_log_likelihood(machine, X, unknown):
         part = slice(start, start + step)
         own, holes = X[part], unknown[part]
         streams = RowStreams(0, row_keys(own, holes))
-        chains = Chains(machine.masked(holes), len(own), streams, 1, Clamp(own, ~holes))
+        chains = Chains(
+            machine.masked(holes, own), len(own), streams, 1, Clamp(own, ~holes)
+        )
         chains.advance(SCORE_BURN_IN)
         inverse = np.full((len(own), len(columns)), -np.inf)
         for _ in range(N_SCORE_STATES):

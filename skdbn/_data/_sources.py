@@ -131,11 +131,17 @@ class ArraySource:
 
     def some_gaps(self, most=1000):
         """About so many of the rows less the mean, 0 where a value is unknown."""
+        return self.some_rows(most)[0]
+
+    def some_rows(self, most):
+        """The same, with the weights of these rows and where they are unknown, or None."""
         some = self.rows[:: 1 + len(self.rows) // most]
         gaps = as_float(self.X[some], np.float64) - self.mean
-        if self.unknown is not None:
-            gaps[self.unknown[some]] = 0
-        return gaps
+        weights = None if self.weights is None else self.weights[some]
+        unknown = None if self.unknown is None else self.unknown[some]
+        if unknown is not None:
+            gaps[unknown] = 0
+        return gaps, weights, unknown
 
     def share_known(self):
         """The share of the rows' values that are known."""
@@ -266,7 +272,7 @@ class IncompleteSource(ArraySource):
         if self.sample_data:
             machine.visible.draw(moved, rng)
         h = machine.hidden_sample(moved, rng)
-        v = machine.masked(unknown).visible_sample(h, rng)
+        v = machine.masked(unknown, moved).visible_sample(h, rng)
         np.copyto(moved, v, where=unknown)
         batch.values[some] = moved
         rows = batch.rows[some]

@@ -5,8 +5,13 @@ from numbers import Real
 import numpy as np
 
 from .._utils._sklearn import Interval, StrOptions
-from ..units import Bernoulli, Gaussian
+from ..units import Bernoulli, CorrelatedGaussian, Gaussian
 from ._rbm import RBM
+
+VARIANCE = [
+    Interval(Real, 0, None, closed="neither"),
+    StrOptions({"column", "shared", "full"}),
+]
 
 
 class GaussianRBM(RBM):
@@ -36,10 +41,12 @@ class GaussianRBM(RBM):
     n_components : int, default=256
         Number of hidden units.
 
-    variance : {"column", "shared"} or float, default="column"
-        Variance of a visible unit given the hidden ones. "column" learns one for each
-        column and "shared" one for all, starting from the data's; a number stays as
-        it is, and 1.0 is for standardized data.
+    variance : {"column", "shared", "full"} or float, default="column"
+        Variance of a real-valued column given the hidden units. "column" learns one for
+        each column and "shared" one for all, starting from the data's; a number stays
+        as it is, and 1.0 is for standardized data. "full" is the covariance of the
+        data, shrunk [4]_, which stays as it is: the best for the density of correlated
+        columns, see :class:`~skdbn.units.CorrelatedGaussian`.
 
     gradient : str or Gradient, default="pcd"
         Estimator of the gradient of the likelihood: "cd", "pcd", "fpcd", "pt" or an
@@ -126,6 +133,9 @@ class GaussianRBM(RBM):
     variance_ : ndarray of shape (n_features,)
         The variance of each column given the hidden units.
 
+    covariance_ : ndarray of shape (n_features, n_features)
+        The covariance of the columns given the hidden units.
+
     machine_ : RestrictedMachine
         The fitted machine, which has the parameters as arrays.
 
@@ -169,6 +179,8 @@ class GaussianRBM(RBM):
        Boltzmann machines for modeling natural image statistics. PLoS ONE 12.
     .. [3] Melchior, J., Fischer, A. and Wiskott, L. (2016). How to center deep
        Boltzmann machines. JMLR 17(99).
+    .. [4] Hoffbeck, J. P. and Landgrebe, D. A. (1996). Covariance matrix estimation and
+       classification with limited training data. IEEE PAMI 18.
 
     Examples
     --------
@@ -191,12 +203,7 @@ class GaussianRBM(RBM):
         name: constraint
         for name, constraint in RBM._parameter_constraints.items()
         if name not in ("visible", "hidden", "sample_data")
-    } | {
-        "variance": [
-            Interval(Real, 0, None, closed="neither"),
-            StrOptions({"column", "shared"}),
-        ]
-    }
+    } | {"variance": VARIANCE}
 
     def __init__(
         self,
@@ -243,10 +250,23 @@ class GaussianRBM(RBM):
         self.variance = variance
 
     def _new_units(self):
-        return Gaussian(self.variance), Bernoulli()
+        return real_units(self.variance), Bernoulli()
 
     @property
     def variance_(self):
         """The variance of each column given the hidden units."""
         variance = 1 / self.machine_.visible.precision
         return np.broadcast_to(variance, self.n_features_in_).copy()
+
+    @property
+    def covariance_(self):
+        """The covariance of the columns given the hidden units."""
+        visible = self.machine_.visible
+        if isinstance(visible, CorrelatedGaussian):
+            return visible.covariance_.copy()
+        return np.diag(self.variance_)
+
+
+def real_units(variance):
+    """Units for real-valued columns."""
+    return CorrelatedGaussian() if variance == "full" else Gaussian(variance)

@@ -7,6 +7,7 @@ from .._data._incomplete import nan_places
 from .._utils._numerics import DTYPES, canonical, check_size, column_mean
 from .._utils._sklearn import StrOptions
 from ..units import Bernoulli, Concatenated
+from ._gaussian_rbm import VARIANCE, real_units
 from ._rbm import RBM
 
 
@@ -30,7 +31,7 @@ class MixedRBM(RBM):
       units: the shortest ones from the left. A group has no column that is 1 in all
       rows; one that is 0 in all rows belongs to the group that ends after it.
     * All other columns of numbers become "gaussian" units, for which they are best
-      standardized.
+      standardized. With ``variance="full"`` they stand side by side in ``components_``.
 
     A category that was not there in :meth:`fit`, or a group of which none or several
     columns are 1, is not an error later on: a warning is issued, and the frequencies of
@@ -55,6 +56,13 @@ class MixedRBM(RBM):
         whose categories are the values that occur. A
         :class:`~skdbn.units.Concatenated` or a list of its parts describes all
         columns, from the first to the last; they are numbers then.
+
+    variance : {"column", "shared", "full"} or float, default="column"
+        Variance of a real-valued column given the hidden units. "column" learns one for
+        each column and "shared" one for all, starting from the data's; a number stays
+        as it is, and 1.0 is for standardized data. "full" is the covariance of the
+        data, shrunk [4]_, which stays as it is: the best for the density of correlated
+        columns, see :class:`~skdbn.units.CorrelatedGaussian`.
 
     gradient : str or Gradient, default="pcd"
         Estimator of the gradient of the likelihood: "cd", "pcd", "fpcd", "pt" or an
@@ -198,6 +206,8 @@ class MixedRBM(RBM):
        Boltzmann machines. ACML.
     .. [3] Melchior, J., Fischer, A. and Wiskott, L. (2016). How to center deep
        Boltzmann machines. JMLR 17(99).
+    .. [4] Hoffbeck, J. P. and Landgrebe, D. A. (1996). Covariance matrix estimation and
+       classification with limited training data. IEEE PAMI 18.
 
     Examples
     --------
@@ -227,13 +237,17 @@ class MixedRBM(RBM):
         name: constraint
         for name, constraint in RBM._parameter_constraints.items()
         if name not in ("visible", "hidden")
-    } | {"units": [StrOptions({"auto"}), dict, list, tuple, Concatenated]}
+    } | {
+        "units": [StrOptions({"auto"}), dict, list, tuple, Concatenated],
+        "variance": VARIANCE,
+    }
 
     def __init__(
         self,
         n_components=256,
         *,
         units="auto",
+        variance="column",
         gradient="pcd",
         learning_rate="auto",
         momentum=0.0,
@@ -273,6 +287,7 @@ class MixedRBM(RBM):
             random_state=random_state,
         )
         self.units = units
+        self.variance = variance
 
     def fit(self, X, y=None, sample_weight=None):
         """Find the units of each column, and fit the model to X.
@@ -363,7 +378,7 @@ class MixedRBM(RBM):
             X = super()._validate(X, reset, order, allow_nan=True)
         if not reset:
             return self._encoding.fill(self._encoding.encode(X))
-        self._encoding = Encoding(X, self.units)
+        self._encoding = Encoding(X, self.units, together=self.variance == "full")
         self._encoding.warn_of_guesses(X)
         self.units_ = self._encoding.variables
         X = self._encoding.encode(X)
@@ -371,7 +386,7 @@ class MixedRBM(RBM):
         return X
 
     def _new_units(self):
-        return self._encoding.new_units(), Bernoulli()
+        return self._encoding.new_units(real_units(self.variance)), Bernoulli()
 
     @property
     def _codec(self):

@@ -149,7 +149,7 @@ class JointNet:
         As :meth:`Stack.fill`, up by the recognition and down by the generative weights.
         A label that is not given is drawn from its exact probability in each round.
         """
-        bottom = self.down[0].masked(~known)
+        bottom = self.down[0].masked(~known, v)
         upper = JointNet(self.up, self.down[1:], self.top, self.n_labels)
 
         def draw(v):

@@ -172,8 +172,13 @@ class Plan:
         auto_rate, limit, visible = self.auto_rate, None, machine.visible
         if visible.tail is not None:
             gaps = source.some_gaps()
-            scale = ask(visible, Scaled).step_scale
-            if scale is not None:
+            scale, root = (
+                ask(visible, Scaled).step_scale,
+                ask(visible, Scaled).step_root,
+            )
+            if root is not None:
+                gaps = gaps @ root
+            elif scale is not None:
                 gaps *= np.sqrt(scale)
             reach = max(1.0, largest_variance(gaps))
             auto_rate = min(auto_rate, LARGEST_RATE / reach)

@@ -23,6 +23,10 @@ LIGHT_NORM, LIGHT_SHARE = 1.5, 0.5
 RARE, RARE_NORM, RARE_SHARE = 0.05, 2.0, 0.2
 
 
+# Covariances are those of rows with so many values.
+COVARIANCE_ELEMENTS = 2**24
+
+
 def new_machine(plan, source, rng):
     """Random weights, and biases with which the units are as in the data."""
     dtype = working_dtype(source.X)
@@ -33,6 +37,8 @@ def new_machine(plan, source, rng):
         variance, _ = positive_variance(source.variance, visible_mean)
         moments = len(source), visible_mean, variance
     visible.start(n_visible, moments, dtype)
+    if any(isinstance(kind, units.CorrelatedGaussian) for kind in visible._kinds()):
+        visible.see(*source.some_rows(COVARIANCE_ELEMENTS // n_visible + 1))
     hidden.start(n_hidden, dtype=dtype)
     if hidden.tail is not None:
         ask(visible, units.Parametric).freeze()
@@ -46,16 +52,20 @@ def new_machine(plan, source, rng):
     # Incomplete rows do not tell how heavy tails are.
     is_whole = source.unknown is None
     if is_whole and isinstance(visible, units.Gaussian) and not hidden_bias.any():
-        gaps = source.some_gaps() / np.sqrt(variance)
+        root = visible.step_root
+        gaps = source.some_gaps()
+        gaps = gaps / np.sqrt(variance) if root is None else gaps @ root
         large = _large_units(gaps, hidden, n_hidden)
         if large is not None:
             norm, places, activity = large
             weights[:, places] *= norm / np.sqrt(n_visible) / spread
             hidden_bias[places] = hidden.link(activity)
             hidden_mean[places] = activity
-    scale = ask(visible, units.Scaled).step_scale
-    if scale is not None:
-        weights *= scale.reshape(-1, 1) ** 0.5
+    scaled = ask(visible, units.Scaled)
+    if scaled.step_root is not None:
+        weights = scaled.step_root @ weights
+    elif scaled.step_scale is not None:
+        weights *= scaled.step_scale.reshape(-1, 1) ** 0.5
     # One more row without a field keeps constant columns finite.
     mean = visible.shrink(visible_mean, 1 / (len(source) + 1))
     visible_bias = visible.link(mean) - weights @ hidden_mean

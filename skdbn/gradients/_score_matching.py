@@ -6,7 +6,7 @@ from .._utils._checks import check_real
 from .._utils._numerics import as_float
 from .._utils._random import normal
 from ..machines._base import check_offers
-from ..units import Bernoulli, Gaussian
+from ..units import Bernoulli, CorrelatedGaussian, Gaussian
 from ._base import Gradient
 
 
@@ -73,13 +73,13 @@ class ScoreMatching(Gradient):
     def start(self, machine, batch_size, rng, n_rows=None):
         check_real("ScoreMatching", "noise", self.noise, 0)
         check_offers(machine, "gradient=ScoreMatching()", *self.needs)
-        real = "; where all columns are real-valued, GaussianRBM has such units"
+        real = "; GaussianRBM has such units for real-valued columns, unless variance='full'"
         for side, kind, hint in (
             ("visible", Gaussian, real),
             ("hidden", Bernoulli, ""),
         ):
             units = getattr(machine, side)
-            if isinstance(units, kind):
+            if isinstance(units, kind) and not isinstance(units, CorrelatedGaussian):
                 continue
             raise ValueError(
                 f"gradient=ScoreMatching() needs {side} units that are all "

@@ -123,7 +123,8 @@ class Coordinate:
         own = np.take_along_axis(v, np.atleast_2d(columns), axis=1)
         self.own = own.astype(np.float64)
         self._given_back = given_back
-        self.values, self.log_weights, self.shares = machine.visible.alternatives(
+        self.visible = machine.visible.beside(i, v)
+        self.values, self.log_weights, self.shares = self.visible.alternatives(
             i, self.own, self._field_range
         )
 
@@ -147,7 +148,7 @@ class Coordinate:
     def own_score(self):
         """The same at the own values, of which the hidden units' part is 0."""
         own = (self.own * self.bias).sum(axis=1)
-        return own - self.machine.visible.coordinate_base(self.i, self.own)
+        return own - self.visible.coordinate_base(self.i, self.own)
 
     def hidden_changes(self, before, columns=slice(None)):
         """How the log-partition of some hidden units changes with the values.

@@ -147,9 +147,9 @@ class RestrictedMachine(Machine):
         h = self.hidden_sample(v, rng, out=h)
         return State(v, h) if out is None else out
 
-    def masked(self, unknown):
-        """The machine with the values masked that known values rule out."""
-        visible = masked(self.visible, unknown)
+    def masked(self, unknown, v=None):
+        """The machine for the unknown values of rows v, given the known ones."""
+        visible = masked(self.visible, unknown, v)
         return self if visible is self.visible else replace(self, visible=visible)
 
     def mean_field(self, v, unknown, n_steps=MEAN_FIELD_STEPS):
@@ -157,7 +157,7 @@ class RestrictedMachine(Machine):
 
         No sampling, so that a row has a single answer, which depends on no other row.
         """
-        machine = self.masked(unknown)
+        machine = self.masked(unknown, v)
         fields = np.repeat(self.visible_bias[None], len(v), axis=0)
         v = np.where(unknown, machine.visible.mean(fields), v)
         for _ in range(n_steps):
@@ -294,7 +294,10 @@ class RestrictedMachine(Machine):
 
     def length(self, direction, limit=np.inf):
         """Length of a step of the weights, in units of the visible deviations."""
-        weights, scale = direction["weights"], ask(self.visible, Scaled).step_scale
+        weights, visible = direction["weights"], ask(self.visible, Scaled)
+        scale, root = visible.step_scale, visible.step_root
+        if root is not None:
+            weights, scale = np.linalg.solve(root, weights), None
         flat = weights.ravel()
         total = np.dot(flat, flat)
         if scale is not None:
@@ -323,7 +326,8 @@ class RestrictedMachine(Machine):
            Boltzmann machines. JMLR 17(99).
         """
         h, r = work.hidden_mean, work.signs * rate
-        scale = ask(self.visible, Scaled).step_scale
+        visible = ask(self.visible, Scaled)
+        scale, root = visible.step_scale, visible.step_root
         v0 = 0.0 if centering is None else centering.visible
         own = ask(self.visible, Parametric).own_steps(
             work.model.visible, rate, work.model_weights, work.total_weight
@@ -342,14 +346,14 @@ class RestrictedMachine(Machine):
             work.visible[0] = v0
             h[0] = -hidden_bias
             visible_bias = work.visible_transposed_dot(r - h @ h0)
-            hidden_bias -= work.visible_dot(v0 if scale is None else scale * v0) @ h
+            hidden_bias -= work.visible_dot(_scaled(v0, scale, root)) @ h
             if rate:
                 centering.move(of_data, rate * work.total_weight)
         if scale is None:
             weights = work.visible_transposed_dot(h, out=work.weights)
         else:
-            weights = _scaled_product(work, h, scale)
-            visible_bias *= scale
+            weights = _scaled_product(work, h, scale, root)
+            visible_bias = _scaled(visible_bias, scale, root)
         return self.named(weights, visible_bias, hidden_bias, own)
 
     def project(self):
@@ -427,11 +431,21 @@ class RestrictedMachine(Machine):
         return type(self)(*copies, copied(self.visible), self.hidden, self.center)
 
 
-def _scaled_product(work, h, scale):
+def _scaled(x, scale, root):
+    """Rows x times the scale of the steps, or times QQᵀ for its root Q."""
+    if scale is None or np.ndim(x) == 0:
+        return x
+    return x * scale if root is None else x @ root @ root.T
+
+
+def _scaled_product(work, h, scale, root):
     """The visible rows' transpose times `h`, with each of its rows times its scale."""
     if work.sparse is None and len(h) < h.shape[1]:
         # There are fewer values in the rows than in the product.
-        return np.dot((work.visible * scale).T, h, out=work.weights)
+        return np.dot(_scaled(work.visible, scale, root).T, h, out=work.weights)
     weights = work.visible_transposed_dot(h, out=work.weights)
-    weights *= scale.reshape(-1, 1)
+    if root is None:
+        weights *= scale.reshape(-1, 1)
+        return weights
+    weights[:] = root @ (root.T @ weights)
     return weights

@@ -62,7 +62,7 @@ class Stack:
            generative models with applications to recognition. CVPR.
         """
         bottom, *above = [*self.below, self.top]
-        bottom = bottom.masked(~known)
+        bottom = bottom.masked(~known, v)
 
         def draw(v):
             h = bottom.hidden_sample(v, rng)

@@ -338,8 +338,12 @@ def to_steps(machine, difference):
         part = difference[start : start + array.size]
         found[name], start = part.reshape(array.shape), start + array.size
     units = getattr(machine, "visible", None)
-    scale = None if units is None else ask(units, Scaled).step_scale
-    if scale is not None:
+    scaled = ask(units, Scaled)
+    scale, root = scaled.step_scale, scaled.step_root
+    if root is not None:
+        found["weights"] = root @ root.T @ found["weights"]
+        found["visible_bias"] = root @ root.T @ found["visible_bias"]
+    elif scale is not None:
         found["weights"] = found["weights"] * scale.reshape(-1, 1)
         found["visible_bias"] = found["visible_bias"] * scale
     return flat(without_own(machine, found))
@@ -428,7 +432,8 @@ def _float32(case):
     """Results in float32 agree with those in float64."""
     need(case.is_restricted and is_dataclass(case.machine), "arrays to be replaced")
     own = ask(case.visible, Parametric).params
-    need(not own, "visible units without arrays of their own")
+    root = ask(case.visible, Scaled).step_root
+    need(not own and root is None, "visible units without arrays of their own")
     machine, rows = case.machine, case.exact_rows(20)
     names = "weights", "visible_bias", "hidden_bias"
     arrays = {name: getattr(machine, name).astype(np.float32) for name in names}

@@ -7,6 +7,7 @@ from ._base import Units, check_capability
 from ._bernoulli import Bernoulli
 from ._concatenated import Concatenated
 from ._conditional import Conditional
+from ._correlated import CorrelatedGaussian
 from ._differentiable import Differentiable
 from ._enumerable import Enumerable
 from ._gaussian import Gaussian
@@ -24,6 +25,7 @@ __all__ = [
     "Bernoulli",
     "Concatenated",
     "Conditional",
+    "CorrelatedGaussian",
     "Differentiable",
     "Enumerable",
     "Gaussian",
@@ -38,7 +40,8 @@ __all__ = [
     "Units",
 ]
 
-# Concatenated units have no name: they are nothing without a description.
+# Concatenated units have no name: they are nothing without a description. Correlated ones
+# are a setting of `GaussianRBM` and `MixedRBM`.
 REGISTRY = {
     "bernoulli": Bernoulli,
     "spin": Spin,
@@ -64,6 +67,13 @@ def check_pair(visible, hidden):
             "units with bounded values on one side, such as hidden='bernoulli'."
         )
     if None not in tails:
-        for units in (*visible._kinds(), *hidden._kinds()):
+        kinds = *visible._kinds(), *hidden._kinds()
+        if any(isinstance(units, CorrelatedGaussian) for units in kinds):
+            raise ValueError(
+                f"visible={type(visible).__name__} and hidden={type(hidden).__name__} "
+                "units, one side of which has correlated noise, are not taken together. "
+                "Take units with bounded values on one side, such as hidden='bernoulli'."
+            )
+        for units in kinds:
             if units.tail is not None:
                 check_capability(units, Scaled, "A pair of layers without bounds")

@@ -156,6 +156,22 @@ class Concatenated(
         ones = [np.ones(1, dtype) if scale is None else scale for scale in scales]
         return self._join(ones)
 
+    @property
+    def step_root(self):
+        roots = [units.step_root for units in self._asked(Scaled)]
+        if all(root is None for root in roots):
+            return None
+        matrix = np.diag(np.sqrt(self.step_scale))
+        for root, place in zip(roots, self._places, strict=True):
+            if root is not None:
+                matrix[place, place] = root
+        return matrix
+
+    def see(self, gaps, weights=None, unknown=None):
+        for units, place in zip(self._asked(Parametric), self._places, strict=True):
+            holes = None if unknown is None else unknown[:, place]
+            units.see(gaps[:, place], weights, holes)
+
     def statistics(self, x, weights=None):
         return [
             array
@@ -267,8 +283,14 @@ class Concatenated(
         for (units, own, holes), place in zip(parts, self._places, strict=True):
             ask(units, Grouped).fill_determined(own, holes, names[place])
 
-    def masked(self, unknown):
-        return self._with([masked(units, own) for units, own in self._split(unknown)])
+    def masked(self, unknown, values=None):
+        parts = self._split(unknown, 0.0 if values is None else values)
+        return self._with(
+            [
+                masked(units, own, None if values is None else known)
+                for units, own, known in parts
+            ]
+        )
 
     def n_coordinates(self, n_units):
         return sum(
@@ -282,6 +304,15 @@ class Concatenated(
     def alternatives(self, coordinate, own, field_range):
         units, inside, _ = self._find(coordinate)
         return units.alternatives(inside, own, field_range)
+
+    def beside(self, coordinate, v):
+        found, inside, _ = self._find(coordinate)
+        return self._with(
+            [
+                units.beside(inside, own) if units is found else units
+                for units, own in self._split(v)
+            ]
+        )
 
     def coordinate_base(self, coordinate, own):
         units, inside, _ = self._find(coordinate)

@@ -64,6 +64,25 @@ class Conditional:
         """
         raise NotImplementedError
 
+    def beside(self, coordinate, v):
+        """The units of a coordinate, the other ones being as they are.
+
+        Parameters
+        ----------
+        coordinate : int or ndarray of int of shape (n_samples,)
+            One for all rows or one for each.
+
+        v : ndarray of shape (n_samples, n_units)
+            The rows.
+
+        Returns
+        -------
+        units : Units
+            What to ask for :meth:`alternatives` and :meth:`coordinate_base`: the object
+            itself, unless the base of a unit depends on others.
+        """
+        return self
+
     def coordinate_base(self, coordinate, own):
         """The base of one coordinate, where there are infinitely many states.
 

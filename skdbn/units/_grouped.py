@@ -75,24 +75,29 @@ class Grouped:
             says nothing of what they are.
         """
 
-    def masked(self, unknown):
-        """The units with the values masked that known values rule out.
+    def masked(self, unknown, values=None):
+        """The units of rows of which some values are known, for what is unknown.
+
+        They cannot have the values that known ones rule out.
 
         Parameters
         ----------
         unknown : ndarray of bool of shape (n_samples, n_units)
             Where values are unknown, after :meth:`fill_determined`.
 
+        values : ndarray of shape (n_samples, n_units), default=None
+            The rows, with anything where they are unknown.
+
         Returns
         -------
         units : Units
-            Units whose means and draws are those of a masked softmax, for these rows,
-            or for several times these rows one after the other. The object itself if
-            nothing is masked.
+            Units whose means and draws are those of a masked softmax, or given the known
+            values where units are correlated, for these rows, or for several times
+            these rows one after the other. The object itself if nothing is masked.
         """
         return self
 
 
-def masked(units, unknown):
+def masked(units, unknown, values=None):
     """See :meth:`Grouped.masked`; known values of other units rule nothing out."""
-    return units.masked(unknown) if isinstance(units, Grouped) else units
+    return units.masked(unknown, values) if isinstance(units, Grouped) else units

@@ -92,6 +92,21 @@ class Parametric:
             )
         ]
 
+    def see(self, gaps, weights=None, unknown=None):
+        """See rows of the data before training, for what depends on several columns.
+
+        Parameters
+        ----------
+        gaps : ndarray of shape (n_samples, n_units)
+            Many of the rows less their mean.
+
+        weights : ndarray of shape (n_samples,), default=None
+            How much each row counts.
+
+        unknown : ndarray of bool of shape (n_samples, n_units), default=None
+            Where values are unknown.
+        """
+
     def update_moments(self, n_rows, mean, variance):
         """Update the moments of the data with those of more rows.
 

@@ -26,6 +26,15 @@ class Scaled:
         """Factor of the steps of each unit's weights and bias; None if all are 1."""
         return None
 
+    @property
+    def step_root(self):
+        """Of units that vary together, a matrix Q such that steps are multiplied by QQᵀ.
+
+        It takes the place of :attr:`step_scale`; x Q is in units of the steps. None for
+        all other units.
+        """
+        return None
+
     def spread(self, n_units):
         """The standard deviation that units keep at every field.
 

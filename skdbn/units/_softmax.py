@@ -184,7 +184,7 @@ class Softmax(Conditional, Enumerable, Differentiable, Grouped, Units):
             x[determined] = value
             unknown[determined] = False
 
-    def masked(self, unknown):
+    def masked(self, unknown, values=None):
         ruled_out = self._per_unit(self._sums(unknown) > 0) & ~unknown
         return PartlyKnown(self, ruled_out) if ruled_out.any() else self
 
