@@ -8,15 +8,15 @@ bin = .venv/bin
 # Pictures go to files: a display must not be needed.
 export MPLBACKEND = Agg
 # Without this scikit-learn skips its array API checks.
-test quick fuzz test-oldest test-sdist: export SCIPY_ARRAY_API = 1
+test quick fuzz interrupts test-oldest test-sdist: export SCIPY_ARRAY_API = 1
 # The last Python for which the oldest versions have wheels.
 test-oldest: export MAX_MINOR = 12
 
-.PHONY: help demo test quick fuzz mutants test-oldest test-sdist lint format docs bench clean
+.PHONY: help demo test quick fuzz interrupts soak mutants test-oldest test-sdist lint format docs bench clean
 # A process for each core, with one thread each.
 parallel = -n auto
-test quick fuzz mutants: export OPENBLAS_NUM_THREADS = 1
-test quick fuzz mutants: export OMP_NUM_THREADS = 1
+test quick fuzz interrupts soak mutants: export OPENBLAS_NUM_THREADS = 1
+test quick fuzz interrupts soak mutants: export OMP_NUM_THREADS = 1
 
 # Two targets must not set up the same environment at the same time.
 .NOTPARALLEL:
@@ -39,6 +39,14 @@ quick: ## run a part of each test (1 minute)
 fuzz: ## call every method with tables of all kinds (30 minutes; ARGS=1000 for fewer cases)
 	@$(venv) .venv test
 	SKDBN_FUZZ=$(or $(ARGS),100000) $(bin)/python -m pytest -x tests/test_hostile.py
+
+interrupts: ## interrupt fits and samples at 500 moments each (10 minutes)
+	@$(venv) .venv test
+	SKDBN_INTERRUPTS=$(or $(ARGS),500) $(bin)/python -m pytest tests/test_interrupts.py
+
+soak: ## learn from a drifting stream, to see memory and speed stay (1 hour; ARGS=5 for minutes)
+	@$(venv) .venv plot,progress
+	$(bin)/python -m benchmarks.soak $(ARGS)
 
 mutants: ## break the package in small ways, and see that tests notice (15 minutes)
 	@$(venv) .venv test

@@ -190,6 +190,7 @@ TARGETS = {
     "no numbers": lambda rng, n: rng.choice([*NO_NUMBERS, 1.0, 0.0], n),
     "unlabeled": lambda rng, n: rng.choice([-1, 0, 1], n),
     "objects": lambda rng, n: np.array([None, "a", 1, np.nan] * n, object)[:n],
+    "several types": lambda rng, n: np.array([1, "a"] * n, object)[:n],
     "long": lambda rng, n: np.arange(n + 1) % 2,
     "series": lambda rng, n: pd.Series(np.arange(n) % 2, index=[3] * n),
     "category": lambda rng, n: pd.Series(["a", "b"] * n, dtype="category")[:n],

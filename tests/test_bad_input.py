@@ -21,6 +21,7 @@ from skdbn import (
 )
 from skdbn.exceptions import DataRangeWarning
 from skdbn.structured import (
+    CRFClassifier,
     Graph,
     SuperpixelGraphs,
     label_maps,
@@ -188,6 +189,17 @@ def test_accuracy_is_that_of_rows_with_a_label(model, X):
         model.score(X, np.full(12, 1e300) + 0.5)
 
 
+def test_labels_of_several_types(X):
+    message = "y has labels of several types, int and str"
+    labels = np.array([1, "a"] * 6, object)
+    for model in (RBMClassifier(**SMALL), DBNClassifier(**NET)):
+        with pytest.raises(TypeError, match=message):
+            model.fit(X, labels)
+    graphs = [Graph([[0.0], [1.0]])] * 2
+    with pytest.raises(TypeError, match=message):
+        CRFClassifier().fit(graphs, [np.array(["a", "b"], object), [0, 1]])
+
+
 def test_a_table_without_unknown_values_is_returned_as_it_is(X):
     rbm = MixedRBM(**SMALL).fit(X)
     found = rbm.impute(sparse.lil_array(X), n_samples=2, n_steps=2)
@@ -209,6 +221,23 @@ def test_an_array_for_a_model_of_a_frame(X):
         found = rbm.impute(unknown, n_samples=1, n_steps=2)
     assert found[3, 1] in (0, 1)
     np.testing.assert_array_equal(np.delete(found, 10), np.delete(X, 10))
+
+
+@pytest.mark.parametrize("as_frame", [False, True])
+def test_a_broken_group_stays_as_it_is(as_frame, rng):
+    """The frequencies that stand for it have no place in a column of ints."""
+    groups = np.eye(2, dtype=int)[rng.integers(2, size=12)]
+    table = pd.DataFrame(groups, columns=["a", "b"]).astype("Int8")
+    table["c"] = rng.normal(size=12)
+    rbm = MixedRBM(**SMALL).fit(table)
+    broken = table.to_numpy(float)
+    broken[3] = -1, 0, np.nan
+    given = pd.DataFrame(broken, columns=["a", "b", "c"]) if as_frame else broken
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = np.asarray(rbm.impute(given, n_samples=1, n_steps=2))
+    assert np.isfinite(found[3, 2])
+    np.testing.assert_array_equal(np.delete(found, 11), np.delete(broken, 11))
 
 
 @pytest.mark.parametrize("solver", ["adam", "cg"])
@@ -261,6 +290,10 @@ def test_masks_of_masked_arrays_and_lists(X):
         np.testing.assert_array_equal(found, expected)
     with pytest.raises(ValueError, match="X has to be a table of numbers"):
         rbm.conditional_sample([[1.0, 0.0], [1.0]], mask)
+    dates = pd.DataFrame({name: pd.to_datetime(["2020-01-01"] * 12) for name in "abc"})
+    dates = dates.astype(pd.SparseDtype("datetime64[ns]"))
+    with pytest.raises(ValueError, match="in which no value can be unknown"):
+        rbm.conditional_sample(dates, mask)
 
 
 def test_counts_out_of_reach_take_no_time(rng):
@@ -333,3 +366,10 @@ def test_a_failed_fit_of_words_changes_nothing(rng):
     with pytest.raises(ValueError, match="n_samples"):
         transformer.fit([rng.random((6, 6, 3))])
     assert not hasattr(transformer, "scale_")
+
+
+@pytest.mark.parametrize("wrong", [-1, 2**32, "a", 2.5])
+def test_seeds_are_named(wrong, X):
+    rbm = BernoulliRBM(**SMALL).fit(X)
+    with pytest.raises(ValueError, match=f"random_state={wrong!r}: "):
+        rbm.sample(2, n_steps=1, random_state=wrong)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from joblib import Parallel, delayed
 from sklearn.base import clone
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skdbn import (
     RBM,
@@ -131,6 +131,20 @@ def test_fits_in_many_threads(model, many_switches):
         delayed(fitted_answers)(model, seed) for seed in (0, 1) * 2
     )
     assert all(map(same, found, expected * 2))
+
+
+def test_threads_of_blas(monkeypatch):
+    """Of small products there is one; with several sums are of another order."""
+    X = np.random.default_rng(0).random((400, 150))
+
+    def fitted(n_threads):
+        with threadpool_limits(n_threads):
+            rbm = BernoulliRBM(120, batch_size=200, n_iter=3, random_state=0)
+            return rbm.fit(X).components_
+
+    np.testing.assert_array_equal(fitted(1), fitted(2))
+    monkeypatch.setattr("skdbn._utils._threads.LARGE_PRODUCT", 0)
+    np.testing.assert_allclose(fitted(1), fitted(2), rtol=0, atol=1e-12)
 
 
 @pytest.mark.slow

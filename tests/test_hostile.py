@@ -31,6 +31,7 @@ from skdbn import (
     MixedRBM,
     RBMClassifier,
     SparseRBM,
+    evaluation,
 )
 from skdbn.structured import (
     CRFClassifier,
@@ -75,6 +76,9 @@ ESTIMATORS = {
     "gaussian": BoltzmannImputer(GaussianRBM(**SMALL), **CHAINS, add_indicator=True),
     "default": BoltzmannImputer(**CHAINS, keep_empty_features=True, random_state=0),
 }
+
+# Of which the first are fine.
+NUMBERS = [1, 2, np.int64(3), 0, -1, 2.5, True, None, "a", [2], np.nan]
 
 # Methods of rows, and what may be infinite in their results.
 METHODS = {
@@ -162,6 +166,11 @@ def ask_all(model, X, y):
         note("activations")
         for layer in answer(model.activations, X) or ():
             check(layer, length)
+    for function, infinite in evaluations(model).items():
+        note(function.__name__)
+        result = answer(function, model, X, **EVALUATIONS.get(function, {}))
+        if result is not None:
+            check(result, length, infinite)
     if hasattr(model, "sample_imputations"):
         note("sample_imputations")
         for table in answer(model.sample_imputations, X, 2, random_state=0) or ():
@@ -171,7 +180,7 @@ def ask_all(model, X, y):
 def cases(test):
     """Run a test with as many cases as are asked for, that depend on the seed."""
     chosen = settings(
-        max_examples=int(os.environ.get("SKDBN_FUZZ", "100")),
+        max_examples=int(os.environ.get("SKDBN_FUZZ", "80")),
         deadline=timedelta(seconds=60),
         database=None,
         suppress_health_check=list(HealthCheck),
@@ -183,6 +192,25 @@ def cases(test):
 @given(st.data())
 def test_an_answer_or_an_error(data):
     run(data.draw)
+
+
+EVALUATIONS = {
+    evaluation.log_likelihood: dict(log_partition=0.0),
+    evaluation.log_likelihood_bound: dict(log_partition=0.0, n_samples=2),
+}
+
+
+def evaluations(model):
+    """Functions that judge rows under a model, and what they may say of them."""
+    if isinstance(model, DBNTransformer):
+        return {evaluation.log_likelihood_bound: (-np.inf,)}
+    if not isinstance(model, RBM):
+        return {}
+    return {
+        evaluation.log_likelihood: (-np.inf,),
+        evaluation.pseudo_log_likelihood: (-np.inf,),
+        evaluation.reconstruction_error: (),
+    }
 
 
 def run(draw):
@@ -200,8 +228,15 @@ def run(draw):
     ask_all(model, X, y)
     if hasattr(model, "sample"):
         note("sample")
-        rows = model.sample(3, n_steps=2, random_state=0)
-        check(rows[0] if isinstance(rows, tuple) else rows, 3)
+        numbers = draw(st.just((3, 2, 1)) | st.tuples(*[st.sampled_from(NUMBERS)] * 3))
+        settings = dict(
+            zip(("n_samples", "n_steps", "tempering"), numbers, strict=True)
+        )
+        seed = draw(st.sampled_from([0, None, -1, "a", 2.5, np.random.default_rng(0)]))
+        rows = answer(model.sample, **settings, random_state=seed)
+        assert rows is not None or numbers != (3, 2, 1) or seed not in (0, None)
+        if rows is not None:
+            check(rows[0] if isinstance(rows, tuple) else rows, settings["n_samples"])
     other = draw(tables(model.n_features_in_) | tables())
     labels = draw(targets(n_rows(other)))
     ask_all(model, other, labels)

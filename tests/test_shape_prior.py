@@ -211,17 +211,19 @@ def test_cells_without_nodes(data):
     np.testing.assert_allclose(shapes[:, empty, :, 1], np.mean(y))
 
 
+@pytest.mark.parametrize("noted", [False, True])
 @pytest.mark.parametrize("when", [0, 2])
-def test_interrupts(data, monkeypatch, when):
+def test_interrupts(data, monkeypatch, when, noted):
     X, y = data[:2]
     expected = new_model(n_iter=4).fit(X, y)
     model, done = new_model(n_iter=4), ShapePriorCRFClassifier._note
     monkeypatch.setattr(model, "_note", lambda *args: interrupt(model, done, *args))
 
     def interrupt(model, note, epoch, *args):
+        if epoch != when or noted:
+            note(model, epoch, *args)
         if epoch == when:
             raise KeyboardInterrupt
-        note(model, epoch, *args)
 
     if not when:
         with pytest.raises(KeyboardInterrupt):

@@ -231,6 +231,16 @@ class Encoding:
         """Rows of the table that was fitted, from values or means of the units."""
         if self.template is None and not self.encodes:
             return X
+        columns, as_before = self._decoded_columns(X, means)
+        if self.template is None:
+            return np.column_stack(list(columns.values())).astype(X.dtype)
+        frame = type(self.template)(columns)
+        types = zip(self.names, self.template.dtypes, strict=True)
+        types = {name: dtype for name, dtype in types if name in as_before}
+        return (frame.astype if hasattr(frame, "astype") else frame.cast)(types)
+
+    def _decoded_columns(self, X, means):
+        """The columns of the table, and the names of those that keep their type."""
         # Means and real values are floats, whatever the type of the column was.
         columns, as_before = {}, set()
         for variable, place in zip(self.variables, self.places, strict=True):
@@ -244,13 +254,7 @@ class Encoding:
                 (name,) = variable.columns
                 columns[name] = [variable.categories[i] for i in best.tolist()]
                 as_before.add(name)
-        columns = {name: columns[name] for name in self.names}
-        if self.template is None:
-            return np.column_stack(list(columns.values())).astype(X.dtype)
-        frame = type(self.template)(columns)
-        types = zip(self.names, self.template.dtypes, strict=True)
-        types = {name: dtype for name, dtype in types if name in as_before}
-        return (frame.astype if hasattr(frame, "astype") else frame.cast)(types)
+        return {name: columns[name] for name in self.names}, as_before
 
     def merge(self, X, rows, means, like):
         """X with values from rows of the units where it has none.
@@ -259,19 +263,19 @@ class Encoding:
         that of the training data where it is too narrow.
         """
         rows = rows.toarray() if issparse(rows) else rows
-        decoded = self.decode(rows, means)
         if self.is_encoded(X):
-            return decoded
+            return self.decode(rows, means)
         if issparse(X):
             # Nothing is unknown of it.
             return X.copy()
         if not is_frame(X):
             X = np.array(X, dtype=rows.dtype)
             # Without categories units have the order of the columns.
-            found = rows if is_frame(decoded) else decoded
+            found = self.decode(rows, means) if self.has_categories else rows
             np.copyto(X, found, where=np.isnan(X))
             return X
         columns, types = {}, {}
+        decoded, _ = self._decoded_columns(rows, means)
         kinds = {name: v for v in self.variables for name in v.columns}
         # A model of an array has numbers for names.
         for i, (name, own) in enumerate(zip(X.columns, self.names, strict=True)):
@@ -280,8 +284,7 @@ class Encoding:
             columns[name] = column
             if not missing.any():
                 continue
-            found = decoded[own] if is_frame(decoded) else decoded[:, i]
-            values, found = _values(X, i, name), np.asarray(found)
+            values, found = _values(X, i, name), np.asarray(decoded[own])
             if variable.categories is not None:
                 values = np.where(missing, found.astype(object), values).tolist()
                 narrow = not _holds(like, name, variable.categories)

@@ -65,10 +65,16 @@ def hidden_by(mask, X):
         )
     if is_frame(X) and hasattr(X, "mask"):
         # Column by column: others of the type of a column keep it.
-        columns = {
-            name: X[name].mask(hidden) if hidden.any() else X[name]
-            for name, hidden in zip(X.columns, mask.T, strict=True)
-        }
+        try:
+            columns = {
+                name: X[name].mask(hidden) if hidden.any() else X[name]
+                for name, hidden in zip(X.columns, mask.T, strict=True)
+            }
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"X has a column in which no value can be unknown: {error}. Make it "
+                "numbers or categories, and dense."
+            ) from error
         return type(X)(columns, index=X.index)
     if hasattr(X, "schema"):
         columns = {

@@ -63,6 +63,12 @@ def known_labels(y):
         for kind in (str, numbers.Real):
             if all(isinstance(label, kind) for label in y.flat):
                 y = np.array(y.tolist())
+    kinds = {type(label).__name__ for label in y.flat} if y.dtype == object else ()
+    if len(kinds) > 1:
+        raise TypeError(
+            f"y has labels of several types, {' and '.join(sorted(kinds))}: make all of "
+            "them strings or numbers."
+        )
     # Are they whole? A cast to ints overflows where they are large.
     with np.errstate(invalid="ignore"):
         check_classification_targets(y)

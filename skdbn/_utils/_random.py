@@ -17,7 +17,11 @@ def make_rng(random_state):
     An int gives the same stream every time, a ``RandomState`` advances with each
     call, and None follows NumPy's global state.
     """
-    words = check_random_state(random_state).randint(0, 2**32, size=4, dtype=np.uint32)
+    try:
+        legacy = check_random_state(random_state)
+    except ValueError as error:
+        raise ValueError(f"random_state={random_state!r}: {error}.") from error
+    words = legacy.randint(0, 2**32, size=4, dtype=np.uint32)
     return np.random.Generator(np.random.SFC64(words.tolist()))
 
 

@@ -346,13 +346,15 @@ class ShapePriorCRFClassifier(GraphClassifier):
             for epoch in range(self.n_iter):
                 loss = self._epoch(epoch, params, batches, optimizer, rng)
                 self._note(epoch, loss, params)
-                last = {name: array.copy() for name, array in params.items()}
+                # Both at once, so that an interrupt finds them together.
+                last = {n: array.copy() for n, array in params.items()}, epoch + 1
         except KeyboardInterrupt:
             if last is None:
                 raise
+            arrays, done = last
             for name, array in params.items():
-                array[...] = last[name]
-            done = len(self.history_)
+                array[...] = arrays[name]
+            del self.history_[done:]
             warn(
                 f"Interrupted in epoch {done + 1}; the model is that of epoch {done}.",
                 UserWarning,
