@@ -62,6 +62,8 @@ class Encoding:
         "before, in a ColumnTransformer with remainder='passthrough' and, to keep "
         "categories, set_output(transform='pandas')"
     )
+    # Of encodings that were saved before there was a choice.
+    together = False
 
     def __init__(self, X, units, together=False):
         frame = is_frame(X)
@@ -77,8 +79,7 @@ class Encoding:
             self.parts = units.parts if isinstance(units, Concatenated) else list(units)
             self.variables = _described_variables(self.names, self.parts)
         self.has_categories = any(v.categories is not None for v in self.variables)
-        # Whether the units have another order, or are others, than the columns.
-        self.encodes = self.has_categories or (together and self.parts is None)
+        self.together = together and self.parts is None
         if self.encodes:
             kinds = [variable.kind for variable in self.variables]
             self.variables.sort(key=lambda variable: kinds.index(variable.kind))
@@ -95,6 +96,11 @@ class Encoding:
         self.unit_names = [name for v in self.variables for name in v.names]
         # Of each unit in the training data, of which those of groups are used.
         self.frequencies = None
+
+    @property
+    def encodes(self):
+        """Whether the units have another order, or are others, than the columns."""
+        return self.has_categories or self.together
 
     @property
     def needs_frame(self):

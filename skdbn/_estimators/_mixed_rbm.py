@@ -241,6 +241,8 @@ class MixedRBM(RBM):
         "units": [StrOptions({"auto"}), dict, list, tuple, Concatenated],
         "variance": VARIANCE,
     }
+    # Of models that were saved before there was a choice.
+    variance = "column"
 
     def __init__(
         self,
