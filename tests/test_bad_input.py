@@ -181,7 +181,10 @@ def test_accuracy_is_that_of_rows_with_a_label(model, X):
     y = np.arange(12) % 2
     some = np.where(np.arange(12) < 5, -1, y)
     model.set_params(unlabeled=-1).fit(X, some)
-    assert model.score(X, some) == np.mean(model.predict(X[5:]) == y[5:])
+    is_right, weights = model.predict(X) == y, np.arange(12)
+    assert model.score(X, some) == np.mean(is_right[5:])
+    weighted = np.average(is_right[5:], weights=weights[5:])
+    assert model.score(X, some, weights) == pytest.approx(weighted)
     model.set_params(unlabeled=None).fit(X, y)
     with pytest.raises(ValueError, match="y contains None in place of a label"):
         model.score(X, np.array([None, "a"] * 6, object))
