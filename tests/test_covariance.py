@@ -16,6 +16,7 @@ from skdbn._utils._covariance import SHARES, shrunk_covariance
 from skdbn.evaluation import log_likelihood, log_partition
 from skdbn.exceptions import EstimateWarning
 from skdbn.gradients import CD
+from skdbn.plotting import FiltersDisplay
 from skdbn.testing import check_machine, check_rbm, check_units
 from skdbn.units import Bernoulli, Concatenated, CorrelatedGaussian, Gaussian
 
@@ -476,6 +477,16 @@ def test_checks_of_the_kit(rng):
     check_units(CorrelatedGaussian())
     check_rbm(rbm, X)
     check_machine(rbm.fit(X).machine_)
+
+
+def test_filters_are_in_units_of_the_data(model):
+    rbm, _, _ = model
+    effects = rbm.inverse_transform(np.eye(N_HIDDEN))
+    effects -= rbm.inverse_transform(np.zeros((N_HIDDEN, N_HIDDEN)))
+    np.testing.assert_allclose(rbm.components_ @ rbm.covariance_, effects, atol=1e-9)
+    shown = FiltersDisplay.from_estimator(rbm, image_shape=(1, 5)).filters
+    largest_first = np.argsort(-np.linalg.norm(effects, axis=1))
+    np.testing.assert_allclose(shown, effects[largest_first], atol=1e-9)
 
 
 def test_hidden_side_has_no_scale():

@@ -45,8 +45,9 @@ class GaussianRBM(RBM):
         Variance of a real-valued column given the hidden units. "column" learns one for
         each column and "shared" one for all, starting from the data's; a number stays
         as it is, and 1.0 is for standardized data. "full" is the covariance of the
-        data, shrunk [4]_, which stays as it is: the best for the density of correlated
-        columns, see :class:`~skdbn.units.CorrelatedGaussian`.
+        data, shrunk [4]_, which stays as it is: for the density of correlated columns
+        and what is missing there, but not for features; see
+        :class:`~skdbn.units.CorrelatedGaussian`.
 
     gradient : str or Gradient, default="pcd"
         Estimator of the gradient of the likelihood: "cd", "pcd", "fpcd", "pt" or an

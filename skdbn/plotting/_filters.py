@@ -159,6 +159,10 @@ def _projected_weights(rbms):
     """Weights from the last hidden layer down to the pixels, (n_hidden, n_pixels)."""
     product = None
     for rbm in reversed(rbms):
-        weights = rbm.components_ * getattr(rbm, "variance_", 1.0)
+        covariance = getattr(rbm.machine_.visible, "covariance_", None)
+        if covariance is None:
+            weights = rbm.components_ * getattr(rbm, "variance_", 1.0)
+        else:
+            weights = rbm.components_ @ covariance
         product = weights if product is None else product @ weights
     return product
