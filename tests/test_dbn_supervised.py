@@ -491,9 +491,9 @@ def test_rows_without_a_label_shape_the_layers(X, y, seed):
     whole = DBNTransformer((5, 4), n_iter=2, random_state=dbn.transformer_.random_state)
     whole.fit(X)
     np.testing.assert_array_equal(whole.transform(X), dbn.transformer_.transform(X))
-    # Fine-tuning sees the labeled rows alone.
+    # Fine-tuning can see the labeled rows alone.
     settings = dict(pretrained=FrozenEstimator(whole), max_iter=3, batch_size=8)
-    one = make(seed, unlabeled=-1, **settings).fit(X, few)
+    one = make(seed, unlabeled=-1, unlabeled_weight=0.0, **settings).fit(X, few)
     two = make(seed, **settings).fit(X[:40], y[:40])
     np.testing.assert_allclose(one.coefs_[-1], two.coefs_[-1], rtol=1e-10)
     assert dbn.score(X, few) == dbn.score(X[:40], y[:40])
@@ -810,6 +810,7 @@ def test_few_labels_of_digits(seed):
     X, y = load_digits(return_X_y=True)
     few = np.where(np.arange(len(y)) < 50, y, -1)
     settings = dict(layers=(200,), unlabeled=-1, max_iter=60, random_state=seed)
+    settings["unlabeled_weight"] = 0.0
     found, without = (
         DBNClassifier(n_iter=n, **settings).fit(X / 16, few).score(X[50:] / 16, y[50:])
         for n in (20, 0)

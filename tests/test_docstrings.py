@@ -65,6 +65,7 @@ OWN_MEANING = {
     "transformer_": [NETS, GENERATIVE],
     "transposed": [NETS, GENERATIVE],
     "unlabeled": EACH,
+    "unlabeled_weight": EACH,
     "validation_fraction": [NETS | GENERATIVE, {"RBMClassifier"}],
     "verbose": [{"DBNTransformer"}, {"BoltzmannImputer"}],
     "visible": EACH,

@@ -374,9 +374,12 @@ class DBNTransformer(
             The features, in the dtype of the fitted model.
         """
         check_is_fitted(self, "rbms_")
-        X = self._validate(X, allow_nan=True)
+        return self._features(self._validate(X, allow_nan=True))
+
+    def _features(self, X, hints=True):
+        """The features of validated rows, with hints at what is odd of them."""
         for i, rbm in enumerate(self._layers[: self._place(len(self.rbms_)) + 1]):
-            X = with_hints(not i, rbm.transform, X)
+            X = with_hints(hints and not i, rbm.transform, X)
         return X
 
     def activations(self, X):

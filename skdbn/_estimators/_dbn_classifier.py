@@ -1,19 +1,26 @@
 """Deep belief nets that classify."""
 
+from numbers import Real
+
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
+from .._data._spreading import taught
 from .._data._targets import check_weights_known, class_weights
 from .._networks._network import Network
-from .._utils._sklearn import StrOptions
+from .._utils._sklearn import Interval, StrOptions
 from ..units import Bernoulli, Softmax
 from ._dbn import DBNTransformer
 from ._dbn_labels import LabelsMixin
 from ._dbn_network import NetworkDBN
 from ._dbn_supervised import Targets
 from ._generative_dbn_classifier import GenerativeDBNClassifier
+
+# The most rows without a label to which labels spread: the time is that of the square.
+N_TAUGHT = 10_000
 
 
 class DBNClassifier(LabelsMixin, NetworkDBN):
@@ -113,11 +120,19 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
         "balanced" is not supported by :meth:`partial_fit`.
 
     unlabeled : int, float, str or None, default=None
-        The label of rows that are used in pre-training only; with several labels per
-        row, one that has it in all columns. They are not part of the classes, of the
+        The label of rows that have none; with several labels per row, one that has it
+        in all columns. They are learned from in pre-training and, by `unlabeled_weight`,
+        in fine-tuning. They are not part of the classes, of the
         validation split or of :meth:`score`. With NaN, None and pandas' NA stand for no
         label as well. None means that no label is special; scikit-learn's convention
         for semi-supervised learning is -1.
+
+    unlabeled_weight : float, default=1.0
+        How much a row without a label counts in fine-tuning by :meth:`fit`, of up to
+        10,000 of them. What stands for its label are probabilities, the product of what
+        neighbors say to whom labels spread [4]_ and of what a logistic regression on
+        the features says. 0 leaves these rows to pre-training, as do several labels a
+        row.
 
     early_stopping : bool, default=False
         Whether to set rows aside from fine-tuning, stop when their score no longer
@@ -195,6 +210,8 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
     .. [3] Srivastava, N., Hinton, G., Krizhevsky, A., Sutskever, I. and Salakhutdinov,
        R. (2014). Dropout: a simple way to prevent neural networks from overfitting.
        JMLR 15, 1929-1958.
+    .. [4] Zhou, D., Bousquet, O., Lal, T. N., Weston, J. and Schoelkopf, B. (2004).
+       Learning with local and global consistency. NIPS 16.
 
     Examples
     --------
@@ -212,6 +229,7 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
         **NetworkDBN._parameter_constraints,
         "class_weight": [StrOptions({"balanced"}), dict, list, None],
         "unlabeled": "no_validation",
+        "unlabeled_weight": [Interval(Real, 0, None, closed="left")],
     }
     _can_be_given = (DBNTransformer, GenerativeDBNClassifier)
 
@@ -239,6 +257,7 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
         max_norm=None,
         class_weight=None,
         unlabeled=None,
+        unlabeled_weight=1.0,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -277,6 +296,7 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
         )
         self.class_weight = class_weight
         self.unlabeled = unlabeled
+        self.unlabeled_weight = unlabeled_weight
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         check_weights_known(self.class_weight)
@@ -290,15 +310,37 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
             values[rows, 0] = codes
         else:
             values[rows, codes] = 1
-        weights = None
+        weights = own = None
         if self.class_weight is not None:
-            weights = np.zeros(n_rows)
+            weights = np.ones(n_rows)
             own = class_weights(self.class_weight, classes, known)
             weights[rows] = own[codes]
         head = Bernoulli() if n_outputs == 1 else Softmax(n_outputs)
         return Targets(
-            rows, values, head, codes, weights, classes_=classes, _multilabel=False
+            rows, values, head, codes, weights, own, classes_=classes, _multilabel=False
         )
+
+    def _rows_to_learn(self, transformer, X, network, inputs, targets, rows, rng):
+        if (
+            self.unlabeled is None
+            or not self.unlabeled_weight
+            or targets.fitted["_multilabel"]
+        ):
+            return rows
+        others, values = targets.without(), targets.values[rows]
+        own = values.argmax(axis=1) if values.shape[1] > 1 else values[:, 0].astype(int)
+        if not len(others) or (own == own[0]).all():
+            return rows
+        if len(others) > N_TAUGHT:
+            others = np.sort(rng.choice(others, N_TAUGHT, replace=False))
+        some, codes = np.append(rows, others), np.full(len(rows) + len(others), -1)
+        codes[: len(rows)] = own
+        spaces = [transformer._features(X[some], hints=False)]
+        if not issparse(inputs):
+            spaces.insert(0, network.standardized(inputs[some]))
+        p = taught(spaces, codes, len(targets.fitted["classes_"]))
+        targets.learn(others, p[len(rows) :], self.unlabeled_weight)
+        return some
 
     def _several_labels(self, known, rows, n_rows):
         values = np.zeros((n_rows, known.shape[1]))

@@ -47,12 +47,22 @@ N_MEASURED = 1000
 class Targets:
     """What a network is to put out for each row, and which rows it learns from."""
 
-    def __init__(self, rows, values, head, strata=None, weights=None, **fitted):
-        self.rows = rows
+    def __init__(
+        self,
+        rows,
+        values,
+        head,
+        strata=None,
+        weights=None,
+        weights_of_labels=None,
+        **fitted,
+    ):
+        self.rows = self.labeled = rows
         self.values = values
         self.head = head
         self.strata = strata
         self.weights = weights
+        self.weights_of_labels = weights_of_labels
         self.fitted = fitted
 
     def source(self, X, dtype, rows=None):
@@ -80,6 +90,25 @@ class Targets:
         self.weights = (own.T * weights).T
         if self.strata is not None:
             self.strata = self.strata[kept]
+
+    def without(self):
+        """The rows that count and have no target."""
+        counts = np.ones(len(self.values), bool)
+        if self.weights is not None:
+            counts &= self.weights > 0
+        counts[self.labeled] = False
+        return np.flatnonzero(counts)
+
+    def learn(self, rows, probabilities, weight):
+        """Give these rows probabilities of each label for targets."""
+        n_outputs = self.values.shape[1]
+        self.values[rows] = probabilities[:, 1:] if n_outputs == 1 else probabilities
+        own = np.full(len(rows), weight, np.float64)
+        if self.weights_of_labels is not None:
+            own *= probabilities @ self.weights_of_labels
+        if self.weights is None:
+            self.weights = np.ones(len(self.values))
+        self.weights[rows] *= own
 
     def score(self, fields, rows):
         """The share of these rows that a head reads right, or R² for numbers."""
@@ -206,6 +235,9 @@ class SupervisedDBN(
                 rows, held_out = targets.split(self.validation_fraction, rng)
             if not goes_on:
                 network = self._start_network(transformer, inputs, targets, rows, rng)
+            rows = self._rows_to_learn(
+                transformer, X, network, inputs, targets, rows, rng
+            )
             source = targets.source(inputs, network.dtype, rows)
             session = plan.start(network, direction, source, rng)
 
@@ -375,6 +407,10 @@ class SupervisedDBN(
     def _new_network(self, transformer, inputs, targets, rows, rng):
         """A network on top of the layers; these rows of the inputs may be learned from."""
         raise NotImplementedError
+
+    def _rows_to_learn(self, transformer, X, network, inputs, targets, rows, rng):
+        """The rows with a target to learn from, and what others have one by now."""
+        return rows
 
     def _present_network(self):
         """A copy of the fitted network with the present settings."""
