@@ -301,7 +301,7 @@ def snapshot(value):
     if sparse.issparse(value):
         names = ("data", "indices", "indptr", "rows", "row", "col", "offsets", "coords")
         parts = [snapshot(getattr(value, n)) for n in names if hasattr(value, n)]
-        return type(value), value.shape, parts or repr(value.toarray().tolist())
+        return type(value), value.shape, parts or repr(list(value.items()))
     if isinstance(value, pd.DataFrame | pd.Series):
         types = value.dtypes.tolist() if value.ndim == 2 else [value.dtype]
         return repr((value.to_numpy().tolist(), value.axes)), types

@@ -19,7 +19,7 @@ from skdbn import (
     MixedRBM,
     RBMClassifier,
 )
-from skdbn.exceptions import DataRangeWarning
+from skdbn.exceptions import DataRangeWarning, EstimateWarning
 from skdbn.structured import (
     CRFClassifier,
     Graph,
@@ -282,6 +282,15 @@ def test_held_out_rows_of_which_nothing_is_known(X):
         for seed in range(5)
     }
     assert any(map(np.isnan, errors))
+
+
+def test_float32_rows_of_a_model_of_large_numbers(rng):
+    X = rng.normal(size=(20, 2)) * 1e50
+    with pytest.warns(DataRangeWarning, match="not standardized"):
+        rbm = GaussianRBM(**SMALL).fit(X)
+    unknown = np.full((1, 2), np.nan, np.float32)
+    with pytest.warns(EstimateWarning, match="Nothing is known"):
+        assert np.isfinite(rbm.impute(unknown, n_steps=2)).all()
 
 
 def test_masks_of_masked_arrays_and_lists(X):

@@ -61,6 +61,7 @@ ESTIMATORS = {
     "BernoulliRBM": BernoulliRBM(**SMALL),
     "GaussianRBM": GaussianRBM(**SMALL),
     "shared": GaussianRBM(**SMALL, variance="shared", gradient="cd"),
+    "full": GaussianRBM(**SMALL, variance="full"),
     "SparseRBM": SparseRBM(**SMALL),
     "MixedRBM": MixedRBM(**SMALL),
     "RBMClassifier": RBMClassifier(**SMALL),

@@ -631,8 +631,10 @@ def naming_text(X, owner, remedy, role="X"):
 
 def has_numbers(X):
     """Whether X, sparse or of any kind, can be read as an array of numbers."""
+    if issparse(X):
+        return X.dtype.kind in "biufc"
     try:
-        return issparse(X) or bool(np.array(X, object).astype(float).size + 1)
+        return bool(np.array(X, object).astype(float).size + 1)
     except (TypeError, ValueError):
         return False
 

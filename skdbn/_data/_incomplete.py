@@ -70,7 +70,8 @@ def hidden_by(mask, X):
                 name: X[name].mask(hidden) if hidden.any() else X[name]
                 for name, hidden in zip(X.columns, mask.T, strict=True)
             }
-        except (TypeError, ValueError) as error:
+        # Of types that it does not know, pandas says that something has gone wrong.
+        except (TypeError, ValueError, AssertionError) as error:
             raise ValueError(
                 f"X has a column in which no value can be unknown: {error}. Make it "
                 "numbers or categories, and dense."
@@ -103,6 +104,16 @@ def with_neutral_values(X, unknown, visible, names):
     neutral = units.mean(np.zeros((n_rows, X.shape[1])))
     np.copyto(X, neutral, where=unknown, casting="same_kind")
     return X
+
+
+def with_found(rows, found, unknown):
+    """Rows with what was found for unknown values, in their dtype if that can hold it."""
+    with np.errstate(over="ignore"):
+        fits = np.isfinite(found.astype(rows.dtype)).all()
+    if not fits:
+        rows = rows.astype(found.dtype)
+    np.copyto(rows, found, where=unknown, casting="same_kind")
+    return rows
 
 
 def check_columns(unknown, names):

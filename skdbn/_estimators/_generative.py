@@ -9,6 +9,7 @@ from .._data._incomplete import (
     hidden_by,
     row_streams,
     warn_of_empty_rows,
+    with_found,
 )
 from .._samplers import Chains
 from .._utils._checks import check_counts
@@ -216,7 +217,7 @@ class GenerativeMixin:
             warn_of_empty_rows(unknown)
             rng = self._generator(random_state)
             found = self._fill(rows, unknown, rng, n_steps, tempering, n_means, **known)
-            np.copyto(rows, found, where=unknown, casting="same_kind")
+            rows = with_found(rows, found, unknown)
         return bottom._merged(X, rows, n_means is not None, given)
 
     def _bottom(self):
