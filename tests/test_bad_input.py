@@ -284,6 +284,16 @@ def test_held_out_rows_of_which_nothing_is_known(X):
     assert any(map(np.isnan, errors))
 
 
+@pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csr_array])
+def test_thin_rows_of_a_model_with_a_covariance(container, rng):
+    X = rng.normal(size=(200, 3))
+    rbm = GaussianRBM(**SMALL, variance="full").fit(X)
+    thin = np.zeros((200, 3))
+    thin[3, 1] = 2
+    for method in (rbm.free_energy, rbm.score_samples, rbm.transform):
+        np.testing.assert_allclose(method(container(thin)), method(thin))
+
+
 def test_float32_rows_of_a_model_of_large_numbers(rng):
     X = rng.normal(size=(20, 2)) * 1e50
     with pytest.warns(DataRangeWarning, match="not standardized"):

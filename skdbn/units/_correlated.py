@@ -1,6 +1,7 @@
 """Real-valued units whose noise is correlated."""
 
 import numpy as np
+from scipy.sparse import issparse
 
 from .._utils._covariance import conditionals, shrunk_covariance
 from .._utils._random import normal
@@ -89,6 +90,7 @@ class CorrelatedGaussian(Grouped, Gaussian):
         return self._root
 
     def base_energy(self, x):
+        x = x.toarray() if issparse(x) else x
         return 0.5 * np.square(self._gaps(x) @ self._root).sum(axis=1)
 
     def log_partition(self, field):
