@@ -4,6 +4,7 @@ import itertools
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse, stats
 from scipy.special import logsumexp
@@ -411,6 +412,7 @@ def test_rows_with_unknown_values(rng):
     )
 
 
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_columns_of_a_mixed_table(rng):
     X = correlated(rng)
     bit = (X[:, :1] + rng.normal(size=(300, 1)) > 0).astype(float)
@@ -436,6 +438,11 @@ def test_columns_of_a_mixed_table(rng):
     filled = full.impute(Z, random_state=0)
     assert 0 <= filled[1, 2] <= 1
     np.testing.assert_array_equal(filled[2:], table[2:])
+    frame = pd.DataFrame(table, columns=list("abcdef"))
+    of_frame = MixedRBM(4, variance="full", random_state=0, n_iter=10).fit(frame)
+    for given in (Z, frame.where(~np.isnan(Z))):
+        found = of_frame.impute(given, random_state=0)
+        np.testing.assert_allclose(found, filled)
     described = [("gaussian", 2), ("bernoulli", 1), ("gaussian", 3)]
     rbm = MixedRBM(2, units=described, variance="full", random_state=0, n_iter=10).fit(
         table

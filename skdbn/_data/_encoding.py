@@ -276,8 +276,9 @@ class Encoding:
             return X.copy()
         if not is_frame(X):
             X = np.array(X, dtype=rows.dtype)
-            # Without categories units have the order of the columns.
             found = self.decode(rows, means) if self.has_categories else rows
+            if self.together and not self.has_categories:
+                found = rows[:, np.argsort(self.order)]
             np.copyto(X, found, where=np.isnan(X))
             return X
         columns, types = {}, {}

@@ -23,8 +23,9 @@ LIGHT_NORM, LIGHT_SHARE = 1.5, 0.5
 RARE, RARE_NORM, RARE_SHARE = 0.05, 2.0, 0.2
 
 
-# Covariances are those of rows with so many values.
-COVARIANCE_ELEMENTS = 2**24
+# Covariances are those of rows with so many values, or of so many incomplete ones for each
+# column, which have to be solved for one by one.
+COVARIANCE_ELEMENTS, INCOMPLETE_ROWS = 2**24, 40
 
 
 def new_machine(plan, source, rng):
@@ -38,7 +39,10 @@ def new_machine(plan, source, rng):
         moments = len(source), visible_mean, variance
     visible.start(n_visible, moments, dtype)
     if any(isinstance(kind, units.CorrelatedGaussian) for kind in visible._kinds()):
-        visible.see(*source.some_rows(COVARIANCE_ELEMENTS // n_visible + 1))
+        most = COVARIANCE_ELEMENTS // n_visible + 1
+        if source.unknown is not None:
+            most = min(most, max(1000, INCOMPLETE_ROWS * n_visible))
+        visible.see(*source.some_rows(most))
     hidden.start(n_hidden, dtype=dtype)
     if hidden.tail is not None:
         ask(visible, units.Parametric).freeze()
