@@ -13,7 +13,7 @@ from conftest import SEED, needs_images
 
 pytest.importorskip("hypothesis", reason="hostile input comes from hypothesis")
 
-from _hostile import answer, graphs, n_rows, pictures, tables, targets, weights
+from _hostile import answer, frame, graphs, n_rows, pictures, tables, targets, weights
 from hypothesis import HealthCheck, given, note, seed, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -332,3 +332,32 @@ def run_pictures(draw):
             labels = draw(targets(graph.n_nodes))
             answer(label_maps, [graph], [labels])
             answer(region_labels, [graph], [labels])
+
+
+def test_what_is_no_answer():
+    """These tests fail on errors that nobody meant, on warnings and on changes."""
+
+    def broadcasts(X):
+        return X + np.ones(7)
+
+    def overflows(X):
+        return X * np.float64(1e308) * 10
+
+    def changes(X):
+        X[0] = 7
+
+    X = np.ones((2, 3))
+    with pytest.raises(AssertionError, match="tells nobody"):
+        answer(broadcasts, X)
+    with pytest.raises(RuntimeWarning, match="overflow"):
+        answer(overflows, X)
+    for table in (X, sparse.lil_array(X), frame(X)):
+        with pytest.raises(AssertionError, match="argument was changed"):
+            answer(changes, table)
+    with pytest.raises(IndexError):
+        answer(lambda X: X[5], X)
+    with pytest.raises(AssertionError):
+        check(np.array([0.0, np.nan]))
+    with pytest.raises(AssertionError):
+        check(np.array([-np.inf]), infinite=(np.inf,))
+    assert answer(BernoulliRBM().fit, [["a"]]) is None
