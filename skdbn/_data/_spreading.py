@@ -21,10 +21,10 @@ MAX_ITER = 1000
 def taught(spaces, codes, n_labels):
     """The probabilities of each label for all rows, of which some have one.
 
-    The product of what neighbors say [1]_, in that one of several spaces in which they
-    best tell labels that are held out, and of what a logistic regression in the last of
-    them says: neighbors go astray where rows of different labels are close, and the
-    regression where it has too few labels.
+    The product of what neighbors say [1]_ and of what a logistic regression says, each
+    in that one of several spaces in which it best tells labels that are held out.
+    Neighbors go astray where rows of different labels are close, and the regression
+    where it has too few labels.
 
     Parameters
     ----------
@@ -47,37 +47,52 @@ def taught(spaces, codes, n_labels):
     .. [1] Zhou, D., Bousquet, O., Lal, T. N., Weston, J. and Schoelkopf, B. (2004).
        Learning with local and global consistency. NIPS 16.
     """
-    graphs = [kneighbors_graph(X, min(N_NEIGHBORS, len(codes) - 1)) for X in spaces]
-    graph = min(graphs, key=lambda graph: _held_out_loss(graph, codes))
-    near = _spread(graph, codes, n_labels)
-    labeled, X = np.flatnonzero(codes >= 0), spaces[-1]
-    regression = LogisticRegression(max_iter=MAX_ITER)
-    regression.fit(X[labeled], codes[labeled])
-    own = np.zeros(near.shape)
-    own[:, regression.classes_] = regression.predict_proba(X)
-    result = np.maximum(near, LEAST) * np.maximum(own, LEAST)
-    return result / result.sum(axis=1, keepdims=True)
+    n_neighbors = min(N_NEIGHBORS, len(codes) - 1)
+    graphs = [kneighbors_graph(X, n_neighbors) for X in spaces]
+    near = _best(_spread, graphs, codes, n_labels)
+    own = _best(_regressed, spaces, codes, n_labels)
+    return _normalized(np.maximum(near, LEAST) * np.maximum(own, LEAST))
 
 
-def _held_out_loss(graph, codes):
-    """The mean −log p of held-out labels, with p by their neighbors."""
+def _best(teacher, spaces, codes, n_labels):
+    """The probabilities by a teacher in the space where it best tells held-out labels."""
+    best = min(spaces, key=lambda X: _held_out_loss(teacher, X, codes, n_labels))
+    return teacher(best, codes, n_labels)
+
+
+def _held_out_loss(teacher, X, codes, n_labels):
+    """The mean −log p of labels that are held out in turn."""
     labeled, loss = np.flatnonzero(codes >= 0), 0.0
     folds = KFold(min(N_FOLDS, len(labeled)), shuffle=True, random_state=0)
     for _, fold in folds.split(labeled):
         hidden = labeled[fold]
         others = codes.copy()
         others[hidden] = -1
-        near = _spread(graph, others, codes.max() + 1)
-        p = np.maximum(near[hidden], LEAST)
-        p /= p.sum(axis=1, keepdims=True)
+        p = _normalized(np.maximum(teacher(X, others, n_labels)[hidden], LEAST))
         loss -= np.log(p[np.arange(len(hidden)), codes[hidden]]).sum()
     return loss / len(labeled)
 
 
 def _spread(graph, codes, n_labels):
-    """The distribution of labels that reaches each row along the edges of a graph."""
+    """The labels that reach each row along the edges of a graph."""
     model = LabelSpreading(kernel=lambda *X: graph, max_iter=MAX_ITER)
     model.fit(np.zeros((len(codes), 1)), codes)
     result = np.zeros((len(codes), n_labels))
     result[:, model.classes_] = model.label_distributions_
     return result
+
+
+def _regressed(X, codes, n_labels):
+    """The probabilities of each label by a logistic regression."""
+    result, labeled = np.zeros((len(codes), n_labels)), codes >= 0
+    known = np.unique(codes[labeled])
+    if len(known) == 1:
+        result[:, known] = 1
+        return result
+    model = LogisticRegression(max_iter=MAX_ITER).fit(X[labeled], codes[labeled])
+    result[:, model.classes_] = model.predict_proba(X)
+    return result
+
+
+def _normalized(p):
+    return p / p.sum(axis=1, keepdims=True)
