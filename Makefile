@@ -36,7 +36,7 @@ quick: ## run a part of each test (1 minute)
 	@$(venv) .venv test
 	$(bin)/python -m pytest $(parallel) --quick $(ARGS)
 
-fuzz: ## call every method with tables of all kinds (30 minutes; ARGS=1000 for fewer cases)
+fuzz: ## call every method with tables of all kinds (1 hour; ARGS=1000 for fewer)
 	@$(venv) .venv test
 	SKDBN_FUZZ=$(or $(ARGS),100000) $(bin)/python -m pytest -x tests/test_hostile.py
 
