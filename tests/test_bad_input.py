@@ -23,6 +23,7 @@ from skdbn.exceptions import DataRangeWarning, EstimateWarning
 from skdbn.structured import (
     CRFClassifier,
     Graph,
+    ShapePriorCRFClassifier,
     SuperpixelGraphs,
     label_maps,
     pixel_graphs,
@@ -380,6 +381,13 @@ def test_lists_of_graphs_and_pictures():
         label_maps(graphs, [np.zeros(4)] * 2)
     with pytest.raises(ValueError, match=r"labels\[0\] has shape \(\)"):
         label_maps(graphs, [1])
+
+
+def test_a_machine_without_a_choice_of_units(rng):
+    graphs = pixel_graphs(rng.random((4, 4, 4)))
+    model = ShapePriorCRFClassifier(CRFClassifier(max_iter=2), BernoulliRBM(2), grid=2)
+    with pytest.raises(ValueError, match=r"rbm=BernoulliRBM\(.* take skdbn.RBM"):
+        model.fit(graphs, [(g.node_features > 0.5).ravel() * 1 for g in graphs])
 
 
 @needs_images

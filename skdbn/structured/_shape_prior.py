@@ -295,6 +295,8 @@ class ShapePriorCRFClassifier(GraphClassifier):
                 )
             return
         rbm = default_rbm() if self.rbm is None else clone(self.rbm)
+        if "visible" not in rbm.get_params():
+            raise ValueError(f"rbm={rbm!r} has units of one type: take skdbn.RBM.")
         rbm.set_params(visible=Softmax(len(self.classes_)))
         rbm = with_seed(rbm, seed)
         self.rbm_ = check_memory(self.memory).cache(fitted_machine)(rbm, shapes)
