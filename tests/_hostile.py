@@ -225,6 +225,7 @@ def columns_of(kinds, usual):
 
 
 targets = columns_of(TARGETS, ["two", "three", "numbers"])
+usual_targets = columns_of({"two": TARGETS["two"], "one": TARGETS["one"]}, ["two"])
 weights = columns_of(WEIGHTS, ["ones", "random"])
 
 
@@ -265,8 +266,20 @@ positions = columns_of(POSITIONS, ["none", "random"])
 
 
 @st.composite
-def graphs(draw, n_columns):
-    """The parameters of a graph."""
+def whole_graphs(draw, n_columns):
+    """The parameters of a graph with nothing wrong, on the whole."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    n, kind = draw(st.sampled_from([1, 2, 5])), draw(st.sampled_from(list(VALUES)[:7]))
+    joined = EDGES["chain"](rng, n) if draw(st.booleans()) else None
+    of_edges = None if joined is None else rng.random((n - 1, 1))
+    places = REGIONS["each"](rng, n), None
+    places = places if draw(st.booleans()) else (None, rng.random((n, 2)))
+    return VALUES[kind](rng, n, n_columns), joined, of_edges, *places
+
+
+@st.composite
+def odd_graphs(draw, n_columns):
+    """The parameters of what may be a graph."""
     table = draw(tables(n_columns, usual=draw(st.booleans())))
     n = n_rows(table)
     joined = draw(edges(n))

@@ -13,7 +13,18 @@ from conftest import SEED, needs_images
 
 pytest.importorskip("hypothesis", reason="hostile input comes from hypothesis")
 
-from _hostile import answer, frame, graphs, n_rows, pictures, tables, targets, weights
+from _hostile import (
+    answer,
+    frame,
+    n_rows,
+    odd_graphs,
+    pictures,
+    tables,
+    targets,
+    usual_targets,
+    weights,
+    whole_graphs,
+)
 from hypothesis import HealthCheck, given, note, seed, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -137,7 +148,7 @@ def fitted(estimator, method, X, y, sample_weight):
     return model
 
 
-def ask_all(model, X, y):
+def ask_all(model, X, y, draw):
     """Call each method with the rows."""
     length = n_rows(X)
     for name, infinite in METHODS.items():
@@ -161,8 +172,10 @@ def ask_all(model, X, y):
         assert result is None or (np.isscalar(result) and known)
     if hasattr(model, "inverse_transform"):
         note("inverse_transform")
-        result = answer(model.inverse_transform, X)
-        assert result is None or check(result, length) is None
+        width = len(model.get_feature_names_out())
+        for H in (X, draw(tables(width))):
+            result = answer(model.inverse_transform, H)
+            assert result is None or check(result, n_rows(H)) is None
     if hasattr(model, "activations"):
         note("activations")
         for layer in answer(model.activations, X) or ():
@@ -227,21 +240,22 @@ def run(draw):
     model = fitted(estimator, method, X, y, sample_weight)
     if model is None:
         return
-    ask_all(model, X, y)
+    ask_all(model, X, y, draw)
     if hasattr(model, "sample"):
         note("sample")
-        numbers = draw(st.just((3, 2, 1)) | st.tuples(*[st.sampled_from(NUMBERS)] * 3))
+        fine = st.sampled_from([(3, 2, 1), (1, 1, 2), (2, 3, 1)])
+        numbers = draw(fine | st.tuples(*[st.sampled_from(NUMBERS)] * 3))
         settings = dict(
             zip(("n_samples", "n_steps", "tempering"), numbers, strict=True)
         )
-        seed = draw(st.sampled_from([0, None, -1, "a", 2.5, np.random.default_rng(0)]))
+        seed = draw(st.sampled_from([0, 0, 0, None, -1, "a", np.random.default_rng(0)]))
         rows = answer(model.sample, **settings, random_state=seed)
         assert rows is not None or numbers != (3, 2, 1) or seed not in (0, None)
         if rows is not None:
             check(rows[0] if isinstance(rows, tuple) else rows, settings["n_samples"])
     other = draw(tables(model.n_features_in_) | tables())
     labels = draw(targets(n_rows(other)))
-    ask_all(model, other, labels)
+    ask_all(model, other, labels, draw)
     if method == "partial_fit":
         note("partial_fit again")
         fitted(model, method, other, labels, None)
@@ -253,7 +267,7 @@ CRFS = {
     "sweeps": CRFClassifier(2, edges="mean-field", cv=None, max_iter=3, n_sweeps=2),
     "shape": ShapePriorCRFClassifier(
         CRFClassifier(max_iter=3),
-        BernoulliRBM(2, n_iter=1),
+        RBM(2, n_iter=1),
         grid=2,
         n_iter=1,
         n_sweeps=2,
@@ -269,15 +283,18 @@ def test_graphs(data):
 
 
 def draw_graphs(draw, n_columns):
-    """Graphs, labels of their nodes, and whether they are graphs."""
-    given = [draw(graphs(n_columns)) for _ in range(draw(st.integers(0, 3)))]
+    """Graphs, or what may be some, and labels of their nodes."""
+    kind = odd_graphs if draw(st.integers(0, 5)) == 0 else whole_graphs
+    given = [draw(kind(n_columns)) for _ in range(draw(st.integers(0, 5)))]
     made = [answer(Graph, *parameters) for parameters in given]
-    labels = [draw(targets(n_rows(parameters[0]))) for parameters in given]
     if draw(st.booleans()):
-        made = [graph for graph in made if graph is not None]
-        labels = [draw(targets(graph.n_nodes)) for graph in made]
-        return made, labels
-    return given, labels
+        given = [graph for graph in made if graph is not None]
+    lengths = [
+        n_rows(graph[0]) if isinstance(graph, tuple) else graph.n_nodes
+        for graph in given
+    ]
+    kinds = targets if draw(st.integers(0, 5)) == 0 else usual_targets
+    return given, [draw(kinds(length)) for length in lengths]
 
 
 def run_graphs(draw):
