@@ -40,7 +40,7 @@ fuzz: ## call every method with tables of all kinds (1 hour; ARGS=1000 for fewer
 	@$(venv) .venv test
 	SKDBN_FUZZ=$(or $(ARGS),100000) $(bin)/python -m pytest -x tests/test_hostile.py
 
-interrupts: ## interrupt fits and samples at 500 moments each (10 minutes)
+interrupts: ## interrupt fits and samples at 500 moments each (3 minutes)
 	@$(venv) .venv test
 	SKDBN_INTERRUPTS=$(or $(ARGS),500) $(bin)/python -m pytest tests/test_interrupts.py
 
