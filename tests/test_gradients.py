@@ -222,6 +222,18 @@ def test_fast_parameters_learn_and_decay(machine, rng):
     assert_directions_equal(gradient._fast, expected)
 
 
+def test_fast_parameters_stay_from_call_to_call_of_partial_fit(machine, rng):
+    gradient, rows = FPCD(fast_learning_rate=1.0), rng.random((6, 4))
+    gradient.start(machine, 6, rng)
+    gradient(machine, rows, rng)
+    before = {name: array.copy() for name, array in gradient._fast.items()}
+    assert before["weights"].any()
+    gradient.stop()
+    gradient.start(machine, 6, rng)
+    for name, array in before.items():
+        np.testing.assert_array_equal(gradient._fast[name], array)
+
+
 def test_fast_parameters_push_the_chains(machine, rng):
     """They are drawn from the sum of both sets; the gradient is that of the machine."""
     n = 20_000

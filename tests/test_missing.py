@@ -25,6 +25,7 @@ from skdbn._data._incomplete import (
 from skdbn._data._sources import Batch, IncompleteSource
 from skdbn._samplers import Chains
 from skdbn._training._probe import Probe
+from skdbn._utils._random import make_rng
 from skdbn.exceptions import DataRangeWarning, EstimateWarning
 from skdbn.gradients import REGISTRY
 from skdbn.machines import Clamp, RestrictedMachine
@@ -197,6 +198,16 @@ def test_equal_rows_have_chains_of_their_own(make_case, rng):
     case = make_case(("gaussian", "bernoulli"))
     rows = conditional_draws(case.machine, *case.repeated(20), rng, 1)
     assert len(np.unique(rows, axis=0)) == 20
+
+
+def test_zeros_of_both_signs_are_equal(machine):
+    """What is drawn depends on the values that are known, and not on how they came."""
+    rows, unknown = np.zeros((1, 4)), np.array([[False, False, True, True]])
+    found = [
+        conditional_draws(machine, v, unknown, make_rng(0), 3, n_means=5)
+        for v in (rows, -rows)
+    ]
+    np.testing.assert_array_equal(*found)
 
 
 def test_means_are_over_states_of_a_chain(machine, rng):

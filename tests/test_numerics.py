@@ -75,6 +75,23 @@ def test_moments_of_known_values(chosen, rng, monkeypatch):
     np.testing.assert_allclose(variance, own.var(axis=0).filled(0), atol=1e-12)
 
 
+@pytest.mark.parametrize("chosen", [False, True])
+@pytest.mark.parametrize("has_holes", [False, True])
+def test_moments_of_weighted_rows(chosen, has_holes, rng, monkeypatch):
+    monkeypatch.setattr(_numerics, "READ_ELEMENTS", 70)  # several blocks
+    X, weights = rng.normal(3, 2, (101, 5)), rng.random(101)
+    unknown = rng.random(X.shape) < 0.3 if has_holes else None
+    rows = rng.permutation(101)[:80] if chosen else None
+    some = np.arange(101) if rows is None else rows
+    own = np.ma.array(X[some], mask=False if unknown is None else unknown[some])
+    mean = np.ma.average(own, axis=0, weights=weights[some])
+    variance = np.ma.average((own - mean) ** 2, axis=0, weights=weights[some])
+    found = column_mean(X, rows, unknown, weights)
+    np.testing.assert_allclose(found, mean, rtol=1e-12)
+    found = column_variance(X, found, rows, unknown, weights)
+    np.testing.assert_allclose(found, variance, rtol=1e-12)
+
+
 def test_constant_columns_by_rounded_means():
     """Sums of a number that is none of binary digits leave a tiny variance."""
     X = np.column_stack([np.full(10, value) for value in (0.1, -1e5 / 3, 7.0)])
@@ -150,6 +167,8 @@ def test_8_bit_data_are_not_converted_as_a_whole():
         (load_iris().data / 7.9, False),
         (minmax_scale(load_iris().data), False),
         (minmax_scale(load_iris().data[::10]), False),
+        # The ends of a column are no sign, of however few rows.
+        (np.array([[0.0, 1, 0.3], [1, 0, 1], [0.4, 0.6, 0]]), False),
         ([[0.4, 0.6], [0.5, 0.5]], False),
         ([[0.25, 0.75, 0], [0.5, 0, 0.5]], False),
         ([[0.0, np.nan], [1.0, 1.0]], True),

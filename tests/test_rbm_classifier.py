@@ -248,6 +248,16 @@ def test_centered_direction(factors, joint, rng, seed):
     assert_close(found, expected, 1e-14)
 
 
+def test_gray_values_are_drawn(joint, rng, seed):
+    rows = batch(rng)
+    rows[:, :N_FEATURES] = rng.random((7, N_FEATURES))
+    found = direction(hybrid(1.0), joint, rows, make_rng(seed), sample_data=True)
+    drawn, stream = rows.copy(), make_rng(seed)
+    joint.visible.draw(drawn, stream)
+    assert (drawn == drawn.round()).all()
+    assert_close(found, direction(hybrid(1.0), joint, drawn, stream), 1e-14)
+
+
 def test_float32_stays(make_machine, rng):
     machine = make_machine(names=JOINT, dtype=np.float32)
     rows = batch(rng, n_unknown=2).astype(np.float32)

@@ -24,6 +24,7 @@ from skdbn._estimators._dbn_supervised import Targets
 from skdbn._networks._joint import JointNet
 from skdbn._networks._up_down import UpDown
 from skdbn._samplers import Chains
+from skdbn._utils._random import make_rng
 from skdbn.exceptions import EstimateWarning
 from skdbn.gradients import CD, FPCD, PCD, PT, ScoreMatching
 from skdbn.machines import RestrictedMachine
@@ -287,6 +288,18 @@ def test_few_rows_make_enough_chains(make_net, rng):
     gradient(net, labeled(x[:2], one_hot([0, 1])), rng)
     gradient.stop()
     assert len(gradient.gradient.chains_.visible) == 50
+
+
+def test_chains_begin_at_rows(make_machine, rng, seed):
+    """As often each as it goes, with hidden units drawn from them."""
+    machine, gradient = make_machine(), PCD(n_chains=7)
+    machine.weights *= 1000
+    rows = np.eye(4)[[0, 2, 3]] + np.eye(4)[[1, 3, 0]]
+    gradient._begin_at(machine, rows, make_rng(seed))
+    repeated = rows[np.arange(7) % 3]
+    np.testing.assert_array_equal(gradient.chains_.visible, repeated)
+    fields = repeated @ machine.weights + machine.hidden_bias
+    np.testing.assert_array_equal(gradient.chains_.hidden, fields > 0)
 
 
 def test_copies_and_precision(make_net, rng):
