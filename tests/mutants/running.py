@@ -3,7 +3,9 @@
 import multiprocessing
 import os
 import re
+import signal
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -18,26 +20,33 @@ SERVER.set_forkserver_preload(LARGE.split())
 
 
 def child(root, arguments, output):
-    """Run pytest in a checkout, in a process of its own."""
+    """Run pytest in a checkout, in a process and a group of its own."""
+    os.setsid()
     os.chdir(root)
     with open(output, "w") as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)
-    sys.exit(pytest.main(arguments))
+    code = pytest.main(arguments)
+    sys.stdout.flush()
+    # Not to wait for workers that tests have left behind.
+    os._exit(code)
 
 
-def run(root, files, chosen="", patience=PATIENCE):
+def run(root, files, chosen=""):
     """How the tests of a checkout end: how, and the first that fails."""
     arguments = ["-xq", "--tb=no", "-pno:cacheprovider", "-k", chosen]
     arguments += [f"tests/{file}" for file in files]
     output = root / "output"
     process = SERVER.Process(target=child, args=(root, arguments, output))
     process.start()
-    process.join(patience)
-    if process.is_alive():
+    process.join(PATIENCE)
+    hangs = process.is_alive()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    if hangs:
         process.kill()
         process.join()
-        return "caught", f"tests that run for {patience} s"
+        return "caught", f"tests that run for {PATIENCE} s"
     if process.exitcode == 0:
         return "SURVIVED", ""
     said = output.read_text()
