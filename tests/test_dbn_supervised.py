@@ -216,6 +216,13 @@ def test_epochs_of_pretraining(cls, settings, n_epochs, X, y, seed):
     assert [rbm.n_iter_ for rbm in net.fit(X > 0, y).rbms_] == [n_epochs]
 
 
+@pytest.mark.parametrize("n_rows, n_epochs", [(4000, 10), (8001, 4), (20_000, 3)])
+def test_pretraining_of_many_rows_is_short(n_rows, n_epochs, seed):
+    rows = np.resize([[0, 1], [1, 0]], (n_rows, 2))
+    net = DBNClassifier((1,), max_iter=0, random_state=seed).fit(rows, rows[:, 0])
+    assert net.rbms_[0].n_iter_ == n_epochs
+
+
 @pytest.mark.parametrize("repeats, width", [(1, 4), (60, 4), (1, 900)])
 def test_first_rate_in_wide_layers(repeats, width, X, y, seed):
     X = np.tile(X, repeats)

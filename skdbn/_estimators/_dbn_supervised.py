@@ -36,9 +36,10 @@ from ._restricted import restoring
 # Log-odds, or numbers in units of their deviation, that differ by less are alike.
 ALIKE = 1e-5
 
-# Epochs of layers that are no more than numbers. Many more take hidden units to their
-# ends, from where back-propagation does not move them.
-N_PRETRAINING = 10
+# Epochs of layers that are no more than numbers: as many as present so many rows, within
+# these limits. More take hidden units to their ends, from where back-propagation does not
+# move them, and cost more time than all that comes after.
+N_PRESENTED, FEWEST_EPOCHS, MOST_EPOCHS = 40_000, 3, 10
 
 # On so many rows a network is measured before and after it learns.
 N_MEASURED = 1000
@@ -378,7 +379,7 @@ class SupervisedDBN(
         layers, n_iter = self._pretrained_layers(), self.n_iter
         plain = all(isinstance(layer, Integral) for layer in layers)
         if n_iter is None and self.rbm is None and plain:
-            n_iter = N_PRETRAINING
+            n_iter = int(np.clip(N_PRESENTED // X.shape[0], FEWEST_EPOCHS, MOST_EPOCHS))
         transformer = DBNTransformer(
             layers,
             rbm=self.rbm,
