@@ -234,6 +234,21 @@ def test_fast_parameters_stay_from_call_to_call_of_partial_fit(machine, rng):
         np.testing.assert_array_equal(gradient._fast[name], array)
 
 
+@pytest.mark.parametrize("share", [0.5, 2.0])
+def test_fast_parameters_keep_the_limit_of_a_step(share, make_machine, rng):
+    """Of counts a step that is too long drives the chains away, and stays for long."""
+    machine = make_machine(4, 3, names=("poisson", "bernoulli"))
+    batch = rng.poisson(2, (6, 4)).astype(float)
+    free, limited = (FPCD(n_chains=5, fast_learning_rate=0.3) for _ in "ab")
+    for gradient in (free, limited):
+        stream = copy.deepcopy(rng)
+        gradient.start(machine, 6, stream)
+        change = gradient(machine, batch, stream, rate=0.1)
+        limited.limit = share * machine.length(change) / 0.1
+    expected = [3 * min(share, 1) * step for step in change.values()]
+    assert_directions_equal(limited._fast, expected)
+
+
 def test_fast_parameters_push_the_chains(machine, rng):
     """They are drawn from the sum of both sets; the gradient is that of the machine."""
     n = 20_000

@@ -84,7 +84,7 @@ class MixedRBM(RBM):
 
     weight_decay : float, default=0.0
         Strength of the penalty on the weights; the biases have none. Useful values are
-        between 0.00001 and 0.01.
+        between 0.00001 and 0.01. With counts 0 stands for 0.01.
 
     l1_ratio : float, default=0.0
         Fraction of the penalty that is the sum of the absolute weights (L1); the rest

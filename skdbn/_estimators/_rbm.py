@@ -12,6 +12,7 @@ from .._training._judges import Likelihoods
 from .._training._monitor import Monitor
 from .._training._plan import Plan
 from .._training._probe import make_probes
+from .._training._runaway import score_without_bounds, warn_if_far, warn_if_worse
 from .._training._session import hold_out
 from .._training._start import check_scale
 from .._updates._sparsity import Penalty
@@ -70,7 +71,7 @@ class RBM(ScoresMixin, RestrictedEstimator):
 
     weight_decay : float, default=0.0
         Strength of the penalty on the weights; the biases have none. Useful values are
-        between 0.00001 and 0.01.
+        between 0.00001 and 0.01. With counts 0 stands for 0.01.
 
     l1_ratio : float, default=0.0
         Fraction of the penalty that is the sum of the absolute weights (L1); the rest
@@ -271,7 +272,8 @@ class RBM(ScoresMixin, RestrictedEstimator):
         """Fit the model to X.
 
         On a KeyboardInterrupt a warning is issued and the model of the last completed
-        epoch is kept; in the first epoch the interrupt propagates.
+        epoch is kept; in the first epoch the interrupt propagates. A ConvergenceWarning
+        says if a model of units without bounds has run away from the data.
 
         Parameters
         ----------
@@ -349,10 +351,12 @@ class RBM(ScoresMixin, RestrictedEstimator):
                 y,
                 keeps_interrupted,
             )
+            before = score_without_bounds(judge.training, session.machine)
             monitor.begin()
             session.run(source, self.batch_size, n_epochs, monitor)
             session.finish(monitor)
             monitor.end(session.machine)
+            warn_if_worse(judge.training, session.machine, before)
             self._adopt(session, source.values)
             self.history_ = monitor.history
             self.n_iter_ = len(monitor.history)
@@ -394,7 +398,7 @@ class RBM(ScoresMixin, RestrictedEstimator):
         Warns
         -----
         ConvergenceWarning
-            If a schedule has come to zero, so that nothing is learned.
+            If a schedule has come to zero, so that nothing is learned, or as in `fit`.
         """
         first = not hasattr(self, "machine_")
         with restoring(self):
@@ -439,6 +443,7 @@ class RBM(ScoresMixin, RestrictedEstimator):
         if chains is None:
             chains = self.machine_.state(self._rows(X[: self.batch_size]), self._rng)
         self.h_samples_ = chains.hidden
+        warn_if_far(self.machine_, chains.hidden)
         if session.direction.sparsity is not None:
             self.mean_activation_ = mean_activation(self.machine_, X)
 

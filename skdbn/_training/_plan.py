@@ -31,6 +31,16 @@ LARGEST_CHANGE = 16.0
 # passes until they tell no more of others.
 N_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 20_000, 10, 100
 
+# The mean of a count is the exponential of its field, which a step moves by the rate times
+# Σ (h − mean)²: the first rate of "auto" times the number of hidden units, times the
+# square of their range, is at most this.
+LARGEST_EXCITATION = 12.0
+
+# Weights of counts decay by this much where no decay is asked for. Small ones of many
+# units add up otherwise, and make a count likely that is large for no other reason than
+# that it turns those units on; chains, which never are there, do not tell.
+COUNT_DECAY = 0.01
+
 # Gibbs steps for unknown values of rows that a trained machine has not met; units of a
 # new machine are next to independent.
 IMPUTATION_STEPS = 20
@@ -182,6 +192,10 @@ class Plan:
                 gaps *= np.sqrt(scale)
             reach = max(1.0, largest_variance(gaps))
             auto_rate = min(auto_rate, LARGEST_RATE / reach)
+            if visible.tail == "poisson":
+                low, high = machine.hidden.bounds
+                excitation = self.n_components * (high - low) ** 2
+                auto_rate = min(auto_rate, LARGEST_EXCITATION / excitation)
             limit = LONGEST_STEP * np.sqrt(self.n_components / reach) / auto_rate
             # What is drawn for unknown values has the noise of data and tells nothing:
             # longer steps feed it back into the weights faster than data hold it down.
@@ -196,6 +210,11 @@ class Plan:
         if machine.hidden.tail is not None:
             # Hidden units without bounds answer a step in proportion, or even more.
             auto_rate /= 10
+        if machine.hidden.tail == "poisson":
+            # Of all hidden units together: the mean of one is the exponential of its
+            # field, and so is the step of its weights.
+            reach = max(1.0, largest_variance(source.some_gaps()))
+            limit = LONGEST_STEP / np.sqrt(reach) / auto_rate
         return auto_rate * self.rate_factor, limit
 
     def _steady(self, auto_rate, machine, n_epochs):
@@ -217,9 +236,11 @@ class Plan:
         return centering
 
     def _new_decay(self):
-        if not self.weight_decay:
-            return None
-        return WeightDecay(self.weight_decay, self.l1_ratio)
+        if self.weight_decay:
+            return WeightDecay(self.weight_decay, self.l1_ratio)
+        if "poisson" in (self.visible.tail, self.hidden.tail):
+            return WeightDecay(COUNT_DECAY, 0.0)
+        return None
 
     def _new_sparsity(self, machine, boost):
         if self.sparsity is None:

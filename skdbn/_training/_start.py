@@ -51,6 +51,14 @@ def new_machine(plan, source, rng):
         hidden_bias = plan.sparsity.initial_bias(hidden, n_hidden)
     # Enough that units differ from the start, not so much that they saturate.
     spread = min(0.1 if visible.tail is None else 0.01, 3 / np.sqrt(n_visible))
+    for counts, others, n_others in (
+        (visible, hidden, n_hidden),
+        (hidden, visible, n_visible),
+    ):
+        if counts.tail == "poisson":
+            # A large count that turns on half of the others must not be likely by that.
+            low, high = others.bounds
+            spread = min(spread, 3 / (n_others * (high - low)))
     weights = rng.normal(0, spread, (n_visible, n_hidden))
     hidden_mean = np.zeros(n_hidden)
     # Incomplete rows do not tell how heavy tails are.

@@ -27,6 +27,7 @@ class Direction:
         self._n_steps = self._n_shortened = 0
 
     def start(self, machine, batch_size, rng, n_rows=None):
+        self.gradient.limit = self.limit
         self.gradient.start(machine, batch_size, rng, n_rows)
 
     def stop(self):
@@ -74,9 +75,15 @@ def shorten(direction, machine, limit):
 
     Gives whether it was.
     """
-    length = machine.length(direction, limit)
-    if not length > limit:
+    share = share_within(direction, machine, limit)
+    if share == 1.0:
         return False
     for change in direction.values():
-        change *= limit / length
+        change *= share
     return True
+
+
+def share_within(direction, machine, limit):
+    """The share of a direction that is within the limit."""
+    length = machine.length(direction, limit)
+    return limit / length if length > limit else 1.0

@@ -20,6 +20,10 @@ class Gradient(BaseEstimator):
         What a machine must have beyond :class:`~skdbn.machines.Machine`, such as
         "free_energy".
 
+    limit : float or None
+        The length from which on training shortens the direction, in units of the
+        machine's scale, for a `rate` of 1. Training sets it; None sets no limit.
+
     See Also
     --------
     CD : Contrastive divergence.
@@ -38,6 +42,7 @@ class Gradient(BaseEstimator):
     """
 
     needs = ()
+    limit = None
 
     def start(self, machine, batch_size, rng, n_rows=None):
         """Make what training needs, and check the settings.

@@ -65,6 +65,7 @@ class Hybrid(Gradient):
         (n_visible, n_hidden), dtype = machine.weights.shape, machine.weights.dtype
         n_rows = n_rows or batch_size
         if self.samples:
+            self.gradient.limit = self.limit
             self.gradient.start(machine, batch_size, rng, n_rows)
         # The first row is the point about which the gradient is centered.
         self._rows = np.empty((1 + n_rows, n_visible), dtype)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._updates._direction import share_within
 from .._utils._checks import check_real
 from ._persistent import PCD
 
@@ -15,7 +16,8 @@ class FPCD(PCD):
 
     where g is the gradient of the parameters. It lowers the probability of the states
     of the chains, so that they mix also at learning rates at which those of
-    :class:`PCD` do not.
+    :class:`PCD` do not. Where training limits the length of g, of real-valued columns
+    or counts, the same holds for the fast parameters.
 
     Parameters
     ----------
@@ -91,6 +93,8 @@ class FPCD(PCD):
         direction = super().__call__(machine, batch, rng, centering, rate, **options)
         if rate:
             scale = self.fast_learning_rate / rate
+            if self.limit is not None:
+                scale *= share_within(direction, machine, rate * self.limit)
             for name, fast in self._fast.items():
                 fast *= self.fast_decay
                 fast += scale * direction[name]

@@ -39,10 +39,11 @@ class Poisson(Conditional, Differentiable, Scaled, Units):
               \exp(-e^{\text{field}})
 
     Fields are clipped at 15, a mean of 3.3 million, so that no number overflows, and
-    counts above 100 million have a likelihood of 0. The
-    steps of weights and biases are divided by the variance of a column, where that is
-    above 1. The other side has to have bounded values, or the sum over the counts is
-    infinite.
+    counts above 100 million have a likelihood of 0. The steps of weights and biases are
+    divided by the variance of a column, where that is above 1. Without a weight decay of
+    its own a model of counts takes 0.01: many small weights would make a count likely that
+    is large for no other reason than that it turns their units on. The other side has to
+    have bounded values, or the sum over the counts is infinite.
 
     See Also
     --------
