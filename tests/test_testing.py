@@ -72,6 +72,9 @@ UNITS = {
     "softmax": Softmax(3),
     "shared": Gaussian("shared"),
     "fixed": Gaussian(2.0),
+    "alternating": Concatenated(
+        2 * [("gaussian", 1), ("bernoulli", 1), ("softmax", 1, 2)]
+    ),
     "concatenated": Concatenated(
         [("bernoulli", 2), ("gaussian", 1), ("softmax", 1, 3), ("poisson", 1)]
     ),

@@ -1,11 +1,10 @@
 """Units of several types side by side."""
 
-from itertools import groupby, pairwise
+from itertools import pairwise
 from math import prod
 from numbers import Integral
 
 import numpy as np
-from scipy.sparse import issparse
 
 from ._analytic import Analytic, log_partition_change
 from ._base import Units, ask
@@ -14,8 +13,9 @@ from ._differentiable import Differentiable
 from ._enumerable import Enumerable
 from ._grouped import Grouped, masked
 from ._parametric import Parametric, between, copied, independent
+from ._parts import by_kind, columns_of, in_one_pass, names_of, numbers_of, width_of
 from ._scaled import Scaled
-from ._softmax import Softmax, UnevenSoftmax
+from ._softmax import Softmax
 
 
 class Concatenated(
@@ -29,6 +29,9 @@ class Concatenated(
     Units,
 ):
     """Units of several types side by side, such as pixels and labels.
+
+    Where types alternate, those of one type are computed together, so that the order of
+    columns does not matter to the speed.
 
     Parameters
     ----------
@@ -63,6 +66,9 @@ class Concatenated(
     """
 
     one_kind = False
+    # The part of each coordinate, and its index in it, where parts are not in the order
+    # of their columns.
+    _coordinates = None
 
     def __init__(self, parts):
         self.parts = parts
@@ -105,38 +111,40 @@ class Concatenated(
 
     def mean(self, field, out=None):
         out = np.empty_like(field) if out is None else out
-        for units, own, buffer in self._split(field, out):
+        for units, buffer, own in self._fill(out, field):
             units.mean(own, out=buffer)
         return out
 
     def sample(self, field, rng, out=None, mean=None):
         out = np.empty_like(field) if out is None else out
-        known = None if mean is None else self._split(mean)
-        for i, (units, own, buffer) in enumerate(self._split(field, out)):
-            units.sample(own, rng, out=buffer, mean=known and known[i][1])
+        for units, buffer, own, of_units in self._fill(out, field, mean):
+            units.sample(own, rng, out=buffer, mean=of_units)
         return out
 
     def backpropagate(self, error, mean):
-        for units, own, of_units in self._split(error, mean):
+        for units, own, of_units in self._fill(error, mean):
             units.backpropagate(own, of_units)
         return error
 
     def link(self, mean):
-        fields = [units.link(own) for units, own in self._split(mean)]
-        return np.concatenate(fields, axis=-1)
+        return self._join([units.link(own) for units, own in self._split(mean)])
 
     def start(self, n_units, moments=None, dtype=np.float64):
-        resolved = _in_one_pass(self._resolved())
+        resolved = in_one_pass(self._resolved())
         ends = np.cumsum([width for _, width in resolved]).tolist()
         if ends[-1] != n_units:
             raise ValueError(
                 f"parts describe {ends[-1]} columns, but the layer has {n_units}."
             )
-        self._places = [slice(*ends) for ends in pairwise([0, *ends])]
-        self._units = []
-        for (units, width), place in zip(resolved, self._places, strict=True):
+        places = [slice(*ends) for ends in pairwise([0, *ends])]
+        each = [units for units, _ in resolved]
+        self._units, self._places = by_kind(each, places)
+        self._coordinates = None
+        for units, place in zip(self._units, self._places, strict=True):
             own = moments and (moments[0], moments[1][place], moments[2][place])
-            self._units.append(units.start(width, own, dtype))
+            units.start(width_of(place), own, dtype)
+        if not all(isinstance(place, slice) for place in self._places):
+            self._coordinates = self._in_order_of_columns()
         return self
 
     @property
@@ -195,7 +203,7 @@ class Concatenated(
             ask(units, Parametric).set_moments(n_rows, own_mean, own_variance)
 
     def uncentered(self, bias):
-        return np.concatenate(
+        return self._join(
             [ask(units, Scaled).uncentered(own) for units, own in self._split(bias)]
         )
 
@@ -216,8 +224,9 @@ class Concatenated(
         )
 
     def shrink(self, mean, share):
-        means = [units.shrink(own, share) for units, own in self._split(mean)]
-        return np.concatenate(means)
+        return self._join(
+            [units.shrink(own, share) for units, own in self._split(mean)]
+        )
 
     def independent(self, mean, variance):
         units, fields = zip(
@@ -227,7 +236,7 @@ class Concatenated(
             ),
             strict=True,
         )
-        return self._with(list(units)), np.concatenate(fields)
+        return self._with(list(units)), self._join(fields)
 
     def between(self, other, beta):
         return self._with(
@@ -257,31 +266,32 @@ class Concatenated(
             n_states = units.n_states(width)
             states.append(units.states(index % n_states, width))
             index = index // n_states
-        return np.concatenate(states, axis=1)
+        return self._join(states)
 
     def support(self, x):
-        return np.hstack([units.support(own) for units, own in self._split(x)])
+        return self._join([units.support(own) for units, own in self._split(x)])
 
     def lowest_support(self, X):
         found = [units.lowest_support(own) for units, own in self._split(X)]
         rows, columns = zip(*found, strict=True)
-        return np.minimum.reduce(rows), np.concatenate(columns)
+        return np.minimum.reduce(rows), self._join(columns)
 
     def surely_supports(self, X):
         return all(units.surely_supports(own) for units, own in self._split(X))
 
     def draw(self, x, rng):
-        for units, own in self._split(x):
+        for units, own in self._fill(x):
             units.draw(own, rng)
 
     def check_data(self, X, names):
         for (units, own), place in zip(self._split(X), self._places, strict=True):
-            units.check_data(own, names[place])
+            units.check_data(own, names_of(names, place))
 
     def fill_determined(self, x, unknown, names):
-        parts = self._split(x, unknown)
-        for (units, own, holes), place in zip(parts, self._places, strict=True):
-            ask(units, Grouped).fill_determined(own, holes, names[place])
+        for units, place in zip(self._units, self._places, strict=True):
+            own, holes = (columns_of(array, place) for array in (x, unknown))
+            ask(units, Grouped).fill_determined(own, holes, names_of(names, place))
+            x[:, place], unknown[:, place] = own, holes
 
     def masked(self, unknown, values=None):
         parts = self._split(unknown, 0.0 if values is None else values)
@@ -298,8 +308,8 @@ class Concatenated(
         )
 
     def columns(self, coordinate):
-        units, inside, first = self._find(coordinate)
-        return first + ask(units, Grouped).columns(inside)
+        units, inside, place = self._find(coordinate)
+        return numbers_of(place)[ask(units, Grouped).columns(inside)]
 
     def alternatives(self, coordinate, own, field_range):
         units, inside, _ = self._find(coordinate)
@@ -378,31 +388,52 @@ class Concatenated(
         widths : list of tuple
             Units and int, from the first part to the last.
         """
-        widths = [place.stop - place.start for place in self._places]
+        widths = [width_of(place) for place in self._places]
         return list(zip(self._units, widths, strict=True))
 
     def _split(self, *arrays):
         """The units of each part with their columns of arrays; numbers are for all."""
-        return [
-            (units, *(x if np.ndim(x) == 0 else _columns(x, place) for x in arrays))
-            for units, place in zip(self._units, self._places, strict=True)
-        ]
+        for units, place in zip(self._units, self._places, strict=True):
+            yield units, *(columns_of(x, place) for x in arrays)
+
+    def _fill(self, out, *arrays):
+        """The same, with first the columns of `out`, which can be written to."""
+        for units, place in zip(self._units, self._places, strict=True):
+            buffer = columns_of(out, place)
+            yield units, buffer, *(columns_of(x, place) for x in arrays)
+            if not isinstance(place, slice):
+                out[..., place] = buffer
 
     def _join(self, values):
         """One array, from an array or a number for each part."""
-        widths = [width for _, width in self.widths()]
-        return np.concatenate(
-            [np.broadcast_to(*pair) for pair in zip(values, widths, strict=True)]
-        )
+        values = [np.asarray(value) for value in values]
+        width = sum(map(width_of, self._places))
+        joined = np.empty((*values[0].shape[:-1], width), np.result_type(*values))
+        for place, value in zip(self._places, values, strict=True):
+            joined[..., place] = value
+        return joined
 
     def _find(self, coordinate):
-        """The units of a coordinate, its index among theirs, and their first column."""
+        """The units of a coordinate, its index among theirs, and their columns."""
+        if self._coordinates is not None:
+            part, inside = self._coordinates[coordinate]
+            return self._units[part], inside, self._places[part]
         for (units, width), place in zip(self.widths(), self._places, strict=True):
             n_coordinates = ask(units, Grouped).n_coordinates(width)
             if coordinate < n_coordinates:
-                return units, coordinate, place.start
+                return units, coordinate, place
             coordinate = coordinate - n_coordinates
         raise IndexError("no such coordinate")
+
+    def _in_order_of_columns(self):
+        """The part of each coordinate, and its index in it, by its first column."""
+        found = []
+        for part, (units, width) in enumerate(self.widths()):
+            grouped, columns = ask(units, Grouped), numbers_of(self._places[part])
+            for inside in range(grouped.n_coordinates(width)):
+                first = int(columns[grouped.columns(inside)[0]])
+                found.append((first, part, inside))
+        return [(part, inside) for _, part, inside in sorted(found)]
 
     def _with(self, units):
         """The same with other units of each part."""
@@ -410,25 +441,5 @@ class Concatenated(
             return self
         other = Concatenated(self.parts)
         other._places, other._units = self._places, units
+        other._coordinates = self._coordinates
         return other
-
-
-def _in_one_pass(parts):
-    """Units and their number, with neighboring groups of other sizes as one part."""
-    found = []
-    for is_softmax, same in groupby(parts, lambda part: type(part[0]) is Softmax):
-        same = list(same)
-        if not is_softmax or len(same) == 1:
-            found += same
-            continue
-        for units, width in same:
-            units.start(width)
-        sizes = [
-            units.n_values for units, n in same for _ in range(n // units.n_values)
-        ]
-        found.append((UnevenSoftmax(sizes), sum(sizes)))
-    return found
-
-
-def _columns(x, place):
-    return x[:, place] if issparse(x) else x[..., place]
