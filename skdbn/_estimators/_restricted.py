@@ -89,11 +89,15 @@ class RestrictedEstimator(
         """
         check_is_fitted(self, "machine_")
         X, unknown = self._validate_incomplete(X)
-        self._rows_outside(X)
         machine = self.machine_
         H = np.empty((X.shape[0], self._n_features_out), machine.weights.dtype)
+        sure = True
         for part, block in mean_field_blocks(machine, X, unknown, H.shape[1]):
             machine.hidden_mean(block, out=H[part])
+            # While the block is dense.
+            sure = sure and machine.visible.surely_supports(block)
+        if not sure:
+            self._rows_outside(X)
         return H
 
     def inverse_transform(self, H):

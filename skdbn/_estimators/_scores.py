@@ -113,9 +113,12 @@ class ScoresMixin:
         machine = self.machine_
         result = np.empty(X.shape[0], machine.weights.dtype)
         width = max(machine.weights.shape) if dense else machine.weights.shape[1]
+        sure = True
         for part, block in blocks(X, width, result.dtype):
             result[part] = getattr(machine, name)(block)
-        result[self._rows_outside(X)] = outside
+            sure = sure and machine.visible.surely_supports(block)
+        if not sure:
+            result[self._rows_outside(X)] = outside
         return result
 
 
