@@ -574,6 +574,22 @@ def test_clusters_along_one_of_several_directions(draw, n_rows, is_large, rng, s
     assert (np.linalg.norm(start.components_, axis=1) > 0.3).any() == is_large
 
 
+@pytest.mark.parametrize("n_light, n_large", [(1, 1), (6, 5)])
+def test_a_large_unit_starts_along_the_lightest_tails(n_light, n_large, rng, seed):
+    X = rng.normal(size=(1500, 6))
+    X[:, :n_light] = rng.choice([-1, 1], (1500, n_light)) + 0.5 * X[:, :n_light]
+    X[:, 0] = rng.choice([-1, 1], 1500) + 0.2 * rng.normal(size=1500)
+    start = GaussianRBM(20, n_iter=0, random_state=seed).fit(scale(X))
+    norms = np.linalg.norm(start.components_, axis=1)
+    assert (norms > 0.3).sum() == n_large
+    assert norms[0] == pytest.approx(1.5)
+    assert abs(start.components_[0, 0]) > 0.98 * norms[0]
+    # On for one of two clusters: half of the rows.
+    on = start.transform(scale(X))[:, 0]
+    assert 0.35 < on.mean() < 0.65
+    assert abs(np.corrcoef(on, X[:, 0])[0, 1]) > 0.9
+
+
 def test_units_are_rare_where_tails_are_heavy(rng, seed):
     """Not of normal rows, of few rows, beside other units or with a target."""
     heavy = np.sign(rng.normal(size=(400, 6))) * rng.exponential(size=(400, 6)) ** 1.5

@@ -69,8 +69,10 @@ def new_machine(plan, source, rng):
         gaps = gaps / np.sqrt(variance) if root is None else gaps @ root
         large = _large_units(gaps, hidden, n_hidden)
         if large is not None:
-            norm, places, activity = large
+            norm, places, activity, direction = large
             weights[:, places] *= norm / np.sqrt(n_visible) / spread
+            if direction is not None:
+                weights[:, 0] = norm * direction
             hidden_bias[places] = hidden.link(activity)
             hidden_mean[places] = activity
     scaled = ask(visible, units.Scaled)
@@ -127,13 +129,17 @@ def listed(names, chosen, most=5):
 
 
 def _large_units(gaps, hidden, n_hidden):
-    """Norm, places and activity of units that start large; None where none has to.
+    """How units start that start large; None where none has to.
+
+    Norm of their weights, their places and activity, and the direction of the first one
+    of them or None.
 
     Where standardized columns are not correlated, as after whitening, small weights
     learn nothing: their gradient is of third order. Units that are often on then go to
     zero where tails are heavy [1]_. Units that are rarely on, with weights that reach
     the tails, learn those. Where tails are light, as of clusters, a few units that are
-    on half of the time do. Of Gaussian rows the variance of the squared norm is 2 for
+    on half of the time do, one of them in the direction of the lightest; where they are
+    light in few directions, that unit alone. Of Gaussian rows the variance of the squared norm is 2 for
     each column [2]_, and the largest variance of n rows in any direction about
     (1 + √(columns / n))². Clusters along few of many directions hardly change the first.
 
@@ -155,11 +161,14 @@ def _large_units(gaps, hidden, n_hidden):
         tails = np.square(gaps).sum(axis=1).var() / (2 * n_columns)
     if tails >= HEAVY:
         rare = RARE_SHARE * n_columns / (RARE_NORM**2 * n_hidden)
-        return RARE_NORM, slice(n_hidden), min(RARE, rare)
-    if tails > 1 / HEAVY and not _are_light(gaps):
+        return RARE_NORM, slice(n_hidden), min(RARE, rare), None
+    n_large = 1
+    if tails <= 1 / HEAVY:
+        n_large = round(4 * LIGHT_SHARE * n_columns / LIGHT_NORM**2)
+    elif not _are_light(gaps):
         return None
-    n_large = round(4 * LIGHT_SHARE * n_columns / LIGHT_NORM**2)
-    return LIGHT_NORM, slice(min(n_hidden, max(1, n_large))), 0.5
+    places = slice(min(n_hidden, max(1, n_large)))
+    return LIGHT_NORM, places, 0.5, _lightest_direction(gaps)
 
 
 def _are_light(gaps):
