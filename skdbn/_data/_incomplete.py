@@ -12,7 +12,7 @@ from ..exceptions import EstimateWarning, warn
 from ..machines import Clamp
 from ..units import Grouped
 from ..units._base import ask
-from ._encoding import check_frame, is_frame
+from ._tables import check_frame, is_frame
 
 # Of the chains that judge known values: Gibbs steps before the first state, states, and
 # steps from one to the next.

@@ -10,7 +10,7 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from .._data._encoding import validate_hidden
+from .._data._tables import validate_hidden
 from .._utils._numerics import blocks
 from .._utils._persistence import VersionMixin
 from .._utils._random import make_rng

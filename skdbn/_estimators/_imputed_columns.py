@@ -9,8 +9,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import validate_data
 
 from .. import units
-from .._data._encoding import Columns, check_frame, is_frame, naming_text
 from .._data._incomplete import hidden_by
+from .._data._tables import Columns, check_frame, is_frame, naming_text
 from .._utils._numerics import check_size
 from .._utils._random import row_keys
 from .._utils._sklearn import (

@@ -10,7 +10,7 @@ from sklearn.impute import MissingIndicator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .._data._encoding import joined
+from .._data._tables import joined
 from .._utils._checks import check_counts
 from .._utils._numerics import looks_like_probabilities
 from .._utils._persistence import VersionMixin

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from .. import units
-from .._data._encoding import check_frame, naming_text, validate_numbers
+from .._data._tables import check_frame, naming_text, validate_numbers
 from .._utils._numerics import DTYPES, looks_like_probabilities
 from ..machines import RestrictedMachine
 from ..units._base import ask

@@ -2,8 +2,9 @@
 
 from sklearn.utils.validation import check_array, validate_data
 
-from .._data._encoding import Encoding, check_frame, is_frame, joined
+from .._data._encoding import Encoding
 from .._data._incomplete import nan_places
+from .._data._tables import check_frame, is_frame, joined
 from .._utils._numerics import DTYPES, canonical, check_size, column_mean
 from .._utils._sklearn import StrOptions
 from ..units import Bernoulli, Concatenated

@@ -5,8 +5,9 @@ from contextlib import suppress
 import numpy as np
 from sklearn.base import clone
 
-from .._data._encoding import Encoding, is_frame
+from .._data._encoding import Encoding
 from .._data._incomplete import conditional_draws, hidden_by
+from .._data._tables import is_frame
 from .._utils._numerics import column_mean
 from .._utils._random import make_rng
 from ..exceptions import DivergenceError

@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import units
 from .._data._codec import Numbers
-from .._data._encoding import validate_hidden, validate_numbers, with_index_of
 from .._data._incomplete import mean_field_blocks, nan_places, with_neutral_values
+from .._data._tables import validate_hidden, validate_numbers, with_index_of
 from .._utils._numerics import as_float, check_size
 from .._utils._persistence import VersionMixin
 from .._utils._sklearn import CallbackSupportMixin, DocLinkMixin
