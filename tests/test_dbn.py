@@ -1,5 +1,6 @@
 """The stack of RBMs: layers, features, the way back, and what it refuses."""
 
+import copy
 import pickle
 import warnings
 from threading import Thread
@@ -71,6 +72,10 @@ def test_features_up_and_down(X, seed):
         down = sigmoid(down @ rbm.components_ + rbm.intercept_visible_)
     np.testing.assert_allclose(dbn.inverse_transform(up), down, rtol=1e-12)
     np.testing.assert_allclose(dbn.reconstruct(X), down, rtol=1e-12)
+    below, rbm = dbn.activations(X)[0], dbn.rbms_[0]
+    down_from_below = sigmoid(below @ rbm.components_ + rbm.intercept_visible_)
+    found = copy.copy(dbn).set_params(layer=0).inverse_transform(below)
+    np.testing.assert_allclose(found, down_from_below, rtol=1e-12)
     # Bits, and each has the probability of the reconstruction.
     expected = np.log(np.where(X == 1, down, 1 - down)).sum(axis=1)
     np.testing.assert_allclose(
@@ -78,6 +83,15 @@ def test_features_up_and_down(X, seed):
     )
     assert dbn.score(X) == pytest.approx(expected.mean())
     assert list(dbn.get_feature_names_out()) == [f"dbntransformer{i}" for i in range(3)]
+
+
+def test_rows_that_cannot_be_have_no_likelihood(X, seed):
+    dbn = make((5, 4), seed).fit(X)
+    bad = X.astype(float)
+    bad[3, 1] = 2
+    with pytest.warns(DataRangeWarning):
+        found = dbn.reconstruction_log_likelihood(bad)
+    assert found[3] == -np.inf and np.isfinite(np.delete(found, 3)).all()
 
 
 def test_score_is_a_density_of_real_values(rng, seed):

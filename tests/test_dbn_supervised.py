@@ -29,7 +29,7 @@ from skdbn._estimators._dbn_supervised import Targets
 from skdbn._training._judges import Outputs
 from skdbn._training._monitor import Monitor
 from skdbn.schedules import Linear, Step
-from skdbn.units import Bernoulli
+from skdbn.units import Bernoulli, Softmax
 
 
 @pytest.fixture
@@ -573,6 +573,17 @@ def test_all_labels_of_a_held_out_row_have_to_be_right():
     targets = Targets(np.arange(4), values, Bernoulli())
     assert targets.score(fields, np.arange(4)) == 0.5
     assert targets.score(fields[1:], np.arange(1, 4)) == pytest.approx(1 / 3)
+    one_of_two = Targets(np.arange(4), np.eye(2)[[0, 1, 0, 0]], Softmax(2))
+    assert one_of_two.score(fields, np.arange(4)) == 0.75
+
+
+def test_held_out_rows_are_of_all_classes_in_proportion(rng):
+    codes = np.repeat([0, 1, 2], [60, 30, 10])
+    targets = Targets(np.arange(100), np.eye(3)[codes], Softmax(3), codes)
+    for _ in range(3):
+        rows, held_out = targets.split(0.2, rng)
+        assert np.bincount(codes[held_out]).tolist() == [12, 6, 2]
+        assert sorted([*rows, *held_out]) == list(range(100))
 
 
 def test_rows_with_a_target_that_is_missing(X, y, seed):

@@ -21,7 +21,7 @@ from skdbn.evaluation import (
     pseudo_log_likelihood,
     reconstruction_error,
 )
-from skdbn.evaluation._annealing import anneal, bracket
+from skdbn.evaluation._annealing import anneal, base, bracket
 from skdbn.exceptions import DataRangeWarning, EstimateWarning
 from skdbn.machines import RestrictedMachine
 from skdbn.units import Bernoulli, Concatenated, Gaussian, Softmax
@@ -91,6 +91,38 @@ def test_no_temperatures_in_between(machine, rng):
     found = anneal(machine.tempered(base), v, np.array([0.0, 1.0]), rng)
     expected = -Enumeration.of(machine).free_energy(v) - v @ base - 3 * np.log(2)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_chains_move_at_the_temperature_that_they_have_come_to(machine, rng):
+    """With a single one in between the weights of states at another would be wrong."""
+    machine.weights *= 2
+    base = machine.visible_bias
+    tempered, n = machine.tempered(base), 40_000
+    v = tempered.independent(n, rng)
+    w = np.exp(anneal(tempered, v, np.array([0.0, 0.5, 1.0]), rng))
+    log_base = np.logaddexp(0, base).sum() + 3 * np.log(2)
+    expected = np.exp(Enumeration.of(machine).log_z - log_base)
+    assert abs(w.mean() - expected) < 5 * w.std() / np.sqrt(n)
+
+
+def test_chains_begin_at_means_of_the_data(machine, rng):
+    """As if one row in twenty-one felt no field."""
+    X = rng.random((30, 4))
+    bias, units = base(machine, X, rng)
+    expected = (20 * X.mean(axis=0) + 0.5) / 21
+    np.testing.assert_allclose(sigmoid(bias), expected, rtol=1e-12)
+    assert units is machine.visible
+    assert base(machine, None, rng)[0] is machine.visible_bias
+
+
+def test_intervals_are_wider_where_a_rare_chain_would_be(machine, rows, seed):
+    """Whose weight is large: above of the normalizer forwards, and below backwards."""
+    for method, sign in (("ais", 1), ("reverse-ais", -1)):
+        found = log_partition(
+            fitted(machine), method=method, n_betas=10, X=rows, random_state=seed
+        )
+        above, below = found.high - found.value, found.value - found.low
+        assert above > 0 and below > 0 and sign * (below - above) > 0
 
 
 def test_bracket_holds_the_exact_value(machine, rows, seed):
@@ -285,6 +317,15 @@ def test_other_measures(container, machine, rng):
         energies[20:].mean() - energies[:20].mean(),
         rtol=1e-10,
     )
+
+
+def test_gap_of_the_rows_that_can_be(machine, rows):
+    rbm, bad = fitted(machine), rows.copy()
+    bad[0, 0] = 2
+    with pytest.warns(DataRangeWarning):
+        found = free_energy_gap(rbm, bad, rows)
+    expected = rbm.free_energy(rows).mean() - rbm.free_energy(rows[1:]).mean()
+    assert found == pytest.approx(expected, rel=1e-12)
 
 
 def test_wide_interval_warns(make_machine, rng):

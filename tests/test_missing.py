@@ -134,6 +134,17 @@ def fitted(machine, kind=RBM):
     return rbm
 
 
+def test_chains_take_so_many_steps(machine, seed):
+    chains, rng = Chains(machine, 5, make_rng(seed)), make_rng(seed)
+    state = machine.initial_state(5, rng)
+    for n_steps in (1, 3):
+        for _ in range(n_steps):
+            state = machine.transition(state, rng)
+        found = chains.advance(n_steps)
+        for one, other in zip(found, state, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 # Chains with clamped values
 
 
@@ -465,6 +476,8 @@ def test_score_of_incomplete_rows(Class, X, holes, seed):
     found = rbm.score_samples(hidden)
     whole = ~holes.any(axis=1)
     np.testing.assert_allclose(found[whole], rbm.score_samples(X)[whole])
+    expected = known_pseudo_log_likelihood(rbm.machine_, X[~whole], holes[~whole])
+    np.testing.assert_allclose(found[~whole], expected)
     np.testing.assert_array_equal(rbm.score_samples(hidden), found)
     alone = np.concatenate([rbm.score_samples(hidden[i : i + 1]) for i in range(9)])
     np.testing.assert_allclose(alone, found[:9])

@@ -243,7 +243,10 @@ def test_rectified_layers(make_network, X, rng):
 
 def test_copies_have_their_own_arrays(make_network, X):
     network = make_network(max_norm=2.0)
+    network.first = 1
     other = network.copy()
+    # A copy is whole, also of a net whose head alone learns.
+    assert len(other.params) == len(network.params) + 2
     for array in other.params.values():
         array += 1
     assert other.max_norm == 2.0

@@ -270,6 +270,15 @@ def test_sample_draws_from_the_model(fitted):
     assert_drawn_from(oracle, rbm.sample(20_000, n_steps=100))
 
 
+def test_means_of_samples(fitted, seed):
+    """Each row is E[v | h] of some state h."""
+    rbm, oracle = fitted
+    h = oracle.h @ rbm.components_ + rbm.intercept_visible_
+    found = rbm.sample(20, n_steps=3, means=True, random_state=seed)
+    gaps = np.abs(found[:, None] - sigmoid(h)).max(axis=2)
+    assert gaps.min(axis=1).max() < 1e-12
+
+
 def test_gibbs_keeps_the_model(fitted, rng):
     rbm, oracle = fitted
     start = oracle.draw(20_000, rng)

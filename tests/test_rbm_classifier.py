@@ -248,6 +248,22 @@ def test_centered_direction(factors, joint, rng, seed):
     assert_close(found, expected, 1e-14)
 
 
+@pytest.mark.parametrize("factors", [(1.0,), (0, 0.5), (1.0, 0.5, 0.5)])
+def test_what_a_penalty_adds_moves_all_weights(factors, joint, rng, seed):
+    class Adds:
+        def see(self, hidden_mean, weights=None):
+            hidden_mean += added
+
+    rows, added = batch(rng), rng.normal(size=(7, 3))
+    found, plain = (
+        direction(hybrid(*factors), joint, rows, make_rng(seed), sparsity=penalty)
+        for penalty in (Adds(), None)
+    )
+    expected = rows.T @ added / 7, np.zeros(6), added.mean(axis=0)
+    for one, other, change in zip(found, plain, expected, strict=True):
+        np.testing.assert_allclose(one - other, change, atol=1e-12)
+
+
 def test_gray_values_are_drawn(joint, rng, seed):
     rows = batch(rng)
     rows[:, :N_FEATURES] = rng.random((7, N_FEATURES))
@@ -528,8 +544,29 @@ def test_arrays_of_the_machine(some, seed):
     assert model.intercept_hidden_.shape == (8,)
     assert model.intercept_visible_.shape == (64,)
     assert model.intercept_label_.shape == (3,)
+    np.testing.assert_array_equal(model.components_, model.machine_.weights[:64].T)
+    np.testing.assert_array_equal(
+        model.label_components_, model.machine_.weights[64:].T
+    )
     assert np.shares_memory(model.components_, model.machine_.weights)
     assert np.shares_memory(model.label_components_, model.machine_.weights)
+
+
+@pytest.mark.parametrize(
+    "objective, exact, share",
+    [("hybrid", 1, 0.02), ("discriminative", 1, 0), ("generative", 0, 1)],
+)
+@pytest.mark.parametrize("unlabeled, weight", [(None, 0), (-1, 0.03)])
+def test_parts_of_the_objectives(
+    objective, exact, share, unlabeled, weight, some, seed
+):
+    settings = dict(generative_weight=0.02, unlabeled_weight=0.03, n_iter=1)
+    model = make(seed, objective=objective, unlabeled=unlabeled, **settings)
+    direction = model.fit(*some)._session.direction
+    own = direction.gradient
+    assert (own.discriminative, own.generative, own.unlabeled) == (exact, share, weight)
+    # Of the labels' units alone the fields depend on the others.
+    assert not direction.centering.hidden.any() and direction.centering.visible.any()
 
 
 def test_history(some, seed):
@@ -897,7 +934,9 @@ def test_incomplete_rows_are_filled_in_by_the_conditional_mean(small, seed):
 
 
 def test_gibbs_keeps_the_distribution(small, rng):
-    """Of rows whose labels are summed out."""
+    """Of rows whose labels are summed out; each of them turns on a unit of its own."""
+    small.machine_.weights[:N_FEATURES] = rng.normal(0, 2, (N_FEATURES, 3))
+    small.machine_.weights[N_FEATURES:] = 8 * np.eye(3) - 4
     states, log_p, _ = marginals(small)
     p, n = np.exp(log_p), 20_000
     rows = states[rng.choice(len(states), n, p=p)]

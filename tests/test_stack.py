@@ -74,6 +74,13 @@ def test_bound_is_the_sum_over_states(dbn, seed):
     assert p.sum() == pytest.approx(1)
 
 
+def test_rows_that_cannot_be_have_no_bound(dbn, seed):
+    rows = np.array([[0.0, 1, 1, 0], [0, 1, 2, 0]])
+    with pytest.warns(DataRangeWarning):
+        found = log_likelihood_bound(dbn, rows, n_samples=2, random_state=seed)
+    assert np.isfinite(found[0]) and found[1] == -np.inf
+
+
 def test_more_draws_have_a_smaller_error(dbn, seed):
     v, _, bound = exact(dbn)
     found = log_likelihood_bound(dbn, v, n_samples=4000, random_state=seed)

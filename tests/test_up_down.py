@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from _oracle import Enumeration, all_states, sigmoid
+from scipy.special import expit
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
@@ -227,6 +228,46 @@ def test_awake_and_asleep(make_net, rng, kind, n_calls):
     of_weights = (below - row).T @ (error * p_h[:, None])
     np.testing.assert_allclose(up_w, of_weights, atol=2 * tolerance)
     np.testing.assert_allclose(up_b, p_h @ error - row @ of_weights, atol=3 * tolerance)
+
+
+def test_ways_of_several_layers(make_machine, rng):
+    """Each layer learns from the one next to it, which here is drawn with certainty."""
+    parts = Concatenated([("bernoulli", 2), ("softmax", 1, N_LABELS)]).start(5)
+    top = RestrictedMachine(rng.normal(size=(5, 4)), np.zeros(5), np.zeros(4), parts)
+    soft, sure = ([make_machine(4, 3), make_machine(3, 2)] for _ in range(2))
+    for array in (array for machine in sure for array in machine.params.values()):
+        array *= 1000
+    x, y = (rng.random((6, 4)) < 0.5).astype(float), one_hot([0, 1, 2] * 2)
+
+    def learn(up, down):
+        gradient = UpDown(CD(2))
+        gradient.start(JointNet(up, down, top, N_LABELS), 6, rng)
+        found = gradient(JointNet(up, down, top, N_LABELS), labeled(x, y), rng)
+        return found, gradient._means, gradient.gradient.state.visible[:, :2]
+
+    def check(inputs, error, mean, weights, bias):
+        step = (inputs - mean).T @ error / 6
+        np.testing.assert_allclose(weights, step, atol=1e-12)
+        np.testing.assert_allclose(bias, error.mean(axis=0) - mean @ step, atol=1e-12)
+
+    found, means, h2 = learn(soft, sure)
+    h1 = (h2 @ sure[1].weights.T + sure[1].visible_bias > 0).astype(float)
+    v = expit(h1 @ sure[0].weights.T + sure[0].visible_bias)
+    for i, (below, above) in enumerate(((v, h1), (h1, h2))):
+        error = above - sigmoid(below @ soft[i].weights + soft[i].hidden_bias)
+        mean = means[i][: below.shape[1]]
+        check(
+            below, error, mean, found[f"up_{i}_weights"], found[f"up_{i}_hidden_bias"]
+        )
+
+    found, means, _ = learn(sure, soft)
+    h1 = (x @ sure[0].weights + sure[0].hidden_bias > 0).astype(float)
+    h2 = (h1 @ sure[1].weights + sure[1].hidden_bias > 0).astype(float)
+    for i, (below, above) in enumerate(((x, h1), (h1, h2))):
+        error = below - sigmoid(above @ soft[i].weights.T + soft[i].visible_bias)
+        mean = means[i + 1][: above.shape[1]]
+        steps = found[f"down_{i}_weights"].T, found[f"down_{i}_visible_bias"]
+        check(above, error, mean, *steps)
 
 
 def test_rate_and_decay(make_net, rng, seed):

@@ -160,9 +160,10 @@ def test_conditional_machine_of_the_page(rng, seed):
     assert_same(moments, machine.moments(machine.infer(rows[REPEATED])))
 
 
-def test_sparsity_counts_rows_by_their_weights(rng, seed):
+@pytest.mark.parametrize("penalized", ["all", "bias"])
+def test_sparsity_counts_rows_by_their_weights(penalized, rng, seed):
     machine, rows = certain(RestrictedMachine, rng), rng.random((5, 4))
-    penalty = skdbn.Sparsity(0.2, cost=3.0)
+    penalty = skdbn.Sparsity(0.2, cost=3.0, penalized=penalized)
     found = []
     for own, w in ((rows, WEIGHTS), (rows[REPEATED], None)):
         one = penalty.start(machine, 10)
