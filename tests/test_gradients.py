@@ -10,6 +10,7 @@ from _oracle import Enumeration, centered, flip, flip_params
 from scipy import sparse
 
 from skdbn._data._sources import Batch
+from skdbn._samplers._tempered import ScaledChains
 from skdbn._updates._decay import WeightDecay
 from skdbn._updates._direction import Direction
 from skdbn._utils._random import make_rng
@@ -104,6 +105,48 @@ def assert_directions_equal(found, expected, rtol=1e-12):
 
 def far_apart(one, other):
     return max(np.abs(a - b).max() for a, b in zip(one, other, strict=True)) > 1e-3
+
+
+# Chains at temperatures of a machine that is scaled
+
+
+def test_scaled_chains_keep_the_distribution_of_each_temperature(machine, rng):
+    machine.weights *= 2
+    n, betas = 20_000, (1.0, 0.5, 0.0)
+    oracles = [Enumeration.of(machine.scaled(beta)) for beta in betas]
+    v = np.vstack([oracle.draw(n, rng) for oracle in oracles])
+    h = np.vstack(
+        [
+            machine.scaled(beta).hidden_sample(rows, rng)
+            for beta, rows in zip(betas, np.split(v, 3), strict=True)
+        ]
+    )
+    chains = ScaledChains(machine, State(v, h), 3)
+    for _ in range(4):
+        chains.step(machine, rng)
+    assert (0 < chains.swaps[1]).all() and (chains.swaps[1] < chains.swaps[0]).all()
+    for places, oracle in zip(chains.places, oracles, strict=True):
+        rows, p = chains.state.visible[places], oracle.p_v
+        found = np.array([(rows == v).all(axis=1).mean() for v in oracle.v])
+        assert (np.abs(found - p) < 5 * np.sqrt(p * (1 - p) / n) + 1e-12).all()
+        both = rows.T @ chains.state.hidden[places] / n
+        expected = (oracle.v * p[:, None]).T @ oracle.hidden_mean(oracle.v)
+        np.testing.assert_allclose(both, expected, atol=5 * 0.5 / np.sqrt(n))
+
+
+def test_decay_is_that_of_weights_in_units_of_the_deviations(make_machine, rng):
+    """In a unit of measure a tenth as large it is a tenth as large, as weights are."""
+    pulls = []
+    for factor in (1.0, 10.0):
+        machine = make_machine(4, 3, ("gaussian", "bernoulli"))
+        machine.visible.start(4, (9, np.zeros(4), np.full(4, factor**2)))
+        machine.weights[:] = (np.arange(12.0).reshape(4, 3) - 6) / factor
+        direction = {name: np.zeros_like(a) for name, a in machine.params.items()}
+        WeightDecay(0.2, 0.5)(direction, machine, rate=0.3)
+        pulls.append(direction["weights"])
+    expected = -0.3 * 0.2 * 0.5 * (np.arange(12.0) - 6 + np.sign(np.arange(12) - 6))
+    np.testing.assert_allclose(pulls[0].ravel(), expected, rtol=1e-12)
+    np.testing.assert_allclose(pulls[1], pulls[0] / 10, rtol=1e-12)
 
 
 # The direction from given rows
