@@ -462,8 +462,9 @@ def test_columns_of_which_little_is_known(rng, monkeypatch):
 
 
 @pytest.mark.parametrize("Class", [BernoulliRBM, GaussianRBM, MixedRBM])
-def test_fields_of_columns_of_which_little_is_known(Class, rng, seed):
-    """They mix those of the model and those of the mean, by the share that is known."""
+def test_fields_of_columns_of_which_little_is_known(Class, rng, seed, monkeypatch):
+    """They mix those of the model and those of the mean, by the share borne out."""
+    monkeypatch.setattr(_model_search, "borne_out", lambda *args: 0.2)
     X = rng.integers(0, 2, (100, 3)) * 1.0
     X[8:, 0] = np.nan
     if Class is MixedRBM:
@@ -471,7 +472,7 @@ def test_fields_of_columns_of_which_little_is_known(Class, rng, seed):
         X["color"] = X["color"].map({0: "red", 1: "blue"})
     rbm = Class(4, n_iter=5, learning_rate=0.5, random_state=seed).fit(X)
     machine, before = rbm.machine_, rbm.machine_.copy()
-    _model_search.shrink_little_known(rbm, X)
+    _model_search.shrink_little_known(rbm, X, rng)
     n, h = machine.n_weights // 4 - 2, rng.random((6, 4))
     fields, own = machine.visible_field(h), before.visible_field(h)
     np.testing.assert_array_equal(fields[:, n:], own[:, n:])
@@ -480,6 +481,34 @@ def test_fields_of_columns_of_which_little_is_known(Class, rng, seed):
     np.testing.assert_allclose(
         machine.hidden_field(before.center), before.hidden_field(before.center)
     )
+
+
+def test_what_known_values_bear_out(rng, seed):
+    """The slope less two standard errors, by least squares through the means."""
+    z = rng.normal(size=(400, 1))
+    X = np.hstack([z + 0.3 * rng.normal(size=(400, 4)), rng.normal(size=(400, 1))])
+    rbm = GaussianRBM(8, n_iter=30, random_state=seed).fit(X)
+    rows, unknown = X[:15], np.zeros((15, 5), bool)
+    shares = [
+        _model_search.borne_out(rbm.machine_, rows, unknown, np.array([i]), rng)
+        for i in range(5)
+    ]
+    assert min(shares[:4]) > 0.4 and max(shares) <= 1
+    assert shares[4] == pytest.approx(0, abs=0.3)
+    # Of the opposite of what the model says, nothing is left.
+    rows = rows * [-1, 1, 1, 1, 1]
+    one = np.array([0])
+    assert _model_search.borne_out(rbm.machine_, rows, unknown, one, rng) == 0
+    half = 0.5 * rbm.machine_.mean_field(X[:15], np.isin(range(5), [0]) & ~unknown)
+    rows = X[:15] + 0.0
+    rows[:, 0] = half[:, 0] + 0.2 * rng.normal(size=15)
+    found = _model_search.borne_out(rbm.machine_, rows, unknown, one, rng)
+    said = 2 * (half[:, 0] - rows[:, 0].mean())
+    slope, residual, *_ = np.linalg.lstsq(
+        said[:, None], rows[:, 0] - rows[:, 0].mean(), rcond=None
+    )
+    error = np.sqrt(residual[0] / 14 / (said @ said))
+    assert found == pytest.approx(np.clip(slope[0] - 2 * error, 0, 1), abs=0.1)
 
 
 def test_ratings_of_which_few_are_given(rng, monkeypatch):

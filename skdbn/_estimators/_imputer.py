@@ -73,8 +73,9 @@ class BoltzmannImputer(
     learns, and of small tables up to three tenths. A fit goes on, to three times its length, while it fills them in better and
     better. If no fit fills them in better than the means of the columns, but by chance,
     the columns are taken as independent. Columns with fewer than 20 known values are
-    shrunk towards their means, and those with five or fewer are filled in by them. An
-    estimator that is tuned to the data is often better still.
+    shrunk towards their means, but for what these values surely bear out of the model,
+    and those with five or fewer are filled in by them. An estimator that is tuned to the
+    data is often better still.
 
     Parameters
     ----------

@@ -12,7 +12,8 @@ from .._utils._numerics import column_mean
 from .._utils._random import make_rng
 from ..exceptions import DivergenceError
 from ..schedules import Linear
-from ..units import Gaussian
+from ..units import Gaussian, Grouped
+from ..units._base import ask
 from ._bernoulli_rbm import BernoulliRBM
 from ._gaussian_rbm import GaussianRBM
 from ._mixed_rbm import MixedRBM
@@ -58,8 +59,10 @@ CHANCE = 4.0
 ASTRAY = 1.2
 
 # Columns of which so few values are known are filled in by their means, and from so
-# many on as the model has it; those between are shrunk towards their means.
+# many on as the model has it; those between are shrunk towards their means, as far as
+# their known values bear the model out but for so many standard errors.
 FEW_VALUES, ENOUGH_VALUES = 5, 20
+DOUBT = 2.0
 
 # Known values that are hidden to judge a fit: this share, in so many rows at most. Of
 # small tables it is up to the second one, for as many values as tell skill from chance.
@@ -182,7 +185,7 @@ def fit_by_held_out_values(models, X, unknown, fit, report, random_state):
             fit(new, X, best.machine_.copy())
             if relative_error(new, X, seen, held_out, rng) <= ASTRAY * least:
                 best = new
-    shrink_little_known(best, X)
+    shrink_little_known(best, X, rng)
     return best
 
 
@@ -228,13 +231,44 @@ class Course:
         self.error = error
 
 
-def shrink_little_known(model, X):
-    """Let columns be the nearer to their means the fewer of their values are known."""
+def shrink_little_known(model, X, rng):
+    """Let columns of which few values are known be nearer to their means."""
     rows, unknown = model._validate_incomplete(X)
-    n_known = len(rows) if unknown is None else (~unknown).sum(axis=0)
-    share = np.clip((n_known - FEW_VALUES) / (ENOUGH_VALUES - FEW_VALUES), 0, 1)
-    if np.any(share < 1):
+    if unknown is None:
+        unknown = np.zeros(rows.shape, bool)
+    share, grouped = np.ones(rows.shape[1]), ask(model.machine_.visible, Grouped)
+    for i in range(grouped.n_coordinates(len(share))):
+        columns = grouped.columns(i)
+        known = np.flatnonzero(~unknown[:, columns[0]])
+        if len(known) <= FEW_VALUES:
+            share[columns] = 0
+        elif len(known) < ENOUGH_VALUES:
+            part = rows[known], unknown[known]
+            share[columns] = borne_out(model.machine_, *part, columns, rng)
+    if (share < 1).any():
         shrink(model, X, share)
+
+
+def borne_out(machine, rows, unknown, columns, rng):
+    """The share of what a model says of columns that their values surely bear out.
+
+    The slope of these on the model's means with the columns hidden, less its standard
+    errors.
+    """
+    hidden = unknown.copy()
+    hidden[:, columns] = True
+    found = conditional_draws(machine, rows, hidden, rng, N_STEPS, n_means=N_MEANS)
+    true, said = (
+        (x[:, columns] - rows[:, columns].mean(axis=0)).ravel().astype(np.float64)
+        for x in (rows, found)
+    )
+    total = said @ said
+    if not total:
+        return 0.0
+    slope = said @ true / total
+    rest = true - slope * said
+    error = np.sqrt(rest @ rest / (len(rows) - 1) / total)
+    return float(np.clip(slope - DOUBT * error, 0, 1))
 
 
 def shrink(model, X, share):
