@@ -548,6 +548,22 @@ def test_interrupt_keeps_the_last_finished_epoch(early_stopping, X, seed):
     assert copied.h_samples_.shape == expected.h_samples_.shape
 
 
+def test_interrupt_between_two_epochs_keeps_their_history_together(
+    X, seed, monkeypatch
+):
+    """What is known of an epoch goes with its model, if that is lost."""
+
+    def interrupted(line):
+        if "Epoch 3" in line:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.print", interrupted)
+    rbm = make(seed, n_iter=9, verbose=1)
+    with pytest.warns(UserWarning, match="Interrupted in epoch 3.* epoch 2"):
+        rbm.fit(X)
+    assert rbm.n_iter_ == len(rbm.history_) == 2
+
+
 def test_schedule_goes_on_from_an_interrupted_epoch(X, seed):
     """From the third epoch, and not from the end, where the rate is zero."""
     rbm = make(

@@ -1,6 +1,7 @@
 """A Boltzmann machine as the prior of shapes."""
 
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -246,3 +247,67 @@ def test_memory(data, fitted, tmp_path, monkeypatch):
         # The second time neither of the two is fitted.
         monkeypatch.setattr(RBM, "fit", None)
         monkeypatch.setattr(CRFClassifier, "_fit", None)
+
+
+# The parts of a fit
+
+
+def test_shapes_are_shares_of_what_is_known():
+    """A cell is known from half of its area on."""
+    model, graphs = new_model(grid=1), pixel_graphs(np.zeros((2, 2, 2)))
+    model.classes_ = np.array([0, 1])
+    found = model._shapes(graphs, np.array([0, 1, 1, -1, 0, -1, -1, -1]))
+    np.testing.assert_allclose(found, [[1 / 3, 2 / 3], [np.nan, np.nan]])
+
+
+def test_dropout_keeps_the_expected_value(rng):
+    model = new_model(grid=2, dropout=0.2)
+    model.machine_ = SimpleNamespace(weights=np.zeros((4, 50)))
+    keep = model._keep(SimpleNamespace(pooling=np.zeros((400 * 4, 1))), rng)
+    assert keep.shape == (400, 50) and np.unique(keep).tolist() == [0, 1.25]
+    assert abs(keep.mean() - 1) < 5 * 0.5 / np.sqrt(keep.size)
+
+
+def test_steps_of_an_epoch(rng):
+    """Down the gradient and the decay, at the rate of each batch."""
+    model, epochs, steps = new_model(weight_decay=0.1), [], []
+
+    class Optimizer:
+        def rates(self, epoch):
+            epochs.append(epoch)
+            return 1.0, 0.5
+
+        def step(self, params, direction, rate):
+            steps.append(direction["weights"].copy())
+
+    params = {"weights": np.array([[2.0, -3.0]])}
+    batches = [(lambda *_: (1.0, {"weights": np.ones((1, 2))}), None)] * 4
+    model._keep = lambda *_: 1
+    assert model._epoch(2, params, batches, Optimizer(), rng) == 1.0
+    assert epochs == [2, 2.25, 2.5, 2.75]
+    np.testing.assert_allclose(steps, [[[-1.2, -0.7]]] * 4)
+
+
+def test_graphs_without_labels_are_in_no_batch(data, fitted, rng):
+    graphs, labels = data[0][:5], np.zeros(5 * 64, int)
+    labels[64:128] = labels[10:20] = -1
+    scores = np.arange(5 * 64 * 2.0).reshape(-1, 2)
+    fitted.batch_size = 2
+    batches = list(fitted._batches(graphs, labels, scores, rng))
+    assert [len(own) for _, own in batches] == [128, 128]
+    places = np.concatenate([sweeps.nodes.values[:, 0] // 2 for sweeps, _ in batches])
+    own = np.concatenate([own for _, own in batches])
+    np.testing.assert_array_equal(own, labels[places.astype(int)])
+    assert not np.isin(np.arange(64, 128), places).any()
+
+
+def test_the_temperature_is_a_factor_of_the_scores(data, fitted):
+    fitted.strength_, fitted.temperature_ = 0.0, 3.0
+    fitted.edge_weights_ = np.zeros_like(fitted.edge_weights_)
+    found = fitted.predict_proba(data[2][:2])
+    alone = clone(fitted.crf).set_params(edges=None)
+    alone.__dict__ |= vars(fitted.crf_)
+    alone.edge_weights_ = fitted.edge_weights_
+    for p, q in zip(found, alone.predict_proba(data[2][:2]), strict=True):
+        expected = q**3 / (q**3).sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(p, expected, atol=1e-6)

@@ -14,8 +14,10 @@ from skdbn.structured import (
     Graph,
     pixel_graphs,
 )
+from skdbn.structured._crf import one_hot as of_labels
+from skdbn.structured._crf import root_mean_square
 from skdbn.structured._graphs import Batch
-from skdbn.structured._logistic import Logistic, lbfgs, penalized
+from skdbn.structured._logistic import Folds, Logistic, lbfgs, penalized
 from skdbn.structured._mean_field import Posterior, ShapeTerm, mean_field
 from skdbn.structured._terms import EdgeTerm, NodeTerm, ScaledScores
 from skdbn.structured._unrolled import Sweeps
@@ -523,3 +525,71 @@ def test_a_picture_without_some_class(rng):
     y[0] = np.zeros_like(y[0])
     model = CRFClassifier(4, random_state=0).fit(graphs, y)
     assert model.predict_proba(graphs)[0].shape == (64, 3)
+
+
+# The parts of a fit
+
+
+def signs(rng, n_graphs=12, n_nodes=20):
+    """Graphs of nodes whose features are −1 or 1, so that all have the same size."""
+    features = rng.choice([-1.0, 1.0], size=(n_graphs, n_nodes, 3))
+    scores = features @ [1.0, -0.5, 0.3] + rng.normal(size=(n_graphs, n_nodes))
+    return [Graph(x) for x in features], list((scores > 0).astype(int))
+
+
+def test_scores_of_nodes_are_of_a_fit_without_them(rng):
+    graphs, y = signs(rng)
+    settings = dict(alpha=0.01, max_iter=1000, tol=1e-9)
+    model = CRFClassifier(edges=None, cv=3, random_state=0, **settings)
+    found = np.split(model._fit(graphs, y, for_more=True), len(graphs))
+    alone = CRFClassifier(edges=None, cv=None, **settings)
+    weights = clone(alone).fit(graphs, y).node_weights_
+    np.testing.assert_allclose(model.node_weights_, weights, atol=1e-4)
+    fold = np.random.RandomState(0).permutation(12) % 3
+    for own in range(3):
+        rest = [i for i in range(12) if fold[i] != own]
+        other = clone(alone).fit([graphs[i] for i in rest], [y[i] for i in rest])
+        for i in np.flatnonzero(fold == own):
+            term = other._node_term(Batch([graphs[i]]))
+            expected = term.scores(other.node_weights_)
+            np.testing.assert_allclose(found[i], expected, atol=1e-3)
+
+
+def test_the_scale_of_a_feature_does_not_matter(rng):
+    graphs, y = signs(rng)
+    scales = np.array([1e-3, 1.0, 1e3])
+    scaled = [Graph(graph.node_features * scales) for graph in graphs]
+    found, expected = (
+        np.concatenate(CRFClassifier(edges=None).fit(X, y).predict_proba(X))
+        for X in (scaled, graphs)
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    sizes = root_mean_square(np.array([[3.0, 0.0], [4.0, 0.0]]))
+    np.testing.assert_allclose(sizes, [12.5**0.5, 1])
+
+
+def test_rows_of_labels():
+    rows = of_labels(np.array([0, -1, 2]), 3, np.float32)
+    assert rows.dtype == np.float32
+    assert rows.tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 1]]
+
+
+def test_losses_of_folds_add_up(rng):
+    features, labels = rng.normal(size=(6, 2)), rng.integers(0, 2, size=(2, 6))
+    labels[0, :2] = labels[1, 3] = -1
+    weights = {"nodes": rng.normal(size=(1, 2, 4))}
+    loss, gradient = Folds(NodeTerm(features), labels)(weights)
+    total = 0.0
+    for fold, scores in zip(
+        labels, np.hsplit(features @ weights["nodes"][0], 2), strict=True
+    ):
+        known = fold >= 0
+        p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        total -= np.log(p[known, fold[known]]).mean()
+    assert loss == pytest.approx(total, rel=1e-12)
+
+    def value(flat):
+        return Folds(NodeTerm(features), labels)({"nodes": flat.reshape(1, 2, 4)})[0]
+
+    expected = numeric_gradient(value, weights["nodes"].ravel())
+    np.testing.assert_allclose(gradient["nodes"].ravel(), expected, atol=1e-7)

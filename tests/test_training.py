@@ -139,6 +139,31 @@ def test_automatic_learning_rate(seed):
     np.testing.assert_allclose(alone.gradient_.rates_, expected, rtol=1e-12)
 
 
+def test_automatic_rate_of_many_columns(rng, seed):
+    """It falls with the variance along which a step moves the fields."""
+
+    def session_of(X, **settings):
+        return RBM(2, n_iter=4, random_state=seed, **settings).fit(X)._session
+
+    bits = (rng.random((50, 900)) < 0.3).astype(float)
+    mean = bits.mean(axis=0)
+    expected = 16 / (mean * (1 - mean)).sum()
+    assert session_of(bits).auto_rate == pytest.approx(expected, rel=1e-9)
+    mean = 2 * mean - 1
+    found = session_of(2 * bits - 1, visible="spin").auto_rate
+    assert found == pytest.approx(16 / ((mean + 1) * (1 - mean)).sum(), rel=1e-9)
+    assert session_of(bits[:, :9], hidden="gaussian").auto_rate == 0.01
+
+    X = rng.normal(size=(200, 1)) + 0.3 * rng.normal(size=(200, 60))
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    session = session_of(X, visible="gaussian", momentum=0.6)
+    largest = np.linalg.eigvalsh(X.T @ X / 200)[-1]
+    assert session.auto_rate == pytest.approx(2 / largest, rel=1e-6)
+    # A step goes on for 1 / (1 − momentum) of its length.
+    rate = session.optimizer.learning_rate(0.0, 4)
+    assert rate == pytest.approx(0.4 * session.auto_rate, rel=1e-9)
+
+
 @pytest.mark.parametrize("gradient", sorted(set(REGISTRY) - {"score-matching"}))
 @pytest.mark.parametrize(
     "settings",
