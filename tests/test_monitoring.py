@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 
 from skdbn import RBM, BernoulliRBM, GaussianRBM
 from skdbn._training._probe import Probe, make_probes
+from skdbn._training._session import hold_out
 from skdbn.evaluation import free_energy_gap
 from skdbn.exceptions import DataRangeWarning
 from skdbn.gradients import CD
@@ -262,6 +263,12 @@ def test_validation_fraction(fraction, n_held_out, rng, seed):
     subset_total = X.sum(axis=0) - total
     assert (total <= n).all() and (subset_total <= n_held_out + 1e-9).all()
     assert (subset_total >= -1e-9).all()
+
+
+def test_fraction_of_held_out_rows_is_rounded(rng):
+    for fraction, n in ((0.03, 2), (0.31, 19), (0.32, 19), (0.001, 1)):
+        rows, held_out = hold_out(np.arange(60), fraction, rng, 60)
+        assert len(held_out) == n and sorted([*rows, *held_out]) == list(range(60))
 
 
 def seen_and_held_out(seed, X, **settings):

@@ -156,7 +156,8 @@ def test_automatic_rate_of_many_columns(rng, seed):
 
     X = rng.normal(size=(200, 1)) + 0.3 * rng.normal(size=(200, 60))
     X = (X - X.mean(axis=0)) / X.std(axis=0)
-    session = session_of(X, visible="gaussian", momentum=0.6)
+    # The unit of measure does not matter.
+    session = session_of(3 * X, visible="gaussian", momentum=0.6)
     largest = np.linalg.eigvalsh(X.T @ X / 200)[-1]
     assert session.auto_rate == pytest.approx(2 / largest, rel=1e-6)
     # A step goes on for 1 / (1 − momentum) of its length.
