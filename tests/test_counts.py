@@ -78,6 +78,25 @@ def test_hidden_counts(visible, gradient, rng, seed):
     assert found > 0.85 * independent[-60:].mean()
 
 
+@pytest.mark.parametrize(
+    "hidden, n_components, expected",
+    [("bernoulli", 60, 0.1), ("bernoulli", 600, 0.02), ("spin", 60, 0.05)],
+)
+def test_rate_of_counts(hidden, n_components, expected, rng):
+    """It falls with the hidden units, and with the square of their range."""
+    X = rng.poisson(2, (50, 3)).astype(float)
+    rbm = RBM(n_components, visible="poisson", hidden=hidden, n_iter=1).fit(X)
+    assert rbm.history_[0]["learning_rate"] == pytest.approx(expected)
+
+
+def test_limit_of_steps_of_hidden_counts(rng):
+    X = np.tile(rng.integers(0, 2, (200, 1)), 20).astype(float)
+    rbm = RBM(4, hidden="poisson", n_iter=1, random_state=0).fit(X)
+    largest = 20 * X[:, 0].var()
+    expected = 0.3 / np.sqrt(largest) / 0.01
+    assert rbm._session.direction.limit == pytest.approx(expected)
+
+
 def test_hidden_counts_that_run_away(rng, seed):
     """Of columns that are all the same no weights are large enough."""
     X = np.tile(np.eye(4)[rng.integers(4, size=500)], 5)
