@@ -95,7 +95,8 @@ class RBMClassifier(AccuracyMixin, LabeledEstimator):
         schedule of Hinton's guide is ``Step(0.5, 0.9, epochs=5)``.
 
     weight_decay : float, default=0.0
-        Strength of the penalty on the weights, half of the sum of their squares.
+        Strength of the penalty on the weights, half of the sum of their squares. With
+        counts 0 stands for 0.01.
 
     sparsity : Sparsity or ConstantSparsity, default=None
         Penalty on the activity of binary hidden units. With ``Sparsity(0.05)`` each of
