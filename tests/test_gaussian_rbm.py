@@ -590,6 +590,20 @@ def test_a_large_unit_starts_along_the_lightest_tails(n_light, n_large, rng, see
     assert abs(np.corrcoef(on, X[:, 0])[0, 1]) > 0.9
 
 
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_what_large_units_add_at_first_is_taken_from_the_biases(scale, rng, seed):
+    """So that the model begins at the mean of the data, in any unit of measure."""
+    X = rng.laplace(size=(2000, 8))
+    X = scale * (X - X.mean(axis=0)) / X.std(axis=0)
+    machine = GaussianRBM(8, n_iter=0, random_state=seed).fit(X).machine_
+    norms = np.linalg.norm(machine.weights * scale, axis=0)
+    assert 1 < norms.min() and norms.max() < 4
+    hidden = machine.hidden_mean(X.mean(axis=0)[None])
+    assert hidden.max() < 0.06
+    mean = machine.visible_mean(hidden)[0]
+    np.testing.assert_allclose(mean, 0, atol=1e-6 * scale)
+
+
 def test_units_are_rare_where_tails_are_heavy(rng, seed):
     """Not of normal rows, of few rows, beside other units or with a target."""
     heavy = np.sign(rng.normal(size=(400, 6))) * rng.exponential(size=(400, 6)) ** 1.5

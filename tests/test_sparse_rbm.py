@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from skdbn import SparseRBM, Sparsity
+from skdbn import ConstantSparsity, SparseRBM, Sparsity
 from skdbn.machines import RestrictedMachine
 
 
@@ -140,6 +140,37 @@ def test_the_rate_is_that_of_all_steps(penalized, digits, seed):
     for name in ("intercept_hidden_", "components_"):
         one, two = (getattr(rbm, name) - getattr(start, name) for rbm in (end, farther))
         np.testing.assert_allclose(two, 2 * one, rtol=0.05, atol=1e-9)
+
+
+def test_the_strength_grows_towards_the_target(rng, seed):
+    """By the gap in units of its variance, for a unit that is on too often."""
+    machine = RestrictedMachine(np.zeros((1, 2)), np.zeros(1), np.zeros(2))
+    sparsity = Sparsity(0.1).start(machine, batch_size=1000)
+    for n in (1, 2):
+        sparsity.see(np.tile([0.5, 0.02], (3, 1)))
+        expected = n * 0.05 * np.array([0.1 - 0.5, 0.1 - 0.02]) / (0.1 * 0.9)
+        np.testing.assert_allclose(sparsity.multiplier_, expected, rtol=1e-12)
+
+
+def test_units_start_at_their_target(digits, seed):
+    rbm = SparseRBM(4, target=0.2, n_iter=0, random_state=seed).fit(digits)
+    np.testing.assert_allclose(rbm.intercept_hidden_, np.log(0.25), rtol=1e-5)
+
+
+def test_a_constant_penalty_lowers_the_biases():
+    direction = {"weights": np.ones((2, 2)), "hidden_bias": np.ones(2)}
+    ConstantSparsity(0.5)(direction, 0.2)
+    np.testing.assert_allclose(direction["hidden_bias"], 0.9)
+    assert (direction["weights"] == 1).all()
+
+
+def test_running_means_go_on_in_partial_fit(digits, seed):
+    rbm = SparseRBM(4, learning_rate=1e-300, batch_size=10, random_state=seed)
+    rows = (digits > digits.mean()).astype(float)
+    before = rbm.partial_fit(rows[:50])._session.direction.sparsity.mean_.copy()
+    found = rbm.partial_fit(rows[:1])._session.direction.sparsity.mean_
+    expected = 0.95 * before + 0.05 * rbm.transform(rows[:1])[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_running_mean():

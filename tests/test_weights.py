@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 import skdbn
 from skdbn import (
     RBM,
+    BernoulliRBM,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
@@ -422,6 +423,18 @@ def test_chains_go_on(gradient, bits, seed):
     chains = rbm.gradient_.chains_.visible.copy()
     rbm.set_params(n_iter=0).fit(X)
     np.testing.assert_array_equal(rbm.gradient_.chains_.visible, chains)
+
+
+def test_warm_start_leaves_the_former_model_alone(bits, seed):
+    """Which others may still hold, and to which a fit that fails goes back."""
+    X = bits[0]
+    rbm = BernoulliRBM(4, n_iter=1, random_state=seed).fit(X)
+    former = rbm.machine_
+    before = {name: array.copy() for name, array in former.params.items()}
+    rbm.set_params(warm_start=True).fit(X)
+    assert (rbm.components_ != before["weights"].T).any()
+    for name, array in former.params.items():
+        np.testing.assert_array_equal(array, before[name])
 
 
 def test_layers_are_not_learned_again(bits, seed):
