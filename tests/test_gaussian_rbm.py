@@ -604,6 +604,15 @@ def test_what_large_units_add_at_first_is_taken_from_the_biases(scale, rng, seed
     np.testing.assert_allclose(mean, 0, atol=1e-6 * scale)
 
 
+def test_the_visible_intercept_is_that_of_plain_fields(rng, seed):
+    """Without hidden units that are on, the mean is the intercept times the variance."""
+    X = rng.normal(2, 2, (60, 3))
+    rbm = GaussianRBM(2, n_iter=1, random_state=seed).fit(X)
+    mean = rbm.machine_.visible_mean(np.zeros((1, 2)))[0]
+    found = rbm.intercept_visible_ * rbm.variance_
+    np.testing.assert_allclose(found, mean, rtol=1e-10)
+
+
 def test_units_are_rare_where_tails_are_heavy(rng, seed):
     """Not of normal rows, of few rows, beside other units or with a target."""
     heavy = np.sign(rng.normal(size=(400, 6))) * rng.exponential(size=(400, 6)) ** 1.5

@@ -217,6 +217,13 @@ def test_fine_tuning_moves_less_by_fewer_rows(solver, power, data, seed):
     np.testing.assert_allclose(rates, rates[0] * np.array([1, 1, 0.1**power]))
 
 
+def test_present_settings_of_layers_count(data, seed):
+    X, _ = data
+    net = DBNTransformer((4, 3), rbm=BernoulliRBM(batch_size=5), random_state=seed)
+    net.partial_fit(X).set_params(rbm__batch_size=7).partial_fit(X)
+    assert [rbm.batch_size for rbm in net.rbms_] == [7, 7]
+
+
 def test_schedules_count_the_rows_of_a_fit(rng, seed):
     """An epoch is as many rows as the fit had."""
     X = rng.random((40, 3))

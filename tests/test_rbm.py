@@ -270,6 +270,23 @@ def test_sample_draws_from_the_model(fitted):
     assert_drawn_from(oracle, rbm.sample(20_000, n_steps=100))
 
 
+def test_rows_that_cannot_be_have_no_finite_energy(fitted):
+    rbm, _ = fitted
+    with pytest.warns(DataRangeWarning):
+        found = rbm.free_energy(np.array([[0.0, 1, 1, 0], [0, 3, 1, 0]]))
+    assert np.isfinite(found[0]) and found[1] == np.inf
+
+
+def test_a_single_imputation_is_a_draw(fitted, seed):
+    rbm, _ = fitted
+    X = np.full((20, 4), np.nan)
+    X[:, 0] = 1
+    draws, means = (
+        rbm.impute(X, n_samples=n, n_steps=2, random_state=seed) for n in (1, 2)
+    )
+    assert set(draws.ravel()) <= {0, 1} and not set(means.ravel()) <= {0, 1}
+
+
 def test_means_of_samples(fitted, seed):
     """Each row is E[v | h] of some state h."""
     rbm, oracle = fitted

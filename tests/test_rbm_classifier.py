@@ -569,6 +569,15 @@ def test_parts_of_the_objectives(
     assert not direction.centering.hidden.any() and direction.centering.visible.any()
 
 
+def test_held_out_rows_are_not_learned_from(rng, seed):
+    codes = np.array([0, 1, -1, 2] * 10)
+    model = make(seed, early_stopping=True, validation_fraction=0.3)
+    rows, held_out = model._split(np.arange(40), codes, rng)
+    assert len(held_out) == 9 and (codes[held_out] >= 0).all()
+    assert sorted({*rows} | {*held_out}) == list(range(40))
+    assert not {*rows} & {*held_out}
+
+
 def test_history(some, seed):
     model = make(seed, n_iter=4).fit(*some)
     assert model.n_iter_ == len(model.history_) == 4
