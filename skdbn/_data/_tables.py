@@ -180,7 +180,8 @@ def naming_text(X, owner, remedy, role="X"):
         mixed = isinstance(error, np.exceptions.DTypePromotionError)
         if has_numbers(X) and not mixed:
             raise
-        raise type(error)(
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
             f"{role} is no table of numbers, which {owner} takes: {error}. Give rows of equal "
             "length, of numbers alone."
         ) from error
@@ -191,9 +192,10 @@ def has_numbers(X):
     if issparse(X):
         return X.dtype.kind in "biufc"
     try:
-        return bool(np.array(X, object).astype(float).size + 1)
+        np.array(X, object).astype(float)
     except (TypeError, ValueError):
         return False
+    return True
 
 
 def first_text(X):
