@@ -403,3 +403,40 @@ def test_seeds_are_named(wrong, X):
     rbm = BernoulliRBM(**SMALL).fit(X)
     with pytest.raises(ValueError, match=f"random_state={wrong!r}: "):
         rbm.sample(2, n_steps=1, random_state=wrong)
+
+
+@pytest.mark.parametrize(
+    "model, name",
+    [
+        (BernoulliRBM(), "n_components"),
+        (MixedRBM(), "batch_size"),
+        (RBMClassifier(), "n_iter"),
+        (DBNClassifier(), "batch_size"),
+        (BoltzmannImputer(), "n_samples"),
+    ],
+)
+def test_true_is_no_number(model, name, X):
+    message = f"The '{name}' parameter of {type(model).__name__} must be .* Got True"
+    with pytest.raises(ValueError, match=message):
+        model.set_params(**{name: True}).fit(X, np.arange(12) % 2)
+
+
+def test_variances_too_small_to_divide_by(X):
+    with pytest.raises(ValueError, match=r"variance=1e-300 .* of at least 1e-30"):
+        GaussianRBM(**SMALL, variance=1e-300).fit(X)
+
+
+@pytest.mark.parametrize("bound", [{}, ["a", "b", "c"], set()], ids=str)
+def test_bounds_that_are_no_numbers(bound, X):
+    for name in ("min_value", "max_value"):
+        imputer = BoltzmannImputer(BernoulliRBM(**SMALL), **{name: bound})
+        with pytest.raises(ValueError, match=f"{name}.* (has to|must) be"):
+            imputer.fit(X)
+
+
+def test_a_penalty_that_overflows(rng):
+    graphs = pixel_graphs(rng.random((4, 4, 4)))
+    crf, rbm = CRFClassifier(max_iter=2), RBM(2, n_iter=1)
+    model = ShapePriorCRFClassifier(crf, rbm, grid=2, n_iter=2, weight_decay=1e300)
+    model.fit(graphs, [(g.node_features > 0.5).ravel() * 1 for g in graphs])
+    assert np.isfinite(model.machine_.weights).all()

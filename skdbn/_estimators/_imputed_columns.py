@@ -11,6 +11,7 @@ from sklearn.utils.validation import validate_data
 from .. import units
 from .._data._incomplete import hidden_by
 from .._data._tables import Columns, check_frame, is_frame, naming_text
+from .._utils._checks import as_numbers
 from .._utils._numerics import check_size
 from .._utils._random import row_keys
 from .._utils._sklearn import (
@@ -152,8 +153,9 @@ class ColumnsMixin:
 
     def _check_bounds(self):
         n_columns = self.n_features_in_
-        low, high = (np.asarray(b, float) for b in (self.min_value, self.max_value))
-        for name, bound in (("min_value", low), ("max_value", high)):
+        names, wanted = ("min_value", "max_value"), "a number, or one for each column"
+        low, high = (as_numbers(name, getattr(self, name), wanted) for name in names)
+        for name, bound in zip(names, (low, high), strict=True):
             if bound.ndim and bound.shape != (n_columns,):
                 raise ValueError(
                     f"{name} has shape {bound.shape}, and X has {n_columns} columns: "

@@ -10,10 +10,10 @@ from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import (
     HasMethods,
-    Interval,
     MissingValues,
     StrOptions,
 )
+from sklearn.utils._param_validation import Interval as SklearnInterval
 from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
@@ -33,6 +33,14 @@ __all__ = [
     "is_scalar_nan",
     "safe_indexing",
 ]
+
+
+class Interval(SklearnInterval):
+    """An interval of numbers, of which True and False are none."""
+
+    def is_satisfied_by(self, val):
+        return not isinstance(val, bool) and super().is_satisfied_by(val)
+
 
 try:
     from sklearn.callback import CallbackSupportMixin

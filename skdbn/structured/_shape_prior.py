@@ -346,7 +346,9 @@ class ShapePriorCRFClassifier(GraphClassifier):
         self.history_, last = [], None
         try:
             for epoch in range(self.n_iter):
-                loss = self._epoch(epoch, params, batches, optimizer, rng)
+                # The loss says whether it diverges.
+                with np.errstate(over="ignore", invalid="ignore"):
+                    loss = self._epoch(epoch, params, batches, optimizer, rng)
                 self._note(epoch, loss, params)
                 # Both at once, so that an interrupt finds them together.
                 last = {n: array.copy() for n, array in params.items()}, epoch + 1

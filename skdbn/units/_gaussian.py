@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 from scipy.sparse import issparse
 
+from .._utils._numerics import SMALLEST_VARIANCE
 from .._utils._random import normal
 from ._base import Units
 from ._conditional import Conditional
@@ -82,9 +83,10 @@ class Gaussian(Conditional, Differentiable, Scaled, Parametric, Units):
                 f"variance={self.variance!r} of Gaussian: take 'column', 'shared' or a "
                 "number > 0."
             )
-        if fixed and not 0 < self.variance < np.inf:
+        if fixed and not SMALLEST_VARIANCE <= self.variance < np.inf:
             raise ValueError(
-                f"variance={self.variance!r} of Gaussian: take a number > 0."
+                f"variance={self.variance!r} of Gaussian: take a number of at least "
+                f"{SMALLEST_VARIANCE:.0e}."
             )
         if fixed:
             start = np.log([self.variance])
