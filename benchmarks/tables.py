@@ -14,6 +14,7 @@ What is between them is replaced. TABLES has the names; each is made from the pa
 import math
 import re
 from pathlib import Path
+from statistics import fmean
 
 from ._harness import RESULTS, table
 
@@ -81,7 +82,7 @@ def likelihood():
             float(mean(cell).replace("−", "-"))
             for (cell,) in columns(f"likelihood-budget-{minutes}", "lower end")
         ]
-        figure = mean(str(sum(ends) / len(ends)), 1)
+        figure = mean(str(fmean(ends)), 1)
         rows.append([f"PCD-1, 0.1 to 0, {minutes} minutes", "resampled", "", figure])
     return ["training", "digits", "published", "here"], rows
 
@@ -126,7 +127,7 @@ def filled_in():
         halves = [row for row in found if row[1].endswith("half")]
         for kind, some in (("a half", halves), ("70 % of the pixels", found[-1:])):
             cells = [
-                sum(float(mean(row[i])) for row in some) / len(some)
+                fmean(float(mean(row[i])) for row in some)
                 for i in range(2, len(header))
             ]
             name = found[0][0].replace("_", " ")
