@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
 from skdbn import ConstantSparsity, RBMClassifier, Sparsity, gradients
-from skdbn._data._targets import balanced
+from skdbn._data._targets import balanced, one_hot_labels
 from skdbn._utils._random import make_rng
 from skdbn.gradients import CD, FPCD, PCD
 from skdbn.gradients._discriminative import Hybrid
@@ -383,6 +383,11 @@ def test_a_label_for_each_sample(some, seed):
     X, y = model.sample(3, y=labels, n_steps=2)
     assert X.shape == (3, 64)
     np.testing.assert_array_equal(y, labels)
+
+
+def test_a_label_for_each_row_in_their_order():
+    found = one_hot_labels(list("bcaa"), np.array(["a", "b", "c"]), 4)
+    assert found.tolist() == [[0, 1, 0], [0, 0, 1], [1, 0, 0], [1, 0, 0]]
 
 
 def test_means_of_samples(small, seed):
