@@ -5,11 +5,11 @@ import warnings
 import numpy as np
 import pytest
 from _oracle import Enumeration, all_states, sigmoid
+from joblib import parallel_config
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
-from joblib import parallel_config
 from skdbn import RBM, BernoulliRBM, DBNTransformer, RBMClassifier
 from skdbn._utils._random import make_rng
 from skdbn.evaluation import (
