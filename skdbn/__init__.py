@@ -13,6 +13,7 @@ from . import (
 )
 from ._estimators._bernoulli_rbm import BernoulliRBM
 from ._estimators._dbn import DBNTransformer
+from ._estimators._dbn_autoencoder import DBNAutoencoder
 from ._estimators._dbn_classifier import DBNClassifier
 from ._estimators._dbn_regressor import DBNRegressor
 from ._estimators._gaussian_rbm import GaussianRBM
@@ -32,6 +33,7 @@ __all__ = [
     "BernoulliRBM",
     "BoltzmannImputer",
     "ConstantSparsity",
+    "DBNAutoencoder",
     "DBNClassifier",
     "DBNRegressor",
     "DBNTransformer",

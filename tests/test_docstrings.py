@@ -27,41 +27,47 @@ NOT_CHECKED_ON_EXCEPTIONS = {
 # Classes in which a parameter or attribute means something of its own, alone or together.
 NETS = {"DBNClassifier", "DBNRegressor"}
 GENERATIVE = {"GenerativeDBNClassifier"}
+AUTO = {"DBNAutoencoder"}
+BACKWARD = NETS | AUTO
 EACH = "every class"
 OWN_MEANING = {
-    "alpha": [NETS],
-    "batch_size": [NETS, GENERATIVE],
+    "alpha": [BACKWARD],
+    "batch_size": [BACKWARD, GENERATIVE],
     "class_weight": EACH,
     "classes_": [{"DBNClassifier"}],
     "cost": EACH,
     "components_": [{"MixedRBM"}, {"RBMClassifier"}],
-    "early_stopping": [NETS, GENERATIVE, {"RBMClassifier"}],
+    "early_stopping": [BACKWARD, GENERATIVE, {"RBMClassifier"}],
     "gradient": EACH,
     "gradient_": [{"RBMClassifier"}],
     "history_": [
         {"BernoulliRBM"},
         NETS,
+        AUTO,
         GENERATIVE,
         {"RBMClassifier"},
     ],
+    "input_dropout": [NETS],
     "intercept_visible_": [{"MixedRBM"}],
-    "layers": [NETS, GENERATIVE],
+    "layers": [NETS, GENERATIVE, AUTO],
     "learning_rate": EACH,
-    "learning_rate_init": [NETS, GENERATIVE],
+    "learning_rate_init": [BACKWARD, GENERATIVE],
     "machine_": [{"RBMClassifier"}],
     "mean_activation_": [{"RBMClassifier"}, {"SparseRBM"}],
     "max_iter": [NETS, GENERATIVE],
-    "momentum": [NETS, GENERATIVE],
-    "n_iter": [NETS | GENERATIVE, {"DBNTransformer"}, {"RBMClassifier"}],
-    "n_iter_": [NETS | GENERATIVE],
+    "momentum": [BACKWARD, GENERATIVE],
+    "n_components": [AUTO],
+    "n_iter": [BACKWARD | GENERATIVE, {"DBNTransformer"}, {"RBMClassifier"}],
+    "n_iter_": [BACKWARD | GENERATIVE],
+    "network_": [AUTO],
     "penalized": EACH,
     "penalty": EACH,
     "pretrained": EACH,
-    "random_state": [NETS, GENERATIVE, {"DBNTransformer"}, {"BoltzmannImputer"}],
-    "rbm": [NETS | GENERATIVE],
-    "rbms_": [NETS | GENERATIVE],
+    "random_state": [NETS, GENERATIVE, AUTO, {"DBNTransformer"}, {"BoltzmannImputer"}],
+    "rbm": [BACKWARD | GENERATIVE],
+    "rbms_": [BACKWARD | GENERATIVE],
     "target": EACH,
-    "tol": [NETS | GENERATIVE, {"RBMClassifier"}],
+    "tol": [BACKWARD | GENERATIVE, {"RBMClassifier"}],
     "transformer_": [NETS, GENERATIVE],
     "transposed": [NETS, GENERATIVE],
     "unlabeled": EACH,
@@ -69,7 +75,7 @@ OWN_MEANING = {
     "validation_fraction": [NETS | GENERATIVE, {"RBMClassifier"}],
     "verbose": [{"DBNTransformer"}, {"BoltzmannImputer"}],
     "visible": EACH,
-    "warm_start": [NETS | GENERATIVE, {"DBNTransformer"}],
+    "warm_start": [NETS | GENERATIVE, {"DBNTransformer"}, AUTO],
     "weight_decay": [GENERATIVE, {"RBMClassifier"}],
 }
 
@@ -178,8 +184,8 @@ LABELS = {"DBNClassifier", *GENERATIVE}
 STACKS = {"DBNTransformer", *NETS, *GENERATIVE}
 # In these classes of estimators parameters of methods may mean something of their own.
 OF_METHODS = {
-    "X": [{"MixedRBM"}, {"RBMClassifier"}, {"DBNTransformer"}, NETS | GENERATIVE],
-    "H": [STACKS],
+    "X": [{"MixedRBM"}, {"RBMClassifier"}, {"DBNTransformer"}, NETS | GENERATIVE, AUTO],
+    "H": [STACKS, AUTO],
     "y": [{"DBNRegressor"}, {"RBMClassifier"}, {"DBNTransformer"}, LABELS],
     "means": [STACKS],
     "n_samples": [STACKS],

@@ -19,6 +19,7 @@ KINDS = [
     "DBNTransformer",
     "DBNClassifier",
     "DBNRegressor",
+    "DBNAutoencoder",
     "GenerativeDBNClassifier",
     "BoltzmannImputer",
 ]

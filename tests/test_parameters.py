@@ -26,11 +26,14 @@ X[::3, 0] = 0.4
 Y = BITS[:, 0].astype(int) + BITS[:, 3]
 HOLES = np.where(RNG.random(X.shape) < 0.2, np.nan, X)
 LAYERS = DBNTransformer((4, 3), n_iter=1, random_state=5).fit(X)
+CODE = skdbn.RBM(2, hidden="gaussian")
+STACK = DBNTransformer((4, CODE), n_iter=1, random_state=5).fit(X)
 
 RBM = {"n_components": 4, "n_iter": 6}
 NET = {"layers": (4,), "n_iter": 1, "max_iter": 6}
 BASE = {
     "BoltzmannImputer": {"estimator": BernoulliRBM(4, n_iter=2)},
+    "DBNAutoencoder": NET,
     "DBNClassifier": NET,
     "DBNRegressor": NET,
     "DBNTransformer": {"layers": (4, 3), "n_iter": 1},
@@ -55,6 +58,7 @@ CASES = {
     "beta_2": (0.5, {}),
     "centered": (False, {}),
     "class_weight": ({0: 3.0, 1: 1.0, 2: 1.0}, {}),
+    "code": ("bernoulli", {}),
     "cost": (1.0, {}),
     "dropout": (0.5, {}),
     "early_stopping": (True, {}),
@@ -79,6 +83,7 @@ CASES = {
     "min_value": (0.7, {}),
     "missing_values": (0.4, {"X": X}),
     "momentum": (0.5, {}),
+    "DBNAutoencoder momentum": (0.5, SGD),
     "DBNClassifier momentum": (0.5, SGD),
     "DBNRegressor momentum": (0.5, SGD),
     "n_chains": (3, {}),
@@ -92,6 +97,7 @@ CASES = {
     "penalized": ("bias", {}),
     "penalty": ("squared", {}),
     "pretrained": (LAYERS, {}),
+    "DBNAutoencoder pretrained": (STACK, {}),
     "random_state": (1, {}),
     "rbm": (BernoulliRBM(gradient="cd"), {}),
     "sample_data": (False, {}),
@@ -103,6 +109,7 @@ CASES = {
     "target": (0.3, {}),
     "tempering": (3, {}),
     "tol": (1e9, PATIENT | {"learning_rate": 0.02, "n_iter": 20}),
+    "DBNAutoencoder tol": (1e9, PATIENT | {"n_iter": 60, "max_iter": 20}),
     "DBNClassifier tol": (1e9, PATIENT | SLOW),
     "DBNRegressor tol": (1e9, PATIENT | SLOW),
     "GenerativeDBNClassifier tol": (1e9, PATIENT | LARGE | {"n_iter_no_change": 12}),

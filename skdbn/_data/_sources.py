@@ -200,6 +200,33 @@ class LabeledSource(ArraySource):
         return super().batch(rows, buffer)._replace(targets=self.targets[rows])
 
 
+class ReconstructedSource(ArraySource):
+    """Rows of data that a network is to put out again.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Data.
+
+    targets_of : callable
+        ``targets_of(values)`` gives what the network is to put out for these rows.
+
+    rows : ndarray of int, default=None
+        The rows of X to learn from; None means all.
+
+    weights : ndarray of shape (n_samples,), default=None
+        How much each row of X counts.
+    """
+
+    def __init__(self, X, targets_of, rows=None, weights=None):
+        super().__init__(X, rows, weights)
+        self.targets_of = targets_of
+
+    def batch(self, rows, buffer=None):
+        batch = super().batch(rows, buffer)
+        return batch._replace(targets=self.targets_of(batch.values))
+
+
 class IncompleteSource(ArraySource):
     """Rows of an array of which some values are unknown.
 

@@ -11,10 +11,11 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import BernoulliRBM as Original
 from sklearn.utils.validation import check_is_fitted
 
-from .._data._sources import LabeledSource, check_weights
+from .._data._sources import LabeledSource, ReconstructedSource, check_weights
 from .._training._fine_tuning import FineTuningPlan
 from .._training._judges import Outputs
 from .._training._monitor import Monitor
+from .._training._session import hold_out
 from .._utils._numerics import as_float, blocks
 from .._utils._persistence import VersionMixin
 from .._utils._random import make_rng
@@ -66,10 +67,10 @@ class Targets:
         self.weights_of_labels = weights_of_labels
         self.fitted = fitted
 
-    def source(self, X, dtype, rows=None):
+    def source(self, X, network, rows=None):
         """Rows of the network's inputs with their targets."""
         rows = self.rows if rows is None else rows
-        return LabeledSource(X, self.values.astype(dtype), rows, self.weights)
+        return LabeledSource(X, self.values.astype(network.dtype), rows, self.weights)
 
     def weigh(self, weights, rows, normalized=False):
         """Let rows count as often as these weights say, and only these.
@@ -144,6 +145,20 @@ class Targets:
             ) from error
 
 
+class Rows(Targets):
+    """Rows that a network is to put out again."""
+
+    def __init__(self, X):
+        super().__init__(np.arange(X.shape[0]), None, None)
+
+    def source(self, X, network, rows=None):
+        rows = self.rows if rows is None else rows
+        return ReconstructedSource(X, network.targets, rows, self.weights)
+
+    def split(self, fraction, rng):
+        return hold_out(self.rows, fraction, rng, len(self.labeled))
+
+
 class SupervisedDBN(
     LayersMixin, CallbackSupportMixin, DocLinkMixin, VersionMixin, BaseEstimator
 ):
@@ -171,6 +186,9 @@ class SupervisedDBN(
         "warm_start": ["boolean"],
     }
     del _parameter_constraints["layer"]
+
+    # Whether layers start from those below, where it is no parameter.
+    transposed = False
 
     # What `pretrained` may hold.
     _can_be_given = (DBNTransformer,)
@@ -239,7 +257,7 @@ class SupervisedDBN(
             rows = self._rows_to_learn(
                 transformer, X, network, inputs, targets, rows, rng
             )
-            source = targets.source(inputs, network.dtype, rows)
+            source = targets.source(inputs, network, rows)
             session = plan.start(network, direction, source, rng)
 
             def fitted(network):
@@ -249,7 +267,7 @@ class SupervisedDBN(
                 } | targets.fitted
 
             def validation(network):
-                return targets.score(fields_of(network, inputs[held_out]), held_out)
+                return self._held_out_score(network, inputs, targets, held_out)
 
             task = context.subcontext(
                 task_name="fine-tuning", max_subtasks=self.max_iter
@@ -291,7 +309,7 @@ class SupervisedDBN(
             self._check_same(targets)
             rng, transformer = before.rng, self.transformer_
             network, inputs = self._present_network(), self._inputs(transformer, X)
-        source = targets.source(inputs, network.dtype)
+        source = targets.source(inputs, network)
         session = FineTuningPlan.of(self).go_on(before, network, source, rng)
         self.transformer_, self.network_ = transformer, session.machine
         vars(self).update(targets.fitted)
@@ -334,6 +352,10 @@ class SupervisedDBN(
     def _pretrained_layers(self):
         """The layers that learn without targets."""
         return self.layers
+
+    def _added_layers(self):
+        """RBMs on top of these that are no entries of `layers`."""
+        return ()
 
     def _given_transformer(self):
         """The transformer that `pretrained` holds."""
@@ -381,7 +403,7 @@ class SupervisedDBN(
         if n_iter is None and self.rbm is None and plain:
             n_iter = int(np.clip(N_PRESENTED // X.shape[0], FEWEST_EPOCHS, MOST_EPOCHS))
         transformer = DBNTransformer(
-            layers,
+            (*layers, *self._added_layers()),
             rbm=self.rbm,
             n_iter=n_iter,
             transposed=self.transposed,
@@ -412,6 +434,10 @@ class SupervisedDBN(
     def _rows_to_learn(self, transformer, X, network, inputs, targets, rows, rng):
         """The rows with a target to learn from, and what others have one by now."""
         return rows
+
+    def _held_out_score(self, network, inputs, targets, rows):
+        """What early stopping goes by; larger is better."""
+        return targets.score(fields_of(network, inputs[rows]), rows)
 
     def _present_network(self):
         """A copy of the fitted network with the present settings."""

@@ -10,7 +10,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from .. import units
-from .._data._tables import check_frame, naming_text, validate_numbers
+from .._data._incomplete import nan_places
+from .._data._tables import (
+    check_frame,
+    is_frame,
+    joined,
+    missing_in,
+    naming_text,
+    validate_numbers,
+)
 from .._utils._numerics import DTYPES, looks_like_probabilities
 from ..machines import RestrictedMachine
 from ..units._base import ask
@@ -18,6 +26,9 @@ from ._bernoulli_rbm import BernoulliRBM
 from ._gaussian_rbm import GaussianRBM
 from ._mixed_rbm import MixedRBM
 from ._rbm import RBM
+
+# What the layer of a code does not take from the settings of the others.
+OF_CODE = {"n_components", "visible", "hidden", "sparsity"}
 
 # Weights of units that are added to a transposed layer, so that they do not stay alike.
 SMALL = 1e-3
@@ -137,6 +148,21 @@ def validate_rows(estimator, first, X, reset=False, allow_nan=False):
     return validate_data(estimator, X, skip_check_array=True, reset=reset)
 
 
+def refuse_missing(estimator, X):
+    """Raise a ValueError if values are missing in an array or a DataFrame."""
+    if is_frame(X):
+        names = [name for name in X.columns if missing_in(X[name]).any()]
+    else:
+        unknown = nan_places(X)
+        names = [] if unknown is None else np.flatnonzero(unknown.any(axis=0))
+    if len(names):
+        raise ValueError(
+            f"X has NaN or other missing values in the columns {joined(names)}, and "
+            f"{type(estimator).__name__} needs all of them. Fill them in before, in a "
+            "pipeline by skdbn.BoltzmannImputer."
+        )
+
+
 def _sizes(estimator):
     """The entries of `layers`, checked."""
     layers = list(estimator.layers)
@@ -166,6 +192,20 @@ def _above(template):
         return clone(template).set_params(visible="bernoulli")
     common = BernoulliRBM().get_params(deep=False).keys() & settings.keys()
     return clone(BernoulliRBM(**{name: settings[name] for name in common}))
+
+
+def layer_of_code(net):
+    """An unfitted RBM with the code of an autoencoder as its hidden units."""
+    last, template = _sizes(net)[-1], net.rbm
+    below = last if isinstance(last, RBM) else template
+    settings = {} if template is None else template.get_params(deep=False)
+    names = RBM().get_params().keys() & settings.keys() - OF_CODE
+    rbm = RBM(**{name: settings[name] for name in names}).set_params(
+        n_components=net.n_components,
+        visible="bernoulli" if below is None else hidden_units(below),
+        hidden=net.code,
+    )
+    return clone(rbm)
 
 
 def check_types(i, below, rbm):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._utils._random import uniform
+from ._network import negative_log_probability
 
 
 class BackPropagation:
@@ -111,9 +112,7 @@ def _losses(head, field, batch):
     if each:
         # As if each target had a row of its own.
         field, targets = field.reshape(-1, 1), targets.reshape(-1, 1)
-    loss = head.log_partition(field)
-    loss -= np.einsum("ij,ij->i", field, targets)
-    loss += head.base_energy(targets)
+    loss = negative_log_probability(head, field, targets)
     if each:
         return (loss.reshape(weights.shape) * weights).sum(axis=1)
     return loss if weights is None else loss * weights

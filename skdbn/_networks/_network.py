@@ -158,10 +158,13 @@ class Network:
 
     def _inputs(self, x):
         """What goes into each layer, from the bottom up."""
-        x = self.standardized(x)
+        return self._from(0, self.standardized(x))
+
+    def _from(self, i, x):
+        """x and what goes into each layer above, where x goes into layer i."""
         yield x
         for weights, bias, layer in zip(
-            self.weights, self.biases, self.layers, strict=False
+            self.weights[i:], self.biases[i:], self.layers[i:], strict=False
         ):
             x = x @ weights
             x += bias
@@ -170,7 +173,10 @@ class Network:
 
     def field(self, x):
         """The fields of the head's units."""
-        *_, x = self._inputs(x)
+        return self._field_of(self._inputs(x))
+
+    def _field_of(self, inputs):
+        *_, x = inputs
         x = x @ self.weights[-1]
         x += self.biases[-1]
         return x
@@ -188,3 +194,11 @@ class Network:
             norm = np.sqrt(np.einsum("ij,ij->j", weights, weights))
             if norm.max() > self.max_norm:
                 weights *= np.minimum(1, self.max_norm / np.maximum(norm, 1e-30))
+
+
+def negative_log_probability(head, field, targets):
+    """−log p(target) of each row under units with these fields."""
+    loss = head.log_partition(field)
+    loss -= np.einsum("ij,ij->i", field, targets)
+    loss += head.base_energy(targets)
+    return loss

@@ -1,0 +1,132 @@
+"""A stack of machines, unrolled: up to a code, and down again to the data."""
+
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from .._utils._numerics import as_float, blocks
+from ..units import Concatenated, Gaussian, Scaled
+from ..units._base import ask
+from ._network import Network, negative_log_probability
+
+# Fields of a hidden layer that differ less among rows, by their standard deviation,
+# are made to.
+SPREAD = 0.5
+
+
+@dataclass
+class Autoencoder(Network):
+    """A network whose targets are its inputs, with a code in the middle.
+
+    The first `n_up` layers lead to the code, and the others have weights of their own,
+    which begin as those of the way up, transposed. The head has the visible units of
+    the data. Real-valued ones are standardized as targets, with a variance of 1, so that
+    neither losses nor steps depend on the unit and the zero of a column: a value of the
+    data is `zero` + `unit` times that of the head.
+    """
+
+    n_up: int = 0
+    zero: np.ndarray | None = None
+    unit: np.ndarray | None = None
+
+    @classmethod
+    def unrolled(cls, machines):
+        """The way up through a stack of machines to their last hidden layer, and down."""
+        ways = [_way_down(machine) for machine in reversed(machines)]
+        weights, biases, layers, zeros, units = map(list, zip(*ways, strict=True))
+        # Below the head values are what the next layer has learned from.
+        for bias, zero in zip(biases[:-1], zeros[:-1], strict=True):
+            bias += zero
+        weights[-1] /= units[-1]
+        biases[-1] /= units[-1]
+        network = cls(
+            [*(machine.weights.copy() for machine in machines), *weights],
+            [*(machine.hidden_bias.copy() for machine in machines), *biases],
+            [*(machine.hidden for machine in machines), *layers[:-1]],
+            layers[-1],
+            n_up=len(machines),
+            zero=zeros[-1],
+            unit=units[-1],
+        )
+        return network._started(machines[0])
+
+    def lengthen(self, x):
+        """Lengthen weights so that the fields of no hidden layer hardly differ among rows.
+
+        Where layers have learned little, a row is next to lost on its way through
+        several of them, and so is the gradient. The mean fields stay [1]_.
+
+        References
+        ----------
+        .. [1] Mishkin, D. and Matas, J. (2016). All you need is a good init. ICLR.
+        """
+        x = self.standardized(x)
+        for weights, bias, layer in zip(
+            self.weights, self.biases, self.layers, strict=False
+        ):
+            mean = x.mean(axis=0)
+            gaps = (x - mean) @ weights
+            spread = np.sqrt(np.square(gaps).mean())
+            if 0 < spread < SPREAD:
+                factor = SPREAD / spread
+                bias -= (factor - 1) * (mean @ weights)
+                weights *= factor
+            x = layer.mean(x @ weights + bias)
+
+    def targets(self, x):
+        """What the head is to have for these rows of data."""
+        return (as_float(x, self.dtype) - self.zero) / self.unit
+
+    def code(self, x):
+        """The means of the code's units."""
+        return next(islice(self._inputs(x), self.n_up, None))
+
+    def decoded(self, code):
+        """Rows of data, as their expected values, for values of the code."""
+        field = self._field_of(self._from(self.n_up, code))
+        x = self.head.mean(field, out=field)
+        x *= self.unit
+        x += self.zero
+        return x
+
+    def losses(self, x):
+        """−log p(x | code of x) of each row, of standardized values."""
+        return negative_log_probability(self.head, self.field(x), self.targets(x))
+
+    def in_blocks(self, function, X):
+        """A function of rows, of all rows of X, a block at a time."""
+        parts = blocks(X, self.width, self.dtype)
+        return np.concatenate([function(as_float(x, self.dtype)) for _, x in parts])
+
+
+def _way_down(machine):
+    """Weights, biases and units from the hidden units down, for a network.
+
+    Real-valued units have a variance of 1 there. Also returns the zero of their values,
+    which is not yet in the biases, and their deviation in the data; of other units 0
+    and 1.
+    """
+    visible, dtype = machine.visible, machine.weights.dtype
+    weights = np.array(machine.weights.T, order="C")
+    bias = machine.visible_bias.copy()
+    zero, unit = np.zeros_like(bias), np.ones_like(bias)
+    several = isinstance(visible, Concatenated)
+    parts = visible.widths() if several else [(visible, len(bias))]
+    kinds, end = [], 0
+    for units, width in parts:
+        place, end = slice(end, end + width), end + width
+        if isinstance(units, Gaussian):
+            # Their mean is linear in the field.
+            units.backpropagate(weights[:, place], None)
+            units.backpropagate(bias[None, place], None)
+            if units.center_ is not None:
+                zero[place] = units.center_
+            scale = ask(units, Scaled).step_scale
+            unit[place] = 1 if scale is None else scale**-0.5
+            units = Gaussian(1.0)
+        kinds.append((units, width))
+    layer = Concatenated(kinds) if several else kinds[0][0]
+    if several or isinstance(layer, Gaussian):
+        layer = layer.start(len(bias), dtype=dtype)
+    return weights, bias, layer, zero, unit
