@@ -17,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skdbn import (
     BernoulliRBM,
+    DBNAutoencoder,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
@@ -44,6 +45,7 @@ MODELS = {
     "DBNTransformer": DBNTransformer((30, 20), random_state=0),
     "DBNClassifier": DBNClassifier(**NETS),
     "DBNRegressor": DBNRegressor(**NETS),
+    "DBNAutoencoder": DBNAutoencoder(**NETS),
     "GenerativeDBNClassifier": GenerativeDBNClassifier(**NETS),
 }
 

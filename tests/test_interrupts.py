@@ -16,6 +16,7 @@ from skdbn import (
     RBM,
     BernoulliRBM,
     BoltzmannImputer,
+    DBNAutoencoder,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
@@ -44,6 +45,7 @@ ESTIMATORS = [
     DBNClassifier(**NETS, early_stopping=True),
     GenerativeDBNClassifier(**NETS),
     DBNRegressor(**NETS),
+    DBNAutoencoder(**NETS),
     BoltzmannImputer(BernoulliRBM(**RBMS)),
 ]
 

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skdbn import (
     RBM,
     BernoulliRBM,
+    DBNAutoencoder,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
@@ -34,6 +35,7 @@ ESTIMATORS = [
     DBNClassifier(**NET),
     GenerativeDBNClassifier(**NET | {"layers": (8, 8)}),
     DBNRegressor(**NET),
+    DBNAutoencoder(**NET),
 ]
 each_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 

@@ -13,6 +13,7 @@ import skdbn
 from skdbn import (
     RBM,
     BoltzmannImputer,
+    DBNAutoencoder,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
@@ -34,6 +35,7 @@ ESTIMATORS = [
     DBNTransformer((3, 2), **SMALL),
     DBNClassifier((3,), max_iter=1, **SMALL),
     DBNRegressor((3,), max_iter=1, **SMALL),
+    DBNAutoencoder((3,), max_iter=1, **SMALL),
     GenerativeDBNClassifier((3, 2), max_iter=1, **SMALL),
     BoltzmannImputer(RBM(3, **SMALL), random_state=0),
 ]

@@ -9,6 +9,7 @@ from scipy import sparse
 from skdbn import (
     RBM,
     BernoulliRBM,
+    DBNAutoencoder,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
@@ -22,6 +23,7 @@ from skdbn.units import Concatenated, Softmax
 NET = {"layers": (3, 2), "n_iter": 1}
 SUPERVISED = NET | {"max_iter": 1, "random_state": 0}
 PREDICT = ["predict", "predict_proba", "predict_log_proba", "score"]
+AUTO = ["transform", "reconstruct", "score_samples", "score"]
 MODELS = [
     (
         BernoulliRBM(3),
@@ -32,6 +34,7 @@ MODELS = [
     (DBNClassifier(**SUPERVISED), [*PREDICT, "decision_function", "partial_fit"]),
     (GenerativeDBNClassifier(**SUPERVISED), PREDICT),
     (DBNRegressor(**SUPERVISED), ["predict", "score"]),
+    (DBNAutoencoder(**SUPERVISED), AUTO),
 ]
 CASES = [(model, method) for model, methods in MODELS for method in methods]
 
@@ -79,6 +82,7 @@ NETS = [
     (lambda layer: DBNTransformer((layer, 2)), ["transform", "activations", "score"]),
     (lambda layer: DBNClassifier((layer, 2), max_iter=1), PREDICT),
     (lambda layer: DBNRegressor((layer, 2), max_iter=1), ["predict"]),
+    (lambda layer: DBNAutoencoder((layer, 2), max_iter=1), AUTO),
 ]
 BETWEEN_CASES = [(make, m) for make, methods in SINGLE for m in methods] + [
     (lambda units, make=make: make(RBM(3, visible=units, n_iter=1)), m)
