@@ -48,7 +48,7 @@ soak: ## learn from a drifting stream, to see memory and speed stay (1 hour; ARG
 	@$(venv) .venv plot,progress
 	$(bin)/python -m benchmarks.soak $(ARGS)
 
-mutants: ## break the package in small ways, and see that tests notice (15 minutes)
+mutants: ## break the package in small ways, and see that tests notice (25 minutes)
 	@$(venv) .venv test
 	cd tests && ../$(bin)/python -m mutants $(ARGS)
 

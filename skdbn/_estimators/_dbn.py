@@ -397,11 +397,10 @@ class DBNTransformer(
         """
         check_is_fitted(self, "rbms_")
         X = self._validate(X, allow_nan=True)
-        found = []
-        for i, rbm in enumerate(self._layers):
-            X = with_hints(not i, rbm.transform, X)
-            found.append(X)
-        return found
+        return [
+            X := with_hints(not i, rbm.transform, X)
+            for i, rbm in enumerate(self._layers)
+        ]
 
     def inverse_transform(self, H):
         """The means of the visible units, down from a layer's hidden ones.

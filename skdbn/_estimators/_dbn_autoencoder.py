@@ -29,10 +29,11 @@ class DBNAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Supervis
     hidden layers to the code and down again by the same weights transposed, and the two
     ways are then fine-tuned together by back-propagation, each with weights of its own
     [1]_. Weights of layers that have learned little, so that their fields hardly differ
-    among rows, are lengthened before. The loss of a row is −log p(x | code) under the visible units of the first RBM:
-    the cross-entropy for binary units and categories, half the squared error of
-    standardized columns for real-valued ones, that of a Poisson distribution for counts,
-    and for the columns of a :class:`MixedRBM` their sum.
+    among rows, are lengthened before. The loss of a row is −log p(x | code) under the
+    visible units of the first RBM: the cross-entropy for binary units and categories,
+    half the squared error of standardized columns for real-valued ones, that of a
+    Poisson distribution for counts, and for the columns of a :class:`MixedRBM` their
+    sum.
 
     Parameters
     ----------
