@@ -519,7 +519,7 @@ def test_mean_weight_is_that_of_rows_with_targets(name, table, seed):
     X, _, y = table
     none = -1 if name == "network" else np.nan
     known = np.where(np.arange(len(y)) % 2, y, none)
-    settings = {"unlabeled": -1} if name == "network" else {}
+    settings = {"unlabeled": -1, "unlabeled_weight": 0.0} if name == "network" else {}
     pretrained = DBNTransformer((4,), n_iter=1, random_state=seed).fit(X)
     found = []
     for factor in (1, 100):

@@ -47,9 +47,10 @@ class CorrelatedGaussian(Grouped, Gaussian):
     Examples
     --------
     >>> from sklearn.datasets import load_iris
+    >>> from sklearn.preprocessing import StandardScaler
     >>> from skdbn import RBM
     >>> from skdbn.units import CorrelatedGaussian
-    >>> X = load_iris().data
+    >>> X = StandardScaler().fit_transform(load_iris().data)
     >>> rbm = RBM(8, visible=CorrelatedGaussian(), gradient="pcd", random_state=0)
     >>> rbm.fit(X).machine_.visible.covariance_.shape
     (4, 4)
