@@ -76,11 +76,11 @@ class CRFClassifier(GraphClassifier):
     classes_ : ndarray of shape (n_classes,)
         The labels.
 
-    node_weights_ : ndarray of shape (1 + spatial ** 2, n_features_in_ + 1, n_classes)
+    node_weights_ : ndarray of shape (1 + spatial ** 2, n_node_features + 1, n_classes)
         Weights of scaled features of nodes and of the constant: those of the whole
         picture, and the deviations of the cells, row by row.
 
-    edge_weights_ : ndarray of shape (n_edge_features_in_ + 1, n_classes, n_classes)
+    edge_weights_ : ndarray of shape (n_edge_features + 1, n_classes, n_classes)
         Weights of scaled features of edges and of the constant, symmetric in the
         classes.
 

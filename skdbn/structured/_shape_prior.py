@@ -121,7 +121,7 @@ class ShapePriorCRFClassifier(GraphClassifier):
     temperature_ : float
         By what the scores of ``crf_`` for nodes are multiplied.
 
-    edge_weights_ : ndarray of shape (n_edge_features_in_ + 1, n_classes, n_classes)
+    edge_weights_ : ndarray of shape (n_edge_features + 1, n_classes, n_classes)
         Weights of edges after the third step.
 
     history_ : list of dict
