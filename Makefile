@@ -28,7 +28,7 @@ demo: ## train a few models and write pictures to demo_output/ (1 minute)
 	@$(venv) .venv plot,progress
 	$(bin)/python docs/demo.py $(ARGS)
 
-test: ## run the tests (3 minutes on two cores)
+test: ## run the tests (4 minutes on two cores)
 	@$(venv) .venv test
 	$(bin)/python -m pytest $(parallel) $(ARGS)
 

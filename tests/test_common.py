@@ -64,7 +64,7 @@ ESTIMATORS = [
     DBNClassifier((8, 4), learning_rate_init=0.02),
     DBNClassifier((8,), solver="sgd", dropout=0.1, max_norm=3.0, early_stopping=True),
     DBNClassifier((8,), solver="cg", unlabeled="none"),
-    GenerativeDBNClassifier((8, 4)),
+    GenerativeDBNClassifier((8, 4), max_iter=40),
     GenerativeDBNClassifier((8, 4), gradient=PCD(2), max_iter=20, unlabeled="none"),
     DBNAutoencoder((8, 4)),
     DBNAutoencoder((8,), solver="cg", code="bernoulli", early_stopping=True),
@@ -85,8 +85,9 @@ DRAWN = (
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    """Fits of the imputer's default model that are short."""
+    """Fits that are short, of the imputer's default model and of "auto"."""
     monkeypatch.setattr("skdbn._estimators._model_search.N_UPDATES", (50, 100))
+    monkeypatch.setattr("skdbn._training._plan.MOST_EPOCHS", 3)
 
 
 # The checks feed normal variates, whatever the range of the units.
