@@ -97,6 +97,16 @@ def test_automatic_number_of_epochs(seed):
     assert auto.n_iter_ <= 100
 
 
+@pytest.mark.parametrize("sample_data", [False, True])
+@pytest.mark.parametrize("gray", [False, True])
+def test_states_are_drawn_where_values_are_means(gray, sample_data, rng, seed):
+    """Of bits nothing has to be drawn."""
+    X = rng.random((30, 4))
+    X = X if gray else X.round()
+    rbm = BernoulliRBM(2, n_iter=1, sample_data=sample_data, random_state=seed).fit(X)
+    assert rbm._session.direction.sample_data == (gray and sample_data)
+
+
 def test_order_follows_the_seed(seed):
     X = numbered_rows(101)
     one, same, other = (watch(X, 2, random_state=seed + i) for i in (0, 0, 1))
