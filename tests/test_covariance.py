@@ -20,6 +20,7 @@ from skdbn.gradients import CD
 from skdbn.plotting import FiltersDisplay
 from skdbn.testing import check_machine, check_units
 from skdbn.units import Bernoulli, Concatenated, CorrelatedGaussian, Gaussian
+from skdbn.units._parametric import independent
 
 N_HIDDEN = 3
 N_DRAWS = 500
@@ -251,6 +252,34 @@ def test_covariance_of_incomplete_rows(rng):
     covariance, _ = shrunk_covariance(gaps.copy(), X.var(axis=0), unknown=unknown)
     # With zeros in their place correlations would be half as large.
     assert np.abs(covariance - np.cov(X.T)).max() < 5 * 1.5 / np.sqrt(3000)
+
+
+def test_correlations_are_not_those_of_filled_in_values(rng):
+    """Without the scatter about means .6 would become .52."""
+    X = rng.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], 4000)
+    X -= X.mean(axis=0)
+    unknown = np.zeros(X.shape, bool)
+    unknown[:1600, 0] = unknown[1600:3200, 1] = True
+    gaps = np.where(unknown, 0, X)
+    covariance, _ = shrunk_covariance(gaps, X.var(axis=0), unknown=unknown)
+    assert 0.54 < covariance[0, 1] < 0.68
+
+
+def test_independent_columns_have_the_means(rng, model):
+    visible = model[0].machine_.visible
+    target = visible.center_ + rng.normal(size=len(visible.center_))
+    units, field = independent(visible, target, np.diagonal(visible.covariance_))
+    np.testing.assert_allclose(units.mean(field[None])[0], target)
+
+
+def test_known_values_are_kept_by_draws_and_means(rng, model):
+    visible = model[0].machine_.visible
+    values = rng.normal(size=(6, len(visible.center_)))
+    unknown = rng.random(values.shape) < 0.5
+    masked = visible.masked(unknown, values)
+    field = rng.normal(size=values.shape)
+    for found in (masked.mean(field), masked.sample(field, rng)):
+        np.testing.assert_allclose(found[~unknown], values[~unknown], rtol=1e-10)
 
 
 def heldout(X, **settings):

@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skdbn import DBNTransformer, GaussianRBM, MixedRBM
+from skdbn._data._tables import is_nan
 from skdbn.evaluation import log_likelihood, log_partition, reconstruction_error
 from skdbn.exceptions import DataRangeWarning
 from skdbn.units import Concatenated, Gaussian
@@ -681,3 +682,9 @@ def test_numbered_columns(seed, rng):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert rbm.transform(table).shape == (40, 4)
+
+
+def test_unknown_values_of_columns_of_several_types():
+    values = np.array([1.5, np.nan, "red", None, 2], dtype=object)
+    np.testing.assert_array_equal(is_nan(values), [False, True, False, False, False])
+    np.testing.assert_array_equal(is_nan(np.array([1.5, np.nan])), [False, True])

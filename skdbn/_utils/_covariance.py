@@ -9,6 +9,9 @@ SHARES = np.logspace(-5, 0, 51)
 # Steps of the EM algorithm for unknown values.
 EM_STEPS = 20
 
+# Of draws for unknown values. Data are often made with 0, and would then be their noise.
+NOISE_SEED = 1_618_033_988
+
 
 def shrunk_covariance(gaps, variance, weights=None, unknown=None):
     r"""The covariance (1 − α)·S + α·diag(S), and the α that predicts rows best.
@@ -62,7 +65,7 @@ def shrunk_covariance(gaps, variance, weights=None, unknown=None):
         correlation, share = _shrunk(x, _products(x, weights), weights)
     else:
         correlation = np.eye(x.shape[1])
-        noise = np.random.default_rng(0).normal(size=x.shape)
+        noise = np.random.default_rng(NOISE_SEED).normal(size=x.shape)
         for _ in range(EM_STEPS):
             products = _expected_products(x, unknown, correlation, weights, noise)
             correlation, share = _shrunk(x, products, weights)
