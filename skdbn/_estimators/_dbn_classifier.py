@@ -132,8 +132,8 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
         How much a row without a label counts in fine-tuning by :meth:`fit`, of up to
         10,000 of them. What stands for its label are probabilities, the product of what
         neighbors say to whom labels spread [4]_ and of what a logistic regression says,
-        each on the columns or on the features, whichever tells held-out labels. 0 leaves these rows to pre-training, as do several labels a
-        row.
+        each on the columns or on the features, whichever tells held-out labels better.
+        0 leaves these rows to pre-training, as do several labels a row.
 
     early_stopping : bool, default=False
         Whether to set rows aside from fine-tuning, stop when their score no longer
