@@ -32,17 +32,17 @@ def layers_below_top(kept, X, seed):
     return kept.model(f"chains-{seed}", fitted, layers, X)
 
 
-def net_with_labels(kept, X, y, seed, top_sweeps, sweeps, weight_decay=0.0):
+def net_with_labels(kept, X, y, seed, top_epochs, epochs, weight_decay=0.0):
     """500-500-2000 with labels at the top, learned layer by layer and then by up-down."""
-    if sweeps:
-        name = f"tuned-{top_sweeps}-{sweeps}-{weight_decay:g}-{seed}"
-        given = net_with_labels(kept, X, y, seed, top_sweeps, 0)
+    if epochs:
+        name = f"tuned-{top_epochs}-{epochs}-{weight_decay:g}-{seed}"
+        given = net_with_labels(kept, X, y, seed, top_epochs, 0)
     else:
-        name, given = f"greedy-{top_sweeps}-{seed}", layers_below_top(kept, X, seed)
+        name, given = f"greedy-{top_epochs}-{seed}", layers_below_top(kept, X, seed)
     net = GenerativeDBNClassifier(
-        (clone(LAYER).set_params(n_components=2000, n_iter=top_sweeps),),
+        (clone(LAYER).set_params(n_components=2000, n_iter=top_epochs),),
         pretrained=given,
-        max_iter=sweeps,
+        max_iter=epochs,
         random_state=seed,
         **UP_DOWN | {"weight_decay": weight_decay},
     )

@@ -27,10 +27,10 @@ study = Study(
     __file__,
     __doc__,
     work=Path,
-    top_sweeps=200,
-    sweeps=100,
+    top_epochs=200,
+    epochs=100,
     weight_decay=0.0003,
-    upper_sweeps=30,
+    upper_epochs=30,
 )
 
 TRIED = (
@@ -94,7 +94,7 @@ def up_down(run):
 
     784-500-500-2000 with ten labels at the top, on all 60,000 training digits of MNIST,
     seed 0, each layer learned by persistent contrastive divergence, 40 epochs and
-    {top_sweeps} at the top; the published errors are 2.49 % greedy, 1.39 % after 300
+    {top_epochs} at the top; the published errors are 2.49 % greedy, 1.39 % after 300
     epochs on 44,000 digits, and 1.25 % after 59 more on all. Seconds are of everything so
     far, of which the layers below the top took {below:.0f}, on one core beside other
     work. Samples, 1,000 of each class after {N_STEPS:,} Gibbs steps from random states
@@ -109,8 +109,8 @@ def up_down(run):
         " | test error, % | by Gibbs steps, % | seconds | samples read as their class, %"
         " | test error after learning from samples, %"
     )
-    for name, n in (("greedy", 0), (f"{run.sweeps} epochs of up-down", run.sweeps)):
-        model = net_with_labels(run.kept, X, y, 0, run.top_sweeps, n, run.weight_decay)
+    for name, n in (("greedy", 0), (f"{run.epochs} epochs of up-down", run.epochs)):
+        model = net_with_labels(run.kept, X, y, 0, run.top_epochs, n, run.weight_decay)
         exact = percent(model.predict(X_test) != y_test)
         gibbs = percent(predicted_by_gibbs(model, X_test) != y_test)
         read = read_samples(run.kept, name, model, *data) if n else ("", "")
@@ -134,7 +134,7 @@ def bound(run):
     layers = (
         BernoulliRBM(500, learning_rate=Linear(0.1), n_iter=60, **common),
         BernoulliRBM(
-            2000, learning_rate=Linear(0.02), n_iter=run.upper_sweeps, **common
+            2000, learning_rate=Linear(0.02), n_iter=run.upper_epochs, **common
         ),
     )
     dbn = DBNTransformer(layers, transposed=True, random_state=0, verbose=1)

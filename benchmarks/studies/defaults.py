@@ -334,10 +334,10 @@ def gaussian(run):
     """Real-valued data
 
     Mean log-likelihood of a held-out row in nats, GaussianRBM at its defaults (256 hidden
-    units, 10 epochs, a variance for each column); lower ends of annealing from both sides
-    over 3,000 temperatures, standard deviation over {seeds} seeds. Where a fit diverged
-    the row has nan, and −inf where the Gibbs chains had not settled. Columns are
-    standardized but for the first four sets.
+    units, a variance for each column); lower ends of annealing from both sides over 3,000
+    temperatures, standard deviation over {seeds} seeds. Where a fit diverged the row has
+    nan, and −inf where the Gibbs chains had not settled. Columns are standardized but for
+    the first four sets.
 
     {table}
     """

@@ -268,17 +268,17 @@ def methods(models, seed):
 # The models
 
 
-def face_models(sweeps):
+def face_models(epochs):
     """Two layers of Gaussian units: factors, and a variance that is left to the pixels."""
     return {
-        f"RBM(100), both layers Gaussian, variance {variance}, {sweeps} sweeps": (
+        f"RBM(100), both layers Gaussian, variance {variance}, {epochs} epochs": (
             BoltzmannImputer(
                 RBM(
                     100,
                     visible=Gaussian(variance),
                     hidden="gaussian",
                     gradient="cd",
-                    n_iter=sweeps,
+                    n_iter=epochs,
                     batch_size=20,
                 ),
                 n_samples=1000,
@@ -303,17 +303,17 @@ def silhouette_models():
         batch_size=100,
     )
     name = (
-        "BernoulliRBM(500), PCD-5, Linear(0.05), weight_decay=0.02, 200 sweeps, "
+        "BernoulliRBM(500), PCD-5, Linear(0.05), weight_decay=0.02, 200 epochs, "
         "n_chains=16, n_steps=200, n_samples=300"
     )
     return {name: BoltzmannImputer(model, n_chains=16, n_steps=200, n_samples=300)}
 
 
-def binary_models(sizes, rates, sweeps):
+def binary_models(sizes, rates, epochs):
     """For rows of bits."""
     return {
-        f"BernoulliRBM({n}), Linear({rate:g}), {sweeps} sweeps": BernoulliRBM(
-            n, learning_rate=Linear(rate), n_iter=sweeps, batch_size=50
+        f"BernoulliRBM({n}), Linear({rate:g}), {epochs} epochs": BernoulliRBM(
+            n, learning_rate=Linear(rate), n_iter=epochs, batch_size=50
         )
         for n in sizes
         for rate in rates
@@ -334,7 +334,7 @@ def table_models(name):
     """For rows of bits, which may be one-hot encoded categories."""
     if name not in CATEGORIES:
         return {
-            f"BernoulliRBM({n}), Linear({rate:g}), weight_decay={decay:g}, 100 sweeps": (
+            f"BernoulliRBM({n}), Linear({rate:g}), weight_decay={decay:g}, 100 epochs": (
                 BernoulliRBM(
                     n,
                     learning_rate=Linear(rate),
@@ -350,14 +350,14 @@ def table_models(name):
         for width, same in groupby(CATEGORIES[name])
     ]
     return {
-        f"RBM({n}) with softmax groups, Linear(0.3), {sweeps} sweeps": RBM(
+        f"RBM({n}) with softmax groups, Linear(0.3), {epochs} epochs": RBM(
             n,
             visible=Concatenated(parts),
             learning_rate=Linear(0.3),
-            n_iter=sweeps,
+            n_iter=epochs,
             batch_size=50,
         )
-        for n, sweeps in ((50, 30), (100, 60))
+        for n, epochs in ((50, 30), (100, 60))
     }
 
 
