@@ -5,11 +5,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from conftest import needs_callbacks
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 
 from skdbn import RBM
+from skdbn._utils._random import make_rng
 from skdbn.exceptions import DivergenceError
 from skdbn.structured import (
     CRFClassifier,
@@ -17,9 +19,18 @@ from skdbn.structured import (
     ShapePriorCRFClassifier,
     pixel_graphs,
 )
+from skdbn.structured._graphs import Batch
+from skdbn.structured._joint import (
+    GraphSource,
+    Minibatch,
+    Nodes,
+    ThroughSweeps,
+    labeled_graphs,
+    shapes_of,
+)
 
 
-def shapes_of(rng, n_graphs=80, noise=1.0):
+def shapes_of_bars(rng, n_graphs=80, noise=1.0):
     """Noisy pictures with a bar at one of four places, and their labels.
 
     What is at one place says that nothing is at the others, however far.
@@ -47,7 +58,7 @@ def new_model(**settings):
 
 @pytest.fixture
 def data(rng):
-    graphs, y = shapes_of(rng)
+    graphs, y = shapes_of_bars(rng)
     return graphs[:40], y[:40], graphs[40:], y[40:]
 
 
@@ -182,7 +193,8 @@ def test_dropout_and_float32(data):
 def test_verbose(data, capsys):
     new_model(n_iter=2, verbose=1).fit(*data[:2])
     lines = capsys.readouterr().out.splitlines()
-    assert [line for line in lines if line.startswith("epoch 2: loss")]
+    start = "[ShapePriorCRFClassifier] Epoch 2, loss = "
+    assert [line for line in lines if line.startswith(start) and "strength = " in line]
 
 
 def test_failures_leave_it_as_it_was(data, fitted):
@@ -194,7 +206,9 @@ def test_failures_leave_it_as_it_was(data, fitted):
     fitted.learning_rate = 1e308
     with (
         np.errstate(all="ignore"),
-        pytest.raises(DivergenceError, match="smaller learning_rate than 1e\\+308"),
+        pytest.raises(
+            DivergenceError, match="diverged in epoch 1 at learning_rate=1e\\+308"
+        ),
     ):
         fitted.fit(X, y)
     assert all(vars(fitted)[k] is v for k, v in before.items() if k != "learning_rate")
@@ -206,26 +220,28 @@ def test_cells_without_nodes(data):
     graphs = [Graph(g.node_features, g.edges, None, None, places) for g in X]
     model = new_model(grid=11).fit(graphs, y)
     assert model.score(graphs, y) > 0.85
-    shapes = model._shapes(graphs, np.concatenate(y)).reshape(len(X), 11, 11, 2)
+    items = labeled_graphs(graphs, np.concatenate(y), np.concatenate(y))
+    shapes = shapes_of(items, 11, 2).reshape(len(X), 11, 11, 2)
     filled = (np.arange(8) + 0.5) * 11 // 8
     empty = np.setdiff1d(np.arange(11), filled)
     np.testing.assert_allclose(shapes[:, empty, :, 1], np.mean(y))
 
 
-@pytest.mark.parametrize("noted", [False, True])
 @pytest.mark.parametrize("when", [0, 2])
-def test_interrupts(data, monkeypatch, when, noted):
+def test_interrupts(data, monkeypatch, when):
     X, y = data[:2]
     expected = new_model(n_iter=4).fit(X, y)
-    model, done = new_model(n_iter=4), ShapePriorCRFClassifier._note
-    monkeypatch.setattr(model, "_note", lambda *args: interrupt(model, done, *args))
+    model, measure = new_model(n_iter=4), Nodes.measure
+    calls = iter(range(10))
 
-    def interrupt(model, note, epoch, *args):
-        if epoch != when or noted:
-            note(model, epoch, *args)
-        if epoch == when:
+    def interrupted(judge, field):
+        if next(calls) == when:
+            # Of a step that has not ended.
+            field.machine.weights[...] = np.nan
             raise KeyboardInterrupt
+        return measure(judge, field)
 
+    monkeypatch.setattr(Nodes, "measure", interrupted)
     if not when:
         with pytest.raises(KeyboardInterrupt):
             model.fit(X, y)
@@ -233,8 +249,84 @@ def test_interrupts(data, monkeypatch, when, noted):
         return
     with pytest.warns(UserWarning, match="epoch 3; the model is that of epoch 2"):
         model.fit(X, y)
-    assert model.history_ == expected.history_[:2]
+    figures = [figures_of(fit.history_[:2]) for fit in (model, expected)]
+    assert figures[0] == figures[1] and model.n_iter_ == len(model.history_) == 2
     assert model.strength_ == pytest.approx(model.history_[-1]["strength"])
+    assert np.isfinite(model.machine_.weights).all()
+
+
+def figures_of(history):
+    """What does not depend on the machine on which it ran."""
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in history]
+
+
+def test_early_stopping(rng):
+    # Labels without any order, of which nothing can be learned about others.
+    graphs, y = shapes_of_bars(rng, 30)
+    y = [rng.integers(0, 2, 64) for _ in y]
+    settings = dict(early_stopping=True, n_iter=60, learning_rate=0.05)
+    model = new_model(n_iter_no_change=3, **settings).fit(graphs, y)
+    assert model.n_iter_ == len(model.history_) < 60
+    scores = [
+        (row["validation_accuracy"], -row["validation_log_loss"])
+        for row in model.history_
+    ]
+    best = int(max(range(len(scores)), key=scores.__getitem__))
+    assert best < model.n_iter_ - 1
+    assert model.strength_ == pytest.approx(model.history_[best]["strength"])
+
+
+def test_held_out_graphs_are_not_learned_from(rng, monkeypatch):
+    graphs, y = shapes_of_bars(rng, 20)
+    y[0][:] = -1
+    seen, fit = [], RBM.fit
+    monkeypatch.setattr(RBM, "fit", lambda rbm, X: seen.append(X) or fit(rbm, X))
+    for mirror in (False, True):
+        model = new_model(early_stopping=True, validation_fraction=0.3, n_iter=1)
+        model.set_params(mirror=mirror, unlabeled=-1).fit(graphs, y)
+        # Of 19 with labels 6 are held out, and the others may be there twice.
+        assert len(seen[-1]) == (1 + mirror) * (20 - 6)
+    items = labeled_graphs(graphs, np.concatenate(y), np.zeros((20 * 64, 2)))
+    learned, held_out = model.set_params(mirror=False)._split(items, make_rng(0))
+    assert len(held_out) == 6 and all(item.is_known for item in held_out)
+    assert {id(item.graph) for item in (*learned, *held_out)} == set(map(id, graphs))
+    with pytest.raises(ValueError, match="leaves no row to learn from"):
+        model.set_params(validation_fraction=0.99).fit(graphs, y)
+
+
+def test_figures_of_held_out_graphs(data, fitted):
+    X_test, y_test = data[2:]
+    labels = np.concatenate(y_test)
+    scores = np.concatenate([fitted.crf_._scores(Batch([graph])) for graph in X_test])
+    labels[:64] = -1
+    items = labeled_graphs(X_test, labels, scores)
+    batches = [Minibatch(some, fitted.crf_, 8, 10) for some in (items[:7], items[7:])]
+    row = Nodes(batches).measure(fitted._field())
+    p = np.concatenate(fitted.predict_proba(X_test))[64:]
+    own = p[np.arange(len(p)), labels[64:]]
+    assert row["validation_log_loss"] == pytest.approx(-np.log(own).mean(), rel=1e-3)
+    right = p.argmax(axis=1) == labels[64:]
+    assert row["validation_accuracy"] == pytest.approx(right.mean(), abs=2e-3)
+
+
+@needs_callbacks
+def test_callbacks(data, capsys, tmp_path):
+    from sklearn.callback import ProgressBar, ScoringMonitor
+
+    X, y = data[:2]
+    settings = dict(n_iter=3, crf=CRFClassifier(4, max_iter=5), memory=str(tmp_path))
+    expected = new_model(**settings).fit(X, y)
+    scoring = {"score": lambda model, X, y: model.score(X, y)}
+    for _ in range(2):
+        monitor = ScoringMonitor(scoring=scoring)
+        model = new_model(**settings).set_callbacks(monitor, ProgressBar()).fit(X, y)
+        assert "ShapePriorCRFClassifier" in capsys.readouterr().out
+        for p, q in zip(model.predict_proba(X), expected.predict_proba(X), strict=True):
+            np.testing.assert_array_equal(p, q)
+        rows = monitor.get_logs().data
+        scores = [row["score"] for row in rows if row["task_name"] == "epoch"]
+        assert len(scores) == 3 and scores[-1] == model.score(X, y)
+        assert not any("callback" in name for name in vars(model.crf_))
 
 
 def test_memory(data, fitted, tmp_path, monkeypatch):
@@ -254,51 +346,49 @@ def test_memory(data, fitted, tmp_path, monkeypatch):
 
 def test_shapes_are_shares_of_what_is_known():
     """A cell is known from half of its area on."""
-    model, graphs = new_model(grid=1), pixel_graphs(np.zeros((2, 2, 2)))
-    model.classes_ = np.array([0, 1])
-    found = model._shapes(graphs, np.array([0, 1, 1, -1, 0, -1, -1, -1]))
+    graphs = pixel_graphs(np.zeros((2, 2, 2)))
+    labels = np.array([0, 1, 1, -1, 0, -1, -1, -1])
+    found = shapes_of(labeled_graphs(graphs, labels, labels), 1, 2)
     np.testing.assert_allclose(found, [[1 / 3, 2 / 3], [np.nan, np.nan]])
 
 
 def test_dropout_keeps_the_expected_value(rng):
-    model = new_model(grid=2, dropout=0.2)
-    model.machine_ = SimpleNamespace(weights=np.zeros((4, 50)))
-    keep = model._keep(SimpleNamespace(pooling=np.zeros((400 * 4, 1))), rng)
+    keep = ThroughSweeps(0.0, 0.2)._keep(400, np.zeros((4, 50)), rng)
     assert keep.shape == (400, 50) and np.unique(keep).tolist() == [0, 1.25]
     assert abs(keep.mean() - 1) < 5 * 0.5 / np.sqrt(keep.size)
 
 
-def test_steps_of_an_epoch(rng):
-    """Down the gradient and the decay, at the rate of each batch."""
-    model, epochs, steps = new_model(weight_decay=0.1), [], []
-
-    class Optimizer:
-        def rates(self, epoch):
-            epochs.append(epoch)
-            return 1.0, 0.5
-
-        def step(self, params, direction, rate):
-            steps.append(direction["weights"].copy())
-
-    params = {"weights": np.array([[2.0, -3.0]])}
-    batches = [(lambda *_: (1.0, {"weights": np.ones((1, 2))}), None)] * 4
-    model._keep = lambda *_: 1
-    assert model._epoch(2, params, batches, Optimizer(), rng) == 1.0
-    assert epochs == [2, 2.25, 2.5, 2.75]
-    np.testing.assert_allclose(steps, [[[-1.2, -0.7]]] * 4)
+def test_direction_of_a_step(rng):
+    """Down the gradient and the decay."""
+    direction, weights = ThroughSweeps(0.1, 0.0), np.array([[2.0, -3.0]])
+    field = SimpleNamespace(machine=SimpleNamespace(weights=weights))
+    losses = iter([1.0, 3.0, 5.0])
+    batch = SimpleNamespace(
+        batch=[None], loss=lambda *_: (next(losses), {"weights": np.ones((1, 2))})
+    )
+    for rate, n_steps, loss in ((1.0, 2, 2.0), (0.5, 1, 5.0)):
+        for _ in range(n_steps):
+            step = direction(field, batch, rng, rate)
+        np.testing.assert_allclose(step["weights"], [[-1.2 * rate, -0.7 * rate]])
+        assert direction.diagnostics() == {"loss": loss}
 
 
-def test_graphs_without_labels_are_in_no_batch(data, fitted, rng):
-    graphs, labels = data[0][:5], np.zeros(5 * 64, int)
+def test_graphs_without_labels_are_in_no_batch(data, rng):
+    labels = np.zeros(5 * 64, int)
     labels[64:128] = labels[10:20] = -1
     scores = np.arange(5 * 64 * 2.0).reshape(-1, 2)
-    fitted.batch_size = 2
-    batches = list(fitted._batches(graphs, labels, scores, rng))
-    assert [len(own) for _, own in batches] == [128, 128]
-    places = np.concatenate([sweeps.nodes.values[:, 0] // 2 for sweeps, _ in batches])
-    own = np.concatenate([own for _, own in batches])
-    np.testing.assert_array_equal(own, labels[places.astype(int)])
-    assert not np.isin(np.arange(64, 128), places).any()
+    source = GraphSource(labeled_graphs(data[0][:5], labels, scores), list, 3, rng)
+    assert len(source) == 4
+    for _ in range(2):
+        batches = list(source.batches(None, 3, rng))
+        assert sorted(map(len, batches)) == [1, 3]
+        items = [item for batch in batches for item in batch]
+        assert {id(item.graph) for item in items} == {
+            id(data[0][i]) for i in (0, 2, 3, 4)
+        }
+        for item in items:
+            places = item.scores[:, 0].astype(int) // 2
+            np.testing.assert_array_equal(item.labels, labels[places])
 
 
 def test_the_temperature_is_a_factor_of_the_scores(data, fitted):

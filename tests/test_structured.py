@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from conftest import needs_callbacks
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
@@ -525,6 +526,48 @@ def test_a_picture_without_some_class(rng):
     y[0] = np.zeros_like(y[0])
     model = CRFClassifier(4, random_state=0).fit(graphs, y)
     assert model.predict_proba(graphs)[0].shape == (64, 3)
+
+
+@needs_callbacks
+def test_callbacks(rng, capsys):
+    from sklearn.callback import ProgressBar, ScoringMonitor
+
+    graphs, y = bars(rng, 6)
+    settings = dict(spatial=4, random_state=0, tol=0)
+    scoring = {"score": lambda model, X, y: model.score(X, y)}
+    monitor = ScoringMonitor(scoring=scoring)
+    model = CRFClassifier(**settings, max_iter=4).set_callbacks(monitor, ProgressBar())
+    model.fit(graphs, y)
+    assert "CRFClassifier" in capsys.readouterr().out
+    rows = monitor.get_logs().data
+    # The nodes' weights alone come first.
+    for name, edges in (("nodes", None), ("edges", "pseudo-likelihood")):
+        (score,) = (row["score"] for row in rows if row["task_name"] == name)
+        part = clone(model).set_params(edges=edges)
+        part._fit(graphs, y, for_more=True)
+        assert score == part.score(graphs, y)
+    assert [row["task_name"] for row in rows].count("iteration") == 8
+    np.testing.assert_array_equal(
+        model.edge_weights_, clone(model).fit(graphs, y).edge_weights_
+    )
+
+
+@needs_callbacks
+def test_a_callback_ends_the_search(rng):
+    class Second:
+        """Asks to stop after the second iteration of each search."""
+
+        def setup(self, estimator, context):
+            pass
+
+        teardown = on_fit_task_begin = setup
+
+        def on_fit_task_end(self, estimator, context):
+            return context.task_name == "iteration" and context.task_id == 1
+
+    graphs, y = bars(rng, 6)
+    model = CRFClassifier(4, random_state=0).set_callbacks(Second()).fit(graphs, y)
+    assert model.n_iter_ == {"nodes": 2, "edges": 2}
 
 
 # The parts of a fit

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .._data._targets import is_missing, known_labels
 from .._utils._persistence import VersionMixin
-from .._utils._sklearn import DocLinkMixin
+from .._utils._sklearn import CallbackSupportMixin, DocLinkMixin
 from ._graphs import Batch, as_graphs
 from ._mean_field import mean_field
 
@@ -16,7 +16,9 @@ from ._mean_field import mean_field
 NODES = 5000
 
 
-class GraphClassifier(DocLinkMixin, VersionMixin, ClassifierMixin, BaseEstimator):
+class GraphClassifier(
+    CallbackSupportMixin, DocLinkMixin, VersionMixin, ClassifierMixin, BaseEstimator
+):
     """Base class: labels are those of largest probability in mean field.
 
     A subclass has `n_sweeps`, and a method `_posterior` from a batch to its energies.
@@ -149,7 +151,8 @@ def chunks(graphs):
     places = np.cumsum([0, *(graph.n_nodes for graph in graphs)])[:-1] // NODES
     ends = np.flatnonzero(np.diff(places)) + 1
     for start, end in pairwise([0, *ends, len(graphs)]):
-        yield graphs[start:end]
+        if start < end:
+            yield graphs[start:end]
 
 
 def check_width(i, kind, features, expected):

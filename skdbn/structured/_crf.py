@@ -165,7 +165,6 @@ class CRFClassifier(GraphClassifier):
         self.n_sweeps = n_sweeps
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
         """Learn the weights of nodes and edges.
 
@@ -193,6 +192,7 @@ class CRFClassifier(GraphClassifier):
         self._fit(X, y)
         return self
 
+    @fit_context(prefer_skip_nested_validation=True)
     def _fit(self, X, y, for_more=False):
         """Fit, and return the scores of nodes.
 
@@ -208,16 +208,20 @@ class CRFClassifier(GraphClassifier):
             nodes, edges = self._node_term(batch), self._edge_term(batch)
             has_edges = self.edges is not None and len(batch.edges)
             held_out = self._held_out(batch, has_edges or for_more)
+            context = self._init_callback_context(max_subtasks=1 + has_edges)
+            search = Search(self, context, X, y)
+            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            self.edge_weights_ = self._zeros(edges)
             self.node_weights_, scores, n_iter = self._learn_nodes(
-                nodes, labels, held_out
+                nodes, labels, held_out, search
             )
             self.n_iter_ = {"nodes": n_iter}
-            self.edge_weights_ = self._zeros(edges)
             if has_edges:
-                scores = self._learn_edges(nodes, edges, labels, scores)
+                scores = self._learn_edges(nodes, edges, labels, scores, search)
+            search.end(context)
         return scores
 
-    def _learn_nodes(self, nodes, labels, held_out):
+    def _learn_nodes(self, nodes, labels, held_out, search):
         """Learn the weights of nodes without edges.
 
         Gives the weights, cross-fitted scores and the number of iterations. All folds
@@ -229,12 +233,16 @@ class CRFClassifier(GraphClassifier):
             Folds(nodes, np.where(held_out, -1, labels)), {"nodes": self.alpha}
         )
         start = np.zeros(nodes.shape(n_fits * n_classes), nodes.dtype)
-        found, n_iter = lbfgs(objective, {"nodes": start}, self.max_iter, self.tol)
+
+        def own(weights):
+            return {"node_weights_": weights["nodes"][..., -n_classes:].copy()}
+
+        found, n_iter = search.run("nodes", objective, {"nodes": start}, own)
         weights = found["nodes"]
         scores = nodes.scores(weights).reshape(-1, n_fits, n_classes)
         # Of each node those of the fit without it; with a single fit there is none.
         scores = scores[np.arange(len(scores)), held_out.argmax(axis=0)]
-        return np.ascontiguousarray(weights[..., -n_classes:]), scores, n_iter
+        return own(found)["node_weights_"], scores, n_iter
 
     def _held_out(self, batch, cross_fit):
         """Which nodes each fit leaves out, of shape (n_fits, n_nodes)."""
@@ -246,7 +254,7 @@ class CRFClassifier(GraphClassifier):
         fold = np.repeat(fold, np.diff(batch.starts))
         return fold == np.arange(n_folds + 1)[:, None]
 
-    def _learn_edges(self, nodes, edges, labels, scores):
+    def _learn_edges(self, nodes, edges, labels, scores, search):
         """Learn the weights of edges; gives the scores of nodes that go with them."""
         start = {"nodes": self.node_weights_, "edges": self.edge_weights_}
         penalties = {"nodes": self.alpha, "edges": self.edge_alpha}
@@ -261,11 +269,17 @@ class CRFClassifier(GraphClassifier):
             evidence = edges.evidence(one_hot(labels, len(self.classes_), scores.dtype))
             objective = Logistic({"nodes": nodes, "edges": evidence}, labels)
         objective = penalized(objective, penalties)
-        weights, n_iter = lbfgs(objective, start, self.max_iter, self.tol)
-        self.edge_weights_, self.n_iter_["edges"] = weights["edges"], n_iter
         # A factor of the scores is one of the weights.
-        is_factor = self.cv is not None
-        self.node_weights_ = weights["nodes"] * (self.node_weights_ if is_factor else 1)
+        own_nodes = 1 if self.cv is None else self.node_weights_
+
+        def own(weights):
+            return {
+                "node_weights_": weights["nodes"] * own_nodes,
+                "edge_weights_": weights["edges"],
+            }
+
+        weights, self.n_iter_["edges"] = search.run("edges", objective, start, own)
+        vars(self).update(own(weights))
         return nodes.scores(weights["nodes"])
 
     def _zeros(self, term):
@@ -277,6 +291,10 @@ class CRFClassifier(GraphClassifier):
         cover = None if self.spatial is None else batch.cover(self.spatial)
         return NodeTerm(features, cover)
 
+    def _scores(self, batch):
+        """The scores of the labels of nodes alone."""
+        return self._node_term(batch).scores(self.node_weights_)
+
     def _edge_term(self, batch):
         """The edges of graphs with scaled features."""
         features = (batch.edge_features / self.edge_scale_).astype(batch.features.dtype)
@@ -284,9 +302,53 @@ class CRFClassifier(GraphClassifier):
 
     def _posterior(self, batch):
         """The energies of graphs."""
-        scores = self._node_term(batch).scores(self.node_weights_)
+        scores = self._scores(batch)
         coupling = self._edge_term(batch).coupling(self.edge_weights_)
         return Posterior(batch, scores, coupling)
+
+
+class Search:
+    """Searches for weights by L-BFGS, of whose iterations callbacks are told.
+
+    Parameters
+    ----------
+    estimator : CRFClassifier
+        Its `max_iter` and `tol` apply.
+
+    context : CallbackContext
+        Where tasks hang.
+
+    X, y : list
+        Handed to callbacks.
+    """
+
+    def __init__(self, estimator, context, X, y):
+        self.estimator, self.context = estimator, context
+        self.data = {"estimator": estimator, "X": X, "y": y}
+
+    def run(self, name, objective, start, attributes):
+        """The best weights, and the number of iterations.
+
+        ``attributes(weights)`` gives the attributes of a fitted estimator.
+        """
+        max_iter, tol = self.estimator.max_iter, self.estimator.tol
+        task = self.context.subcontext(task_name=name, max_subtasks=max_iter)
+        task.call_on_fit_task_begin(**self.data)
+
+        def stops(weights):
+            own = task.subcontext(task_name="iteration")
+            own.call_on_fit_task_begin(**self.data)
+            return self.end(own, lambda: attributes(weights))
+
+        weights, n_iter = lbfgs(objective, start, max_iter, tol, stops)
+        self.end(task, lambda: attributes(weights))
+        return weights, n_iter
+
+    def end(self, task, attributes=dict):
+        """Tell that a task has ended; True asks to stop."""
+        return task.call_on_fit_task_end(
+            reconstruction_attributes=attributes, **self.data
+        )
 
 
 def root_mean_square(features):

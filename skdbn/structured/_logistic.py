@@ -85,7 +85,7 @@ def penalized(objective, penalties):
     return total
 
 
-def lbfgs(objective, weights, max_iter, tol):
+def lbfgs(objective, weights, max_iter, tol, stops=None):
     """The weights of least loss, and the number of iterations.
 
     Parameters
@@ -101,6 +101,9 @@ def lbfgs(objective, weights, max_iter, tol):
 
     tol : float
         The search ends when no component of the gradient is larger.
+
+    stops : callable, default=None
+        ``stops(weights)`` is called after each iteration, and ends the search if true.
     """
     sizes = np.cumsum([array.size for array in weights.values()])[:-1]
 
@@ -115,11 +118,16 @@ def lbfgs(objective, weights, max_iter, tol):
         loss, gradient = objective(unpacked(flat))
         return loss, packed({name: gradient[name] for name in weights})
 
+    def iterated(flat):
+        if stops is not None and stops(unpacked(flat)):
+            raise StopIteration
+
     found = minimize(
         flat_objective,
         packed(weights),
         method="L-BFGS-B",
         jac=True,
+        callback=iterated,
         options=dict(maxiter=max_iter, gtol=tol, ftol=0, maxfun=2 * max_iter + 20),
     )
     return unpacked(found.x), int(found.nit)

@@ -1,5 +1,6 @@
 """Conditional random fields with a Boltzmann machine as the prior of shapes."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral, Real
 
@@ -10,18 +11,25 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 from .._estimators._rbm import RBM, restoring
+from .._training._monitor import Monitor
+from .._training._session import Session, hold_out
 from .._updates._optimizer import Adam
 from .._utils._random import make_rng
 from .._utils._sklearn import HasMethods, Interval, fit_context
-from ..exceptions import DivergenceError, warn
 from ..schedules import Linear
 from ..units import Softmax
-from ._base import GraphClassifier
-from ._crf import CRFClassifier, one_hot
-from ._graphs import Batch, mirrored
-from ._mean_field import Posterior, ShapeTerm
-from ._terms import ScaledScores
-from ._unrolled import Sweeps
+from ._base import GraphClassifier, chunks
+from ._crf import CRFClassifier
+from ._graphs import Batch
+from ._joint import (
+    GraphSource,
+    JointField,
+    Minibatch,
+    Nodes,
+    ThroughSweeps,
+    labeled_graphs,
+    shapes_of,
+)
 
 
 class ShapePriorCRFClassifier(GraphClassifier):
@@ -83,6 +91,20 @@ class ShapePriorCRFClassifier(GraphClassifier):
     n_sweeps : int, default=10
         Number of sweeps of mean field, in learning and in prediction.
 
+    early_stopping : bool, default=False
+        Whether to set graphs aside from the second and the third step, stop when their
+        labels are no longer told better, and keep the best model.
+
+    validation_fraction : float, default=0.1
+        Fraction of the graphs with a label to set aside for early stopping.
+
+    n_iter_no_change : int, default=10
+        Number of epochs without improvement after which early stopping ends the fit.
+
+    tol : float, default=1e-4
+        Smallest increase of the held-out accuracy, or of the log-likelihood of a node if
+        the accuracy stays, that is an improvement.
+
     unlabeled : int, float or str, default=None
         Value of y that marks a node without a label, such as -1; with NaN, None and
         pandas' NA do so as well. These nodes are left out of what is learned. With None
@@ -126,7 +148,11 @@ class ShapePriorCRFClassifier(GraphClassifier):
 
     history_ : list of dict
         For each epoch of the third step ``loss``, the cross-entropy of a node in nats,
-        and ``strength``.
+        ``strength``, ``learning_rate`` and ``seconds``, with early stopping also
+        ``validation_accuracy`` and ``validation_log_loss``.
+
+    n_iter_ : int
+        Number of epochs of the third step.
 
     n_features_in_, n_edge_features_in_ : int
         Number of features of nodes and of edges seen during ``fit``.
@@ -181,6 +207,10 @@ class ShapePriorCRFClassifier(GraphClassifier):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "n_sweeps": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
         "unlabeled": CRFClassifier._parameter_constraints["unlabeled"],
         "memory": [None, str, HasMethods(["cache"])],
         "verbose": ["verbose"],
@@ -201,6 +231,10 @@ class ShapePriorCRFClassifier(GraphClassifier):
         dropout=0.0,
         batch_size=20,
         n_sweeps=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
         unlabeled=None,
         memory=None,
         verbose=0,
@@ -217,6 +251,10 @@ class ShapePriorCRFClassifier(GraphClassifier):
         self.dropout = dropout
         self.batch_size = batch_size
         self.n_sweeps = n_sweeps
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
         self.unlabeled = unlabeled
         self.memory = memory
         self.verbose = verbose
@@ -254,27 +292,47 @@ class ShapePriorCRFClassifier(GraphClassifier):
             graphs = self._check_graphs(X, reset=True)
             labels = self._encode(y, graphs)
             seeds = check_random_state(self.random_state).randint(2**31, size=3)
-            scores = self._fit_crf(X, y, graphs, int(seeds[0]))
-            if self.mirror:
-                graphs = [*graphs, *map(mirrored, graphs)]
-                labels, scores = np.tile(labels, 2), np.tile(scores, (2, 1))
-            shapes = self._shapes(graphs, labels)
-            self._fit_rbm(shapes, int(seeds[1]))
-            self._start(shapes, scores.dtype)
-            self._fit_together(graphs, labels, scores, make_rng(int(seeds[2])))
+            rng = make_rng(int(seeds[2]))
+            context = self._init_callback_context(max_subtasks=3)
+            data = {"X": X, "y": y}
+            context.call_on_fit_task_begin(estimator=self, **data)
+            with self._step(context, "random field", data) as task:
+                scores = self._fit_crf(X, y, graphs, int(seeds[0]), task)
+            items, held_out = self._split(labeled_graphs(graphs, labels, scores), rng)
+            with self._step(context, "shapes", data) as task:
+                shapes = shapes_of(items, self.grid, len(self.classes_))
+                self._fit_rbm(shapes, int(seeds[1]), task)
+            task = context.subcontext(task_name="together", max_subtasks=self.n_iter)
+            field = self._first_field(shapes, scores.dtype)
+            field = self._fit_together(field, items, held_out, task, data, rng)
+            vars(self).update(attributes_of(field))
+            context.call_on_fit_task_end(
+                estimator=self, reconstruction_attributes=dict, **data
+            )
         return self
 
-    def _fit_crf(self, X, y, graphs, seed):
+    @contextmanager
+    def _step(self, context, name, data):
+        """A step of learning, as a task for callbacks."""
+        task = context.subcontext(task_name=name)
+        task.call_on_fit_task_begin(estimator=self, **data)
+        yield task
+        task.call_on_fit_task_end(estimator=self, **data)
+
+    def _fit_crf(self, X, y, graphs, seed, task):
         """Fit the random field; gives scores of nodes."""
         crf = CRFClassifier(spatial=16) if self.crf is None else self.crf
         if isinstance(crf, FrozenEstimator):
             self.crf_ = crf.estimator
             self._check_classes("crf", self.crf_.classes_)
-            batch = Batch(graphs)
-            return self.crf_._node_term(batch).scores(self.crf_.node_weights_)
+            return self.crf_._scores(Batch(graphs))
         crf = with_seed(clone(crf).set_params(unlabeled=self.unlabeled), seed)
-        self.crf_, scores = check_memory(self.memory).cache(fitted_field)(crf, X, y)
+        self.crf_, scores = self._cached(fitted_field)(crf, X, y, task)
         return scores
+
+    def _cached(self, function):
+        """The function, whose results are kept if asked; callbacks make no difference."""
+        return check_memory(self.memory).cache(function, ignore=["task"])
 
     def _check_classes(self, name, classes):
         """Raise a ValueError if a frozen estimator has learned other classes."""
@@ -283,7 +341,19 @@ class ShapePriorCRFClassifier(GraphClassifier):
                 f"{name} has learned the classes {classes}, and y has {self.classes_}."
             )
 
-    def _fit_rbm(self, shapes, seed):
+    def _split(self, items, rng):
+        """The graphs to learn shapes from, mirrored as well if asked, and those held out."""
+        held_out = []
+        if self.early_stopping:
+            known = [i for i, item in enumerate(items) if item.is_known]
+            _, chosen = hold_out(known, self.validation_fraction, rng, len(items))
+            held_out = [items[i] for i in chosen]
+            items = [item for i, item in enumerate(items) if i not in chosen]
+        if self.mirror:
+            items = [*items, *(item.mirrored() for item in items)]
+        return items, held_out
+
+    def _fit_rbm(self, shapes, seed, task):
         """Fit the machine to shapes."""
         if isinstance(self.rbm, FrozenEstimator):
             self.rbm_ = self.rbm.estimator
@@ -299,146 +369,51 @@ class ShapePriorCRFClassifier(GraphClassifier):
             raise ValueError(f"rbm={rbm!r} has units of one type: take skdbn.RBM.")
         rbm.set_params(visible=Softmax(len(self.classes_)))
         rbm = with_seed(rbm, seed)
-        self.rbm_ = check_memory(self.memory).cache(fitted_machine)(rbm, shapes)
+        self.rbm_ = self._cached(fitted_machine)(rbm, shapes, task)
 
-    def _shapes(self, graphs, labels):
-        """The shares of the classes in the cells of each graph's grid.
-
-        NaN where less than half of a cell is known. Cells that are known of no graph have
-        the shares of all, from which nothing is learned.
-        """
-        n_classes, found, first = len(self.classes_), [], 0
-        for graph in graphs:
-            own = labels[first : first + graph.n_nodes]
-            first += graph.n_nodes
-            pooling = Batch([graph]).pooling(self.grid)
-            shares = pooling @ one_hot(own, n_classes, pooling.dtype)
-            known = shares.sum(axis=1, keepdims=True)
-            with np.errstate(invalid="ignore"):
-                found.append(np.where(known >= 0.5, shares / known, np.nan).ravel())
-        found = np.stack(found)
-        never = np.isnan(found).all(axis=0)
-        overall = np.bincount(labels[labels >= 0], minlength=n_classes) / sum(
-            labels >= 0
-        )
-        found[:, never] = np.tile(overall, self.grid**2)[never]
-        return found
-
-    def _start(self, shapes, dtype):
-        """Begin the third step with a machine that says nothing beyond its mean."""
+    def _first_field(self, shapes, dtype):
+        """What the third step begins with: a machine that says nothing but its mean."""
         machine = self.rbm_.machine_
         hidden = self.rbm_.transform(shapes).mean(axis=0)
-        self.machine_ = replace(
+        machine = replace(
             machine,
             weights=machine.weights.astype(dtype),
             visible_bias=-(machine.weights @ hidden).astype(dtype),
             hidden_bias=machine.hidden_bias.astype(dtype),
             center=None,
         )
-        self.strength_, self.temperature_ = float(self.strength), 1.0
-        self.edge_weights_ = self.crf_.edge_weights_.astype(dtype)
+        edges = self.crf_.edge_weights_.astype(dtype)
+        factors = np.array([self.strength], dtype), np.ones(1, dtype)
+        return JointField(machine, edges, *factors)
 
-    def _fit_together(self, graphs, labels, scores, rng):
+    def _fit_together(self, field, items, held_out, task, data, rng):
         """The third step."""
-        params = self._params(scores.dtype)
-        batches = list(self._batches(graphs, labels, scores, rng))
+
+        def prepare(some):
+            return Minibatch(some, self.crf_, self.grid, self.n_sweeps)
+
+        source = GraphSource(items, prepare, self.batch_size, rng)
+        judge = Nodes([prepare(some) for some in chunks(held_out)])
+        direction = ThroughSweeps(self.weight_decay, self.dropout)
         optimizer = Adam(Linear(self.learning_rate), n_iter=self.n_iter)
-        self.history_, last = [], None
-        try:
-            for epoch in range(self.n_iter):
-                # The loss says whether it diverges.
-                with np.errstate(over="ignore", invalid="ignore"):
-                    loss = self._epoch(epoch, params, batches, optimizer, rng)
-                self._note(epoch, loss, params)
-                # Both at once, so that an interrupt finds them together.
-                last = {n: array.copy() for n, array in params.items()}, epoch + 1
-        except KeyboardInterrupt:
-            if last is None:
-                raise
-            arrays, done = last
-            for name, array in params.items():
-                array[...] = arrays[name]
-            del self.history_[done:]
-            warn(
-                f"Interrupted in epoch {done + 1}; the model is that of epoch {done}.",
-                UserWarning,
-            )
-        self.strength_ = float(params["strength"][0])
-        self.temperature_ = float(params["nodes"][0])
-
-    def _epoch(self, epoch, params, batches, optimizer, rng):
-        """Go once through the minibatches; gives the mean loss."""
-        losses = []
-        for i, place in enumerate(rng.permutation(len(batches))):
-            sweeps, labels = batches[place]
-            loss, gradient = sweeps(params, labels, self._keep(sweeps, rng))
-            gradient["weights"] += self.weight_decay * params["weights"]
-            direction = {name: -array for name, array in gradient.items()}
-            _, rate = optimizer.rates(epoch + i / len(batches))
-            optimizer.step(params, direction, rate)
-            losses.append(loss)
-        return np.mean(losses)
-
-    def _params(self, dtype):
-        """What the third step learns, by name; arrays of the estimator itself."""
-        return {
-            "nodes": np.array([self.temperature_], dtype),
-            "edges": self.edge_weights_,
-            "weights": self.machine_.weights,
-            "visible_bias": self.machine_.visible_bias,
-            "hidden_bias": self.machine_.hidden_bias,
-            "strength": np.array([self.strength_], dtype),
-        }
-
-    def _batches(self, graphs, labels, scores, rng):
-        """Minibatches of graphs with known labels, each as sweeps with its labels."""
-        starts = np.cumsum([0, *(graph.n_nodes for graph in graphs)])
-        known = np.add.reduceat(labels >= 0, starts[:-1]) > 0
-        order = rng.permutation(np.flatnonzero(known))
-        for chosen in np.split(
-            order, range(self.batch_size, len(order), self.batch_size)
-        ):
-            batch = Batch([graphs[i] for i in chosen])
-            nodes = np.concatenate([np.arange(*starts[i : i + 2]) for i in chosen])
-            yield (
-                Sweeps(
-                    ScaledScores(scores[nodes]),
-                    self.crf_._edge_term(batch),
-                    batch.pooling(self.grid).astype(scores.dtype),
-                    self.n_sweeps,
-                ),
-                labels[nodes],
-            )
-
-    def _keep(self, sweeps, rng):
-        """Factors of hidden units, of which some are left out."""
-        if not self.dropout:
-            return 1
-        n_graphs = sweeps.pooling.shape[0] // self.grid**2
-        weights = self.machine_.weights
-        kept = rng.random((n_graphs, weights.shape[1])) >= self.dropout
-        return kept.astype(weights.dtype) / (1 - self.dropout)
-
-    def _note(self, epoch, loss, params):
-        """Keep the figures of an epoch, and print them if asked."""
-        strength = float(params["strength"][0])
-        self.history_.append({"loss": float(loss), "strength": strength})
-        if not np.isfinite(loss):
-            raise DivergenceError(
-                f"The loss is {loss} after epoch {epoch + 1}: take a smaller "
-                f"learning_rate than {self.learning_rate}."
-            )
-        if self.verbose:
-            print(f"epoch {epoch + 1}: loss {loss:.4f}, strength {strength:.3f}")
+        session = Session(field, direction, optimizer, rng, len(source))
+        monitor = Monitor(self, task, judge, attributes_of, **data)
+        monitor.begin()
+        session.run(source, self.batch_size, self.n_iter, monitor)
+        session.finish(monitor)
+        monitor.end(session.machine)
+        self.history_, self.n_iter_ = monitor.history, len(monitor.history)
+        return session.machine
 
     def _posterior(self, batch):
         """The energies of graphs."""
-        term = self.crf_._node_term(batch)
-        scores = self.temperature_ * term.scores(self.crf_.node_weights_)
-        coupling = self.crf_._edge_term(batch).coupling(self.edge_weights_)
-        pooling = batch.pooling(self.grid)
-        shape = ShapeTerm(pooling, self.machine_, self.strength_)
-        return Posterior(batch, scores, coupling, shape)
+        edges, pooling = self.crf_._edge_term(batch), batch.pooling(self.grid)
+        return self._field().posterior(batch, self.crf_._scores(batch), edges, pooling)
+
+    def _field(self):
+        """What has learned together."""
+        factors = np.array([self.strength_]), np.array([self.temperature_])
+        return JointField(self.machine_, self.edge_weights_, *factors)
 
     def sample_shapes(
         self, n_samples=1, *, n_steps=1000, tempering=1, random_state=None
@@ -484,15 +459,27 @@ class ShapePriorCRFClassifier(GraphClassifier):
         return self.classes_[means.argmax(axis=-1)]
 
 
-def fitted_field(crf, X, y):
+def attributes_of(field):
+    """The attributes of a fitted classifier."""
+    return {
+        "machine_": field.machine,
+        "edge_weights_": field.edges,
+        "strength_": float(field.strength[0]),
+        "temperature_": float(field.temperature[0]),
+    }
+
+
+def fitted_field(crf, X, y, task):
     """The fitted random field, and scores of nodes by fits without them."""
-    scores = crf._fit(X, y, for_more=True)
+    with task.propagate_callback_context(crf):
+        scores = crf._fit(X, y, for_more=True)
     return crf, scores
 
 
-def fitted_machine(rbm, shapes):
+def fitted_machine(rbm, shapes, task):
     """The fitted machine."""
-    return rbm.fit(shapes)
+    with task.propagate_callback_context(rbm):
+        return rbm.fit(shapes)
 
 
 def default_rbm():
