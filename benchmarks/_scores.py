@@ -15,15 +15,24 @@ BRACKET = (
 
 def ends(rbm, train, *tests, n_betas=10_000):
     """Mean log-likelihood of each test set, forward and at the lower end."""
-    with warnings.catch_warnings(action="ignore", category=EstimateWarning):
-        found = log_partition(
-            rbm, method="bracket", X=train, n_betas=n_betas, random_state=0
-        )
+    forward, reverse = estimates(rbm, train, n_betas)
     energies = [rbm.free_energy(rows).mean(dtype=float) for rows in tests]
     return [
-        (-energy - found.low, -energy - found.high if found.settled else -np.inf)
+        (
+            -energy - forward.value,
+            -energy - reverse.value if reverse.settled else -np.inf,
+        )
         for energy in energies
     ]
+
+
+def estimates(rbm, train, n_betas=10_000):
+    """log Z by annealing forward, and backwards from training rows."""
+    with warnings.catch_warnings(action="ignore", category=EstimateWarning):
+        return [
+            log_partition(rbm, method=method, X=train, n_betas=n_betas, random_state=0)
+            for method in ("ais", "reverse-ais")
+        ]
 
 
 def mean_likelihoods(rbm, *tests, **settings):

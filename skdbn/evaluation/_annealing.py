@@ -19,6 +19,10 @@ from ..units._parametric import independent
 FEWEST_CHAINS = 20
 PART_ELEMENTS = 2**21
 
+# The chance of more than three standard errors to one side. A mean of positive weights is
+# no more often than that 1 / RARE times its expectation, however few of them matter.
+RARE = 0.00135
+
 
 @dataclass(frozen=True)
 class LogPartition:
@@ -30,8 +34,9 @@ class LogPartition:
         The estimate, in nats.
 
     low, high : float
-        The interval. For one annealing it reaches three standard errors to each side;
-        for a bracket it goes from the forward to the reverse estimate.
+        The interval. For one annealing it reaches three standard errors to each side. A
+        bracket holds both estimates, and reaches three standard errors below the forward
+        and above the reverse one, which tend to be too small and too large.
 
     method : str
         Method of the estimate.
@@ -146,10 +151,9 @@ def _log_mean(log_weights):
     n = len(log_weights)
     log_mean = logsumexp(log_weights) - np.log(n)
     relative = np.exp(log_weights - log_mean)
-    # Three standard errors of the mean, whose lower end may be at or below zero.
+    # Three standard errors of the mean, whose lower end may be below zero.
     error = 3 * relative.std(ddof=1) / np.sqrt(n) if n > 1 else np.inf
-    with np.errstate(divide="ignore"):
-        interval = np.log(max(0.0, 1 - error)), np.log1p(error)
+    interval = np.log(max(RARE, 1 - error)), np.log1p(error)
     n_effective = relative.sum() ** 2 / np.square(relative).sum()
     return float(log_mean), [float(end) for end in interval], float(n_effective)
 
@@ -170,11 +174,11 @@ def _settled(energies):
 
 
 def bracket(forward, reverse):
-    low, high = sorted((forward.value, reverse.value))
+    """Both estimates, from below the one that is too small to above the other one."""
     return LogPartition(
-        (low + high) / 2,
-        low,
-        high,
+        (forward.value + reverse.value) / 2,
+        min(forward.low, reverse.value),
+        max(forward.value, reverse.high),
         "bracket",
         min(forward.effective_chains, reverse.effective_chains),
         reverse.settled,

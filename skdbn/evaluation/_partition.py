@@ -51,7 +51,7 @@ def log_partition(
     of probability that they have passed. The mean of
     the weights is Z / Z₀; where chains miss a mode its logarithm is too small. The
     same walk backwards from states of the model gives Z₀ / Z, and so an estimate that
-    tends to be too large [2]_: the two bracket log Z.
+    tends to be too large [2]_: the two bracket log Z, to within their standard errors.
 
     Parameters
     ----------
