@@ -49,6 +49,11 @@ class MachineCase:
                 array += rng.normal(size=array.shape)
         self.visible = getattr(self.machine, "visible", None) or Bernoulli()
         self.start = self.machine.initial_state(N_CHAINS, rng)
+        if machine.conditional:
+            # What is given may be anything: chains begin where it is always the same.
+            rows = self.start[0]
+            given = np.where(rng.random(rows.shape) < 0.5, rows, 1 - rows)
+            self.start = self.machine.condition(self.start, given)
         self.width = self.start[0].shape[1]
 
     @cached_property

@@ -10,7 +10,10 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from ..evaluation import log_partition
+from ..gradients import CD
 from ..machines import RestrictedMachine
+from ..units import Scaled
+from ..units._base import ask
 from ._checks import (
     named,
     need,
@@ -20,7 +23,7 @@ from ._checks import (
     require_rows,
     run,
 )
-from ._enumeration import Restricted, conditional_tables
+from ._enumeration import Restricted, conditional_tables, log_sum_exp, slope
 from ._machines import MachineCase
 
 N_HIDDEN = 3
@@ -32,6 +35,9 @@ BATCH = 64
 N_ROWS = 100
 N_BLOCKS = 25
 BLOCK = 4
+
+# Chains of so many steps have forgotten where they began.
+LONG = 12
 
 
 def default_rows(rng):
@@ -99,6 +105,27 @@ class RBMCase:
 
     def draw(self, n):
         return self.rows[self.rng.choice(len(self.p), n, p=self.p / self.p.sum())]
+
+    def slope_of_known(self, rows):
+        """The slope of the mean log-likelihood of what is known, by parameter."""
+        machine = self.exact.machine
+        components, *biases = arrays = [
+            np.array(array, np.float64)
+            for array in (machine.weights.T, machine.visible_bias, machine.hidden_bias)
+        ]
+        fits = (np.isnan(rows)[:, None] | (rows[:, None] == self.rows)).all(axis=2)
+        log_measure = self.exact.table[1] - machine.visible.base_energy(self.rows)
+
+        def score():
+            table = Restricted(
+                (components.T, *biases),
+                (self.rows, log_measure),
+                self.exact.hidden_table,
+            )
+            logs = np.where(fits, table.log_visible(), -np.inf)
+            return log_sum_exp(logs, axis=1).mean() - table.log_z()
+
+        return slope(score, arrays)
 
     def trained(self, batches, **settings):
         """Changes of the parameters over blocks of calls of partial_fit, by the rate."""
@@ -240,6 +267,22 @@ def _unknown(case):
     require_mean(case.trained(batches), 0.0, "the step")
 
 
+def _unknown_slope(case):
+    """Learning from unknown values follows the slope of the known ones' likelihood."""
+    case.has("partial_fit")
+    need(get_tags(case.model).input_tags.allow_nan, "unknown values")
+    need("gradient" in case.model.get_params(deep=False), "gradient")
+    need(case.finite, "finitely many visible states")
+    need(ask(case.exact.visible, Scaled).step_scale is None, "steps without a scale")
+    # Any rows, from which the model is far.
+    rows = case.rows[case.rng.integers(len(case.rows), size=BATCH)].astype(float)
+    for own in case.exact.columns:
+        rows[np.ix_(case.rng.random(BATCH) < 0.4, own)] = np.nan
+    rows[0] = case.draw(1)
+    found = case.trained(lambda: (rows, {}), gradient=CD(LONG))
+    require_mean(found, case.slope_of_known(rows), "the step")
+
+
 def _resume(case):
     """A model that was saved goes on as if it had not been."""
     case.has("partial_fit")
@@ -284,6 +327,7 @@ CHECKS = (
     _rest,
     _weights,
     _unknown,
+    _unknown_slope,
     _resume,
     _returns_self,
     _seed,
