@@ -59,6 +59,16 @@ def test_one_part_a_type(layers):
     assert len(Concatenated(shared).start(3).widths()) == 3
 
 
+def test_groups_of_several_sizes():
+    parts = [("softmax", 1, 3), ("softmax", 2, 2), ("spin", 1), ("softmax", 1, 2)]
+    layer = Concatenated(parts).start(10)
+    assert [n for _, n in layer.widths()] == [9, 1]
+    found = [layer.columns(i).tolist() for i in range(5)]
+    assert found == [[0, 1, 2], [3, 4], [5, 6], [7], [8, 9]]
+    mean = layer.mean(np.zeros((1, 10)))[0]
+    np.testing.assert_allclose(mean, [1 / 3] * 3 + [1 / 2] * 4 + [0] + [1 / 2] * 2)
+
+
 def test_units_of_others_stay_apart():
     class Own(Units):
         pass

@@ -1,5 +1,8 @@
 """Counts at the defaults: better than independent columns, or a warning."""
 
+import warnings
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.stats import poisson
@@ -7,7 +10,8 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 
 from skdbn import RBM, DBNTransformer
-from skdbn.units import Softmax
+from skdbn._training._runaway import score_without_bounds, warn_if_far, warn_if_worse
+from skdbn.units import Bernoulli, Poisson, Softmax
 
 DIGITS = load_digits().data[::2]
 
@@ -136,6 +140,61 @@ def test_a_call_that_runs_away_says_so(seed):
     rbm = RBM(visible="poisson", learning_rate=3.0, random_state=seed)
     with pytest.warns(ConvergenceWarning, match="ran away"):
         learn_in_parts(rbm)
+
+
+def warns(function, *args):
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        function(*args)
+    return bool(found)
+
+
+@pytest.mark.parametrize(
+    "distances, expected",
+    [
+        ([[10.1, 10.1]] * 3, True),
+        ([[-10.1, 10.1]] * 3, True),
+        ([[9.9, 9.9]] * 3, False),
+        # The root of the mean square over columns, and the median over chains.
+        ([[0, 14.5]] * 3, True),
+        ([[0, 13.5]] * 3, False),
+        ([[1000, 1000], [9, 9], [9, 9]], False),
+        ([[0, 0], [11, 11], [11, 11]], True),
+    ],
+)
+def test_values_far_from_the_data(distances, expected):
+    center, variance = np.array([3.0, 40.0]), np.array([4.0, 100.0])
+    values = center + distances * np.sqrt(variance)
+    for kind, tailed in ((Poisson(), True), (Bernoulli(), False)):
+        visible = kind.start(2, (50, center, variance))
+        machine = SimpleNamespace(
+            visible=visible, center=center, visible_mean=lambda h: values
+        )
+        assert warns(warn_if_far, machine, None) == (expected and tailed)
+
+
+@pytest.mark.parametrize(
+    "start, error, end, expected",
+    [
+        (-10, 0.1, -14.9, False),
+        (-10, 0.1, -15.1, True),
+        (-10, 1.0, -19.9, False),
+        (-10, 1.0, -20.1, True),
+        (10, 0.1, 5.1, False),
+        (10, 0.1, 4.9, True),
+    ],
+)
+def test_a_score_that_is_much_worse(start, error, end, expected):
+    """By half of what it was, and by ten standard errors."""
+    row = {"pseudo_likelihood": end, "pseudo_likelihood_error": 0.3}
+    probe = SimpleNamespace(measure=lambda machine: row)
+    for units in ((Bernoulli(), Poisson()), (Poisson(), Bernoulli())):
+        machine = SimpleNamespace(visible=units[0], hidden=units[1])
+        assert score_without_bounds(probe, machine) == (end, 0.3)
+        assert warns(warn_if_worse, probe, machine, (start, error)) == expected
+        assert not warns(warn_if_worse, probe, machine, None)
+    machine = SimpleNamespace(visible=Bernoulli(), hidden=Bernoulli())
+    assert score_without_bounds(probe, machine) is None
 
 
 def test_calls_of_many_rows(seed):

@@ -121,7 +121,7 @@ def model(rng):
     ("dtype", "tolerance"), [(np.float64, 1e-9), (np.float32, 1e-3)]
 )
 def test_likelihoods_are_those_of_a_mixture(rng, dtype, tolerance):
-    X = correlated(rng).astype(dtype)
+    X = (correlated(rng) + np.arange(5) / 2).astype(dtype)
     rbm = random_rbm(X, rng, dtype)
     mixture, some = Mixture(rbm.machine_), X[:40]
     density = mixture.log_density(some)
@@ -217,6 +217,27 @@ def test_without_rows_the_variances_of_the_data():
     np.testing.assert_allclose(
         units.step_root @ units.step_root.T, np.diag(1 / variance)
     )
+
+
+def test_far_from_zero_the_bias_is_that_of_zero():
+    """x·Σ⁻¹μ is what (x − μ)ᵀΣ⁻¹(x − μ)/2 adds to the linear terms."""
+    units = CorrelatedGaussian().start(2, (9, np.array([3.0, -2]), np.ones(2)))
+    units.see(np.array([[1.0, 0.5], [-1, -0.5], [0, 1], [0, -1]]))
+    pull = np.linalg.solve(units.covariance_, [3.0, -2])
+    np.testing.assert_allclose(units.uncentered(np.ones(2)), 1 + pull)
+
+
+def test_rows_count_by_their_weights(rng):
+    gaps = rng.normal(size=(30, 3)) @ rng.normal(size=(3, 3))
+    weights = rng.integers(1, 5, 30)
+    both = CorrelatedGaussian(), CorrelatedGaussian()
+    for units in both:
+        units.start(3, (30, np.zeros(3), np.ones(3)))
+    both[0].see(gaps, weights)
+    expected, _ = shrunk_covariance(gaps, np.ones(3), weights)
+    np.testing.assert_array_equal(both[0].covariance_, expected)
+    both[1].see(gaps)
+    assert np.abs(both[1].covariance_ - expected).max() > 0.01
 
 
 def leave_one_out(X, share):

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits, load_wine
 from sklearn.linear_model import LogisticRegression
 
 from skdbn import DBNClassifier, DBNTransformer
-from skdbn._data._spreading import taught
+from skdbn._data._spreading import _held_out_loss, _regressed, taught
 from skdbn._estimators import _dbn_classifier
 
 
@@ -63,6 +63,38 @@ def test_a_label_that_is_not_among_the_known_ones(heaps):
     p = taught([X], known, 3)
     np.testing.assert_allclose(p.sum(axis=1), 1)
     assert (p[:, 2] < 0.3).all()
+
+
+def test_loss_of_labels_that_are_held_out(rng):
+    """Each label is held out once, from a teacher that knows the others."""
+    p = rng.dirichlet(np.ones(3), 40)
+    codes = np.where(np.arange(40) % 3 > 0, rng.integers(3, size=40), -1)
+    p[1, codes[1]] = 0
+    seen = []
+
+    def teacher(X, others, n_labels):
+        seen.append(others)
+        return X
+
+    found = _held_out_loss(teacher, p, codes, 3)
+    labeled = np.flatnonzero(codes >= 0)
+    q = np.maximum(p, 1e-3)[labeled]
+    q /= q.sum(axis=1, keepdims=True)
+    expected = -np.log(q[np.arange(len(labeled)), codes[labeled]]).mean()
+    assert found == pytest.approx(expected)
+    hidden = np.array(seen) != codes
+    assert (np.array(seen)[hidden] == -1).all()
+    np.testing.assert_array_equal(hidden.sum(axis=0), codes >= 0)
+    assert 0 < hidden.sum(axis=1).min() and hidden.sum(axis=1).max() < 8
+
+
+def test_few_rows_and_a_single_label(rng):
+    X = np.repeat([[0.0, 0], [9, 9]], 3, axis=0) + rng.normal(0, 0.1, (6, 2))
+    p = taught([X], np.array([0, -1, -1, 1, -1, -1]), 2)
+    assert (p.argmax(axis=1) == [0, 0, 0, 1, 1, 1]).all()
+    codes = np.array([1, -1, 1, -1, -1, -1])
+    assert (taught([X], codes, 2)[:, 1] > 0.99).all()
+    assert (_regressed(X, codes, 2) == [0, 1]).all()
 
 
 @pytest.mark.slow

@@ -239,10 +239,11 @@ def test_ways_of_several_layers(make_machine, rng):
         array *= 1000
     x, y = (rng.random((6, 4)) < 0.5).astype(float), one_hot([0, 1, 2] * 2)
 
-    def learn(up, down):
+    def learn(up, down, row_weights=None):
         gradient = UpDown(CD(2))
         gradient.start(JointNet(up, down, top, N_LABELS), 6, rng)
-        found = gradient(JointNet(up, down, top, N_LABELS), labeled(x, y), rng)
+        batch = labeled(x, y, row_weights)
+        found = gradient(JointNet(up, down, top, N_LABELS), batch, rng)
         return found, gradient._means, gradient.gradient.state.visible[:, :2]
 
     def check(inputs, error, mean, weights, bias):
@@ -260,14 +261,17 @@ def test_ways_of_several_layers(make_machine, rng):
             below, error, mean, found[f"up_{i}_weights"], found[f"up_{i}_hidden_bias"]
         )
 
-    found, means, _ = learn(sure, soft)
     h1 = (x @ sure[0].weights + sure[0].hidden_bias > 0).astype(float)
     h2 = (h1 @ sure[1].weights + sure[1].hidden_bias > 0).astype(float)
-    for i, (below, above) in enumerate(((x, h1), (h1, h2))):
-        error = below - sigmoid(above @ soft[i].weights.T + soft[i].visible_bias)
-        mean = means[i + 1][: above.shape[1]]
-        steps = found[f"down_{i}_weights"].T, found[f"down_{i}_visible_bias"]
-        check(above, error, mean, *steps)
+    for row_weights in (None, np.array([2.0, 0, 1, 1, 0.5, 1.5])):
+        found, means, _ = learn(sure, soft, row_weights)
+        for i, (below, above) in enumerate(((x, h1), (h1, h2))):
+            error = below - sigmoid(above @ soft[i].weights.T + soft[i].visible_bias)
+            if row_weights is not None:
+                error *= row_weights[:, None]
+            mean = means[i + 1][: above.shape[1]]
+            steps = found[f"down_{i}_weights"].T, found[f"down_{i}_visible_bias"]
+            check(above, error, mean, *steps)
 
 
 def test_rate_and_decay(make_net, rng, seed):
@@ -410,6 +414,17 @@ def test_scale_of_real_values_changes_nothing(rng, seed):
     assert down.std(axis=0).min() > 0.02
 
 
+@pytest.mark.filterwarnings("ignore::skdbn.exceptions.DataRangeWarning")
+def test_first_rate_counts_deviations_of_real_values(rng, seed):
+    """The variances of 900 columns sum to 900 in any unit, and more than 512 slow down."""
+    y = np.arange(60) % 3
+    X = rng.normal(size=(60, 900))
+    for scale in (1, 100):
+        dbn = make(seed, n_iter=0, max_iter=1, rbm=GaussianRBM()).fit(X * scale, y)
+        rate = dbn.history_[0]["learning_rate"]
+        assert rate == pytest.approx(0.05 * 512 / 900, rel=0.02)
+
+
 def test_ways_come_apart(X, y, seed):
     dbn = make(seed).fit(X, y)
     up, down = dbn.network_.up[0], dbn.network_.down[0]
@@ -446,6 +461,11 @@ def test_the_seed_is_that_of_the_top_as_well(X, y, seed):
     assert one.random_state != nets[0].rbms_[-1].random_state
     np.testing.assert_array_equal(one.components_, same.components_)
     assert (one.components_ != other.components_).any()
+    # Also above the same layers.
+    below = FrozenEstimator(nets[0].transformer_)
+    settings = dict(pretrained=below, layers=(12,), n_iter=1, max_iter=0)
+    tops = [make(s, **settings).fit(X, y).top_.components_ for s in (seed, seed + 1)]
+    assert (tops[0] != tops[1]).any()
 
 
 @pytest.mark.parametrize("held_out", [False, True])
@@ -617,6 +637,15 @@ def test_the_top_learns_from_no_row_that_is_held_out(X, y, seed, monkeypatch):
         labels = y.copy()
         labels[changed] = y[changed][::-1]
         tops.append(make(seed, **settings).fit(X, labels).top_.components_)
+    np.testing.assert_array_equal(tops[0], tops[1])
+    assert (tops[0] != tops[2]).any()
+    # Nor from their columns, of which layers that are given learn nothing.
+    settings |= {"pretrained": DBNTransformer((8,), n_iter=2).fit(X), "layers": (12,)}
+    tops = []
+    for changed in (rows[:0], rows + 1, rows):
+        table = X.copy()
+        table[changed] = X[changed][::-1]
+        tops.append(make(seed, **settings).fit(table, y).top_.components_)
     np.testing.assert_array_equal(tops[0], tops[1])
     assert (tops[0] != tops[2]).any()
 
