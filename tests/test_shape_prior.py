@@ -1,11 +1,13 @@
 """A Boltzmann machine as the prior of shapes."""
 
 import pickle
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import needs_callbacks
+from scipy.special import expit
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
@@ -101,12 +103,23 @@ def test_it_starts_as_the_random_field_alone(data):
     np.testing.assert_allclose(field.mean(axis=0), 0, atol=1e-10)
 
 
+def test_it_learns_a_factor_of_the_scores_and_a_power(fitted):
+    assert abs(fitted.temperature_ - 1) > 0.01
+    assert abs(fitted.strength_ - fitted.strength) > 0.01
+
+
 def test_samples(fitted):
     maps = fitted.sample_shapes(50, n_steps=200, random_state=0)
     assert maps.shape == (50, 8, 8)
     assert set(np.unique(maps)) <= set(fitted.classes_)
     again = fitted.sample_shapes(50, n_steps=200, random_state=0)
     np.testing.assert_array_equal(maps, again)
+    machine = fitted.rbm_.machine_
+    rows = fitted.rbm_.sample(50, n_steps=200, random_state=0)
+    hidden = expit(rows @ machine.weights + machine.hidden_bias)
+    fields = hidden @ machine.weights.T + machine.visible_bias
+    expected = fields.reshape(50, 8, 8, 2).argmax(axis=-1)
+    np.testing.assert_array_equal(maps, expected)
     # A bar covers 12 of 64 cells.
     assert abs(maps.mean() - 12 / 64) < 0.06
 
@@ -140,6 +153,27 @@ def test_random_fields_without_edges(data):
     X, y, X_test, y_test = data
     model = new_model(crf=CRFClassifier(4, edges=None, max_iter=30)).fit(X, y)
     assert model.score(X_test, y_test) > model.crf_.score(X_test, y_test)
+
+
+def test_mirrored_graphs_have_the_labels_and_scores_of_the_others(data, rng):
+    graphs, y = data[0][:7], data[1][:7]
+    scores = rng.normal(size=(7 * 64, 2))
+    items = labeled_graphs(graphs, np.concatenate(y), scores)
+    found, _ = new_model(mirror=True)._split(items, rng)
+    assert len(found) == 14 and found[:7] == items
+    for one, other in zip(items, found[7:], strict=True):
+        assert one.labels is other.labels and one.scores is other.scores
+        np.testing.assert_array_equal(one.graph.regions[:, ::-1], other.graph.regions)
+
+
+def test_labels_follow_the_machine(data, fitted):
+    """Where it is sure, whatever is seen."""
+    bias = np.tile([0.0, 50.0], 64)
+    machine = replace(fitted.machine_, visible_bias=bias)
+    fitted.machine_, fitted.strength_ = machine, 10.0
+    assert all((labels == 1).all() for labels in fitted.predict(data[2][:3]))
+    fitted.strength_ = 0.0
+    assert any((labels == 0).any() for labels in fitted.predict(data[2][:3]))
 
 
 def test_mirrored_shapes(rng):
@@ -347,9 +381,18 @@ def test_memory(data, fitted, tmp_path, monkeypatch):
 def test_shapes_are_shares_of_what_is_known():
     """A cell is known from half of its area on."""
     graphs = pixel_graphs(np.zeros((2, 2, 2)))
-    labels = np.array([0, 1, 1, -1, 0, -1, -1, -1])
-    found = shapes_of(labeled_graphs(graphs, labels, labels), 1, 2)
-    np.testing.assert_allclose(found, [[1 / 3, 2 / 3], [np.nan, np.nan]])
+    labels = np.array([0, 1, 1, -1, 0, -1, -1, -1, 0, 0, -1, -1])
+    items = labeled_graphs([*graphs, graphs[0]], labels, labels)
+    expected = [[1 / 3, 2 / 3], [np.nan, np.nan], [1, 0]]
+    np.testing.assert_allclose(shapes_of(items, 1, 2), expected)
+
+
+def test_cells_that_are_never_known_have_the_shares_of_all():
+    graphs = pixel_graphs(np.zeros((1, 2, 2)))
+    labels = np.array([0, -1, 1, 1])
+    found = shapes_of(labeled_graphs(graphs, labels, labels), 2, 2)
+    expected = [[1, 0, 1 / 3, 2 / 3, 0, 1, 0, 1]]
+    np.testing.assert_allclose(found, expected)
 
 
 def test_dropout_keeps_the_expected_value(rng):
