@@ -641,6 +641,30 @@ def test_a_glance_overlooks_nothing(name, container, dtype, make_units, rng):
     assert n_outside or name == "gaussian"
 
 
+@pytest.mark.parametrize("sizes", [[3] * 12, [2, 3, 4] * 4])
+@both_dtypes
+def test_a_glance_sees_ones_in_other_groups(sizes, dtype, rng):
+    """As many of them as there should be, two or none in a group, in a single row."""
+    units = Concatenated([("softmax", 1, size) for size in sizes]).start(36)
+    (row,) = units.sample(np.zeros((1, 36)), rng).astype(dtype)
+    assert units.surely_supports(row[None])
+    for taken, given in itertools.permutations(np.flatnonzero(row), 2):
+        bad = row.copy()
+        bad[taken], bad[given] = 0, 2
+        assert not units.surely_supports(bad[None])
+
+
+@pytest.mark.parametrize("n_groups", [4, 2000, 5000])
+@pytest.mark.parametrize("nan", [False, True])
+def test_a_glance_at_very_many_groups(n_groups, nan):
+    X = np.tile(np.float32([1, 0]), (2, n_groups))
+    if nan:
+        X[1, -1] = np.nan
+    assert Softmax(2).surely_supports(X) != nan
+    X[1, :4] = 2, 0, 0, 0
+    assert not Softmax(2).surely_supports(X)
+
+
 @both_dtypes
 def test_a_glance_is_enough_for_probabilities(dtype, rng):
     units = Concatenated(UNEVEN).start(32)

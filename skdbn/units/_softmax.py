@@ -1,5 +1,6 @@
 """Groups of units of which exactly one is on."""
 
+from functools import lru_cache
 from itertools import pairwise
 from math import prod
 from numbers import Integral
@@ -23,9 +24,6 @@ from ._ranged import MEAN, OUTSIDE, STATE
 
 # How far from 1 the values of a group may add up.
 SLACK = 1e-5
-
-# How many groups are added up in one product.
-GROUPS = 8
 
 
 class Softmax(Conditional, Enumerable, Differentiable, Grouped, Units):
@@ -142,8 +140,9 @@ class Softmax(Conditional, Enumerable, Differentiable, Grouped, Units):
     def surely_supports(self, X):
         # Without negative values none that add up to 1 are above 1.
         return all(
-            is_within(values, 0, np.inf) and is_within(sums, 1 - SLACK, 1 + SLACK)
-            for values, sums in self._blocks_and_sums(X)
+            is_within(values, 0, np.inf)
+            and (self._are_one_hot(values) or self._add_up_to_one(values))
+            for _, values in self._blocks(X)
         )
 
     def draw(self, x, rng):
@@ -208,25 +207,35 @@ class Softmax(Conditional, Enumerable, Differentiable, Grouped, Units):
         """The sum over each group, of shape (n_samples, n_groups)."""
         return self._by_value(x).sum(axis=0)
 
-    def _blocks_and_sums(self, X):
-        """Some of the rows at a time, dense or sparse, and the sums over their groups."""
-        n_units = X.shape[1]
+    def _blocks(self, X):
+        """Some of the rows at a time, dense or sparse."""
         if not issparse(X):
-            for _, part in blocks(X, n_units, working_dtype(X)):
-                yield part, self._product_sums(part)
-            return
-        X, n_groups = X.tocsr(), self.n_coordinates(n_units)
-        step = max(1, PRODUCT_ELEMENTS // n_groups)
-        for start in range(0, X.shape[0], step):
-            part = X[start : start + step]
-            places = self._group_of(part.indices), part.indptr
-            # What is at one place is added up.
-            sums = csr_array((part.data, *places), shape=(part.shape[0], n_groups))
-            yield part, sums.toarray()
+            return blocks(X, X.shape[1], working_dtype(X))
+        X = X.tocsr()
+        step = max(1, PRODUCT_ELEMENTS // self.n_coordinates(X.shape[1]))
+        starts = range(0, X.shape[0], step)
+        return ((start, X[start : start + step]) for start in starts)
 
-    def _product_sums(self, x):
-        """The sum over each group of floats, several times as fast as along an axis."""
-        return x.reshape(-1, self.n_values) @ np.ones(self.n_values, x.dtype)
+    def _are_one_hot(self, x):
+        """Whether one unit of each group is 1 and the others 0, from one sum for a row.
+
+        Groups have random weights in it, as rows have in Freivalds' check of a matrix
+        product. They are whole numbers, so that the sum is exact. It is the right one by
+        accident once in 10⁴ times, where more than two groups are not as they should be.
+        """
+        weights = _check_weights(self.n_coordinates(x.shape[1]), x.dtype)
+        if weights is None:
+            return False
+        return bool((x @ self._per_unit(weights)[0] == weights.sum()).all())
+
+    def _add_up_to_one(self, x):
+        """Whether the values of each group are about 1 together."""
+        if not issparse(x):
+            return is_within(self._sums(x), 1 - SLACK, 1 + SLACK)
+        shape = x.shape[0], self.n_coordinates(x.shape[1])
+        # What is at one place is added up.
+        sums = csr_array((x.data, self._group_of(x.indices), x.indptr), shape=shape)
+        return is_within(sums.toarray(), 1 - SLACK, 1 + SLACK)
 
     def _per_unit(self, of_group):
         """For each unit what is of its group."""
@@ -261,13 +270,6 @@ class UnevenSoftmax(Softmax):
         self.sizes = sizes
         self._starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
         self._groups = np.repeat(np.arange(len(sizes)), sizes)
-        # Columns, some groups, and which of the columns are of which of them.
-        self._products = []
-        for first in range(0, len(sizes), GROUPS):
-            columns = slice(*np.searchsorted(self._groups, [first, first + GROUPS]))
-            own = self._groups[columns]
-            are_of = own[:, None] == np.unique(own)
-            self._products.append((columns, slice(first, first + GROUPS), are_of))
 
     def start(self, n_units, moments=None, dtype=np.float64):
         return self
@@ -333,12 +335,6 @@ class UnevenSoftmax(Softmax):
         dtype = np.intp if x.dtype == bool else None
         return np.add.reduceat(x, self._starts, axis=1, dtype=dtype)
 
-    def _product_sums(self, x):
-        sums = np.empty((len(x), len(self.sizes)), x.dtype)
-        for columns, some, are_of in self._products:
-            np.matmul(x[:, columns], are_of.astype(x.dtype), out=sums[:, some])
-        return sums
-
     def _per_unit(self, of_group):
         return of_group.take(self._groups, axis=1)
 
@@ -386,3 +382,13 @@ class PartlyKnown(Units):
         """The fields, −inf where a value is ruled out."""
         times = len(field) // len(self.ruled_out)
         return np.where(np.tile(self.ruled_out, (times, 1)), -np.inf, field)
+
+
+@lru_cache(maxsize=16)
+def _check_weights(n_groups, dtype):
+    """Different whole numbers, whose sums are exact; None if there are too few of them."""
+    smallest = 2 ** np.finfo(dtype).nmant // n_groups
+    if smallest < n_groups:
+        return None
+    chosen = np.random.default_rng(0).choice(smallest, n_groups, replace=False)
+    return (smallest + chosen[None]).astype(dtype)
