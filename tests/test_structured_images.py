@@ -15,7 +15,7 @@ from skdbn.structured import (
     pixel_graphs,
     region_labels,
 )
-from skdbn.structured._images import (
+from skdbn.structured._regions import (
     boundaries,
     cells_of,
     chi_square,
