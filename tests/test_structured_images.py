@@ -23,6 +23,7 @@ from skdbn.structured._regions import (
     edge_strength,
     filtered,
     histogram,
+    likeness,
     moments,
 )
 
@@ -130,6 +131,27 @@ def test_cells_of_pixels():
     assert cells_of((1, 3), 3).tolist() == [0, 1, 2]
 
 
+def test_likeness():
+    """One color is of regions 0 and 2, another of region 1, 24 away."""
+    regions = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 2, 2], [2, 2, 1, 2]])
+    mean = np.array([[50.0, 0, 0], [50, 24, 0], [50, 0, 0]])
+    near, far = 1.0, np.exp(-2)
+    expected = [
+        [near, far, near, 0.75 * near + 0.25 * far],
+        [far, near, far, 0.75 * far + 0.25 * near],
+    ]
+    found = likeness(regions, mean, 2)
+    np.testing.assert_allclose(found, [*expected, expected[0]])
+    # Pictures may have fewer pixels than cells.
+    assert np.isfinite(likeness(regions[:1], mean[:2], 3)).all()
+    # Of many regions in parts.
+    many = np.random.default_rng(0).uniform(0, 50, (2100, 3))
+    squares = np.square(many[:, None, :] - many).sum(axis=2)
+    expected = np.exp(-squares / 288).mean(axis=1, keepdims=True)
+    found = likeness(np.arange(2100).reshape(30, 70), many, 1)
+    np.testing.assert_allclose(found, expected)
+
+
 def test_strength_of_an_edge():
     """A step has the slope of a Gaussian with a deviation of one pixel."""
     lab = np.zeros((20, 20, 3))
@@ -174,7 +196,7 @@ def test_superpixels(rng):
     ]
     assert np.mean(right) > 0.93
     for graph in graphs:
-        assert graph.node_features.shape[1] == 8 + 8 + 3 + 3 + 14 + 64
+        assert graph.node_features.shape[1] == 8 + 8 + 3 + 3 + 14 + 64 + 64
         shares = graph.node_features[:, :16].reshape(-1, 2, 8).sum(axis=2)
         np.testing.assert_allclose(shares, 1, rtol=1e-5)
         np.testing.assert_allclose(

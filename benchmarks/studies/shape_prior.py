@@ -23,6 +23,7 @@ from skdbn.structured import (
     pixel_graphs,
     region_labels,
 )
+from skdbn.structured._joint import labeled_graphs, shapes_of
 
 from .. import _data, _pictures
 from .._harness import Study, Table, announce, mean_and_spread
@@ -51,12 +52,12 @@ MODELS = {
     "spatial logistic regression": CRFClassifier(16, edges=None, max_iter=60),
     "CRF": CRFClassifier(max_iter=60),
     "spatial CRF and shape prior": ShapePriorCRFClassifier(
-        CRFClassifier(16, cv=3, max_iter=60), **PRIOR
+        CRFClassifier(16, cv=3, alpha=5e-4, max_iter=60), **PRIOR
     ),
 }
 CHOICES = {
-    "spatial logistic regression": [dict(alpha=1e-4), dict(alpha=3e-4)],
-    "spatial CRF and shape prior": [dict(dropout=0.3)],
+    "spatial logistic regression": [dict(alpha=3e-4), dict(alpha=1e-3)],
+    "spatial CRF and shape prior": [dict(dropout=0.0), dict(dropout=0.3)],
 }
 
 TRIED = (
@@ -264,8 +265,11 @@ def draw_filters(run, model):
 N_SAMPLES = 200
 
 
-def majority(shapes, n_classes=3):
-    """The most frequent label of each cell."""
+def shapes_of_labels(data, i, grid, n_classes=3):
+    """The most frequent label of each cell, a row for each face of a part."""
+    labels = np.concatenate(data.labels[i]).astype(int)
+    items = labeled_graphs(data.graphs[i], labels, labels)
+    shapes = shapes_of(items, grid, n_classes)
     return shapes.reshape(len(shapes), -1, n_classes).argmax(axis=-1)
 
 
@@ -303,12 +307,7 @@ def samples(run):
     name = "spatial CRF and shape prior"
     best, _ = chosen(run, data, name)
     model = kept_model(run, data, name, best, 0)
-    shapes = [
-        majority(
-            model._shapes(data.graphs[i], np.concatenate(data.labels[i]).astype(int))
-        )
-        for i in (0, 2)
-    ]
+    shapes = [shapes_of_labels(data, i, model.grid) for i in (0, 2)]
     drawn = model.sample_shapes(N_SAMPLES, random_state=0)
     flat = drawn.reshape(N_SAMPLES, -1)
     table = Table("shapes | nearest, % | least, % | spread, % | fractions")

@@ -21,6 +21,7 @@ from ._regions import (
     edge_strength,
     filtered,
     histogram,
+    likeness,
     moments,
     neighbors,
     words,
@@ -41,6 +42,8 @@ class SuperpixelGraphs(DocLinkMixin, VersionMixin, TransformerMixin, BaseEstimat
     * the means and standard deviations of its color;
     * how its mean color differs from those of the middle and of the border of the
       picture;
+    * how alike in color it is to what is at each place, on a grid: a region of a face is
+      colored as is the middle of the picture, wherever it is;
     * the histogram of its positions on a grid.
 
     Neighbors are joined by an edge, which has as features the strength of the boundary
@@ -60,6 +63,10 @@ class SuperpixelGraphs(DocLinkMixin, VersionMixin, TransformerMixin, BaseEstimat
 
     n_positions : int, default=8
         Number of cells on a side of the grid of positions; 0 leaves positions out.
+
+    n_places : int, default=8
+        Number of cells on a side of the grid of colors to be alike to; 0 leaves them
+        out.
 
     random_state : int, RandomState instance or None, default=None
         Determines the pixels from which words are learned. Pass an int for repeatable
@@ -105,6 +112,7 @@ class SuperpixelGraphs(DocLinkMixin, VersionMixin, TransformerMixin, BaseEstimat
         "n_colors": [Interval(Integral, 1, None, closed="left")],
         "n_textures": [Interval(Integral, 1, None, closed="left")],
         "n_positions": [Interval(Integral, 0, None, closed="left")],
+        "n_places": [Interval(Integral, 0, None, closed="left")],
         "random_state": ["random_state"],
     }
 
@@ -116,6 +124,7 @@ class SuperpixelGraphs(DocLinkMixin, VersionMixin, TransformerMixin, BaseEstimat
         n_colors=64,
         n_textures=64,
         n_positions=8,
+        n_places=8,
         random_state=None,
     ):
         self.n_segments = n_segments
@@ -123,6 +132,7 @@ class SuperpixelGraphs(DocLinkMixin, VersionMixin, TransformerMixin, BaseEstimat
         self.n_colors = n_colors
         self.n_textures = n_textures
         self.n_positions = n_positions
+        self.n_places = n_places
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -204,6 +214,8 @@ class SuperpixelGraphs(DocLinkMixin, VersionMixin, TransformerMixin, BaseEstimat
             deviation,
             contrasts(regions, mean),
         ]
+        if self.n_places:
+            features.append(likeness(regions, mean, self.n_places))
         if self.n_positions:
             cells = cells_of(regions.shape, self.n_positions)
             features.append(histogram(regions, cells, self.n_positions**2))

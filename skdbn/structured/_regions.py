@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, gaussian_gradient_magnitude, gaussian_laplace
+from scipy.spatial.distance import cdist
 from sklearn.cluster import MiniBatchKMeans
 
 # Widths of the filters of textures, in pixels.
@@ -67,6 +68,22 @@ def contrasts(regions, mean):
         distance = np.linalg.norm(difference, axis=1, keepdims=True)
         found += [difference, np.abs(difference), distance]
     return np.hstack(found)
+
+
+def likeness(regions, mean, n_cells):
+    """How alike in color each region is to the pixels of each cell of a grid.
+
+    The mean over the pixels of exp(−d² / 2 · 12²), with the distance d in Lab space of
+    the mean colors of the region and of the pixel's own region. Of shape (n_regions,
+    n_cells ** 2).
+    """
+    counts = np.zeros((len(mean), n_cells**2))
+    np.add.at(counts, (regions.ravel(), cells_of(regions.shape, n_cells)), 1)
+    shares = counts / np.maximum(counts.sum(axis=0), 1)
+    # In parts, since the distances of all pairs may be too many.
+    parts = np.array_split(mean, 1 + len(mean) // 1000)
+    squares = (cdist(part, mean, "sqeuclidean") for part in parts)
+    return np.vstack([np.exp(-square / (2 * 12**2)) @ shares for square in squares])
 
 
 def cells_of(shape, n_cells):
