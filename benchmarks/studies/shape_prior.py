@@ -177,10 +177,11 @@ def faces(run):
     (published: 16.5 %). The spatial models leave out histograms of positions. Tried on
     the validation faces, with the first seed: {tried}; {TRIED}. The models: {models}.
 
-    The best, the median and the worst test face by the accuracy of the prior, three of
-    each, with the first seed: face, logistic regression, CRF, shape prior, truth.
+    The best, the median and the worst test faces by the accuracy of the prior, three of
+    each, with the first seed: logistic regression, CRF, shape prior, truth. The same under
+    the faces, which are not for publication, is kept in the folder of the models.
 
-    ![faces and their labels](shape-prior-faces.png)
+    ![labels of faces](shape-prior-faces.png)
 
     Filters of the prior's hidden units with the largest weights, face minus background.
 
@@ -248,8 +249,14 @@ def draw_faces(run, data, best):
     faces = data.pictures[2][shown].repeat(2, 1).repeat(2, 2) / 255
     rows = [faces, *(COLORS[maps[name][shown]] for name in names)]
     rows = np.stack([*rows, COLORS[data.maps[2][shown]]])
-    sheet = np.stack([_pictures.sheet(rows[..., i], 4) for i in range(3)], axis=-1)
-    imsave(run.pages / "shape-prior-faces.png", sheet)
+    save_sheet(run.kept.folder / "faces-and-labels.png", rows, 4)
+    save_sheet(run.pages / "shape-prior-faces.png", rows[1:], 4)
+
+
+def save_sheet(path, rows, gap):
+    """Keep rows of pictures in RGB as one picture."""
+    channels = [_pictures.sheet(rows[..., i], gap) for i in range(3)]
+    imsave(path, np.stack(channels, axis=-1))
 
 
 def draw_filters(run, model):
@@ -316,8 +323,7 @@ def samples(run):
     nearest = [(shapes[0] != row).mean(axis=1).argmin() for row in flat[:10]]
     rows = np.stack([drawn[:10], shapes[0][nearest].reshape(-1, *drawn.shape[1:])])
     rows = COLORS[rows.repeat(3, 2).repeat(3, 3)]
-    sheet = np.stack([_pictures.sheet(rows[..., i], 3) for i in range(3)], axis=-1)
-    imsave(run.pages / "shape-prior-samples.png", sheet)
+    save_sheet(run.pages / "shape-prior-samples.png", rows, 3)
     return dict(table=table, grid=model.grid)
 
 
