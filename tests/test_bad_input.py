@@ -12,10 +12,12 @@ from skdbn import (
     RBM,
     BernoulliRBM,
     BoltzmannImputer,
+    DBNAutoencoder,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
     GaussianRBM,
+    GenerativeDBNClassifier,
     MixedRBM,
     RBMClassifier,
 )
@@ -49,6 +51,22 @@ def X(rng):
 def kind(model):
     inner = getattr(model, "estimator", None) or getattr(model, "layers", [""])[0]
     return f"{type(model).__name__}-{type(inner).__name__}"
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        DBNTransformer,
+        DBNClassifier,
+        DBNRegressor,
+        GenerativeDBNClassifier,
+        DBNAutoencoder,
+    ],
+)
+@pytest.mark.parametrize("layers", [np.array(3), np.array([[3, 2]])], ids=repr)
+def test_layers_that_are_no_list(net, layers, X):
+    with pytest.raises(ValueError, match=rf"has {layers.ndim} dimensions: take a list"):
+        net(layers).fit(X, X[:, 0].astype(int))
 
 
 @pytest.mark.parametrize("model", MODELS, ids=kind)

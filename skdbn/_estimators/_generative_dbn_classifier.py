@@ -17,7 +17,7 @@ from ._dbn import DBNTransformer
 from ._dbn_labels import LabelsMixin
 from ._dbn_supervised import SupervisedDBN, Targets
 from ._generative import LayeredMixin, check_trace, film, states_of_chains
-from ._layers import check_types, hidden_units
+from ._layers import check_types, hidden_units, list_of_layers
 from ._rbm import RBM
 
 
@@ -238,7 +238,7 @@ class GenerativeDBNClassifier(LayeredMixin, LabelsMixin, SupervisedDBN):
 
     def _check_settings(self):
         n_own = 2 if self.pretrained is None else 1
-        if len(self.layers) < n_own:
+        if len(list_of_layers(self)) < n_own:
             raise ValueError(
                 f"layers={self.layers!r}: take at least {n_own}. A single layer that "
                 "sees a label is RBMClassifier."

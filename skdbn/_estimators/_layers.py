@@ -163,9 +163,19 @@ def refuse_missing(estimator, X):
         )
 
 
+def list_of_layers(estimator):
+    """The entries of `layers`, not checked."""
+    if isinstance(estimator.layers, np.ndarray) and estimator.layers.ndim != 1:
+        raise ValueError(
+            f"layers={estimator.layers!r} has {estimator.layers.ndim} dimensions: take a "
+            "list, such as [256, 128]."
+        )
+    return list(estimator.layers)
+
+
 def _sizes(estimator):
     """The entries of `layers`, checked."""
-    layers = list(estimator.layers)
+    layers = list_of_layers(estimator)
     if not layers:
         raise ValueError("layers is empty: give the number of units of each layer.")
     for layer in layers:
