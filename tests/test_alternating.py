@@ -69,6 +69,13 @@ def test_groups_of_several_sizes():
     np.testing.assert_allclose(mean, [1 / 3] * 3 + [1 / 2] * 4 + [0] + [1 / 2] * 2)
 
 
+def test_fixed_variances_stay_apart():
+    parts = [(Gaussian(4.0), 1), ("spin", 1), (Gaussian(0.25), 1), ("spin", 1)]
+    layer = Concatenated(parts).start(4)
+    assert [n for _, n in layer.widths()] == [1, 2, 1]
+    assert layer.spread(4)[[0, 2]].tolist() == [2, 0.5]
+
+
 def test_units_of_others_stay_apart():
     class Own(Units):
         pass
