@@ -639,13 +639,21 @@ def test_the_top_learns_from_no_row_that_is_held_out(X, y, seed, monkeypatch):
         tops.append(make(seed, **settings).fit(X, labels).top_.components_)
     np.testing.assert_array_equal(tops[0], tops[1])
     assert (tops[0] != tops[2]).any()
-    # Nor from their columns, of which layers that are given learn nothing.
+    # Nor from their columns and weights, of which layers that are given learn nothing.
     settings |= {"pretrained": DBNTransformer((8,), n_iter=2).fit(X), "layers": (12,)}
     tops = []
     for changed in (rows[:0], rows + 1, rows):
         table = X.copy()
         table[changed] = X[changed][::-1]
         tops.append(make(seed, **settings).fit(table, y).top_.components_)
+    np.testing.assert_array_equal(tops[0], tops[1])
+    assert (tops[0] != tops[2]).any()
+    tops = []
+    for changed in (rows[:0], rows + 1, rows):
+        weights = np.linspace(1, 3, 120)
+        weights[changed] = weights[changed][::-1]
+        dbn = make(seed, **settings).fit(X, y, sample_weight=weights)
+        tops.append(dbn.top_.components_)
     np.testing.assert_array_equal(tops[0], tops[1])
     assert (tops[0] != tops[2]).any()
 
