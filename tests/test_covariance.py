@@ -19,7 +19,7 @@ from skdbn.exceptions import EstimateWarning
 from skdbn.gradients import CD
 from skdbn.plotting import FiltersDisplay
 from skdbn.testing import check_machine, check_units
-from skdbn.units import Bernoulli, Concatenated, CorrelatedGaussian, Gaussian
+from skdbn.units import Bernoulli, Concatenated, CorrelatedGaussian, Gaussian, Scaled
 from skdbn.units._parametric import independent
 
 N_HIDDEN = 3
@@ -574,3 +574,8 @@ def test_side_by_side_with_units_without_a_scale():
     covariance = units.widths()[0][0].covariance_
     np.testing.assert_allclose((root @ root.T)[:2, :2], np.linalg.inv(covariance))
     np.testing.assert_array_equal(root[2], [0, 0, 1])
+    inverse = units.step_root_inverse
+    np.testing.assert_allclose(root @ inverse, np.eye(3), atol=1e-12)
+    own, general = units.widths()[0][0], Scaled.step_root_inverse.fget
+    np.testing.assert_allclose(own.step_root_inverse, general(own), rtol=1e-9)
+    np.testing.assert_array_equal(inverse[2], [0, 0, 1])

@@ -295,9 +295,9 @@ class RestrictedMachine(Machine):
     def length(self, direction, limit=np.inf):
         """Length of a step of the weights, in units of the visible deviations."""
         weights, visible = direction["weights"], ask(self.visible, Scaled)
-        scale, root = visible.step_scale, visible.step_root
-        if root is not None:
-            weights, scale = np.linalg.solve(root, weights), None
+        scale, inverse = visible.step_scale, visible.step_root_inverse
+        if inverse is not None:
+            weights, scale = inverse @ weights, None
         flat = weights.ravel()
         total = np.dot(flat, flat)
         if scale is not None:

@@ -166,13 +166,21 @@ class Concatenated(
 
     @property
     def step_root(self):
-        roots = [units.step_root for units in self._asked(Scaled)]
-        if all(root is None for root in roots):
+        return self._along("step_root", 0.5)
+
+    @property
+    def step_root_inverse(self):
+        return self._along("step_root_inverse", -0.5)
+
+    def _along(self, name, power):
+        """This matrix of the parts, with powers of the others' scales beside it."""
+        found = [getattr(units, name) for units in self._asked(Scaled)]
+        if all(part is None for part in found):
             return None
-        matrix = np.diag(np.sqrt(self.step_scale))
-        for root, place in zip(roots, self._places, strict=True):
-            if root is not None:
-                matrix[place, place] = root
+        matrix = np.diag(self.step_scale**power)
+        for part, place in zip(found, self._places, strict=True):
+            if part is not None:
+                matrix[place, place] = part
         return matrix
 
     def see(self, gaps, weights=None, unknown=None):

@@ -90,6 +90,10 @@ class CorrelatedGaussian(Grouped, Gaussian):
     def step_root(self):
         return self._root
 
+    @property
+    def step_root_inverse(self):
+        return self._inverse_root
+
     def base_energy(self, x):
         x = x.toarray() if issparse(x) else x
         return 0.5 * np.square(self._gaps(x) @ self._root).sum(axis=1)

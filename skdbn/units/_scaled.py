@@ -1,5 +1,7 @@
 """Units whose values have a scale."""
 
+import numpy as np
+
 
 class Scaled:
     """A capability of units without bounds, whose values have a scale and a zero.
@@ -34,6 +36,11 @@ class Scaled:
         all other units.
         """
         return None
+
+    @property
+    def step_root_inverse(self):
+        """The inverse of :attr:`step_root`, or None; give it where it is known."""
+        return None if self.step_root is None else np.linalg.inv(self.step_root)
 
     def spread(self, n_units):
         """The standard deviation that units keep at every field.
