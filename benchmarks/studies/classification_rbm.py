@@ -72,7 +72,7 @@ def fit(settings, seed, X, y):
 
 def classifier_of(kept, name, settings, seed, data):
     """The key of a classifier, and the classifier."""
-    values = "-".join(f"{key}-{value:g}" for key, value in settings.items())
+    values = "-".join(f"{key}-{value}" for key, value in settings.items())
     key = f"{name}-{values}-seed-{seed}"
     return key, kept.model(key, fit, PUBLISHED[name][1] | settings, seed, *data[:2])
 

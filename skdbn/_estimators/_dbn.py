@@ -397,10 +397,8 @@ class DBNTransformer(
         """
         check_is_fitted(self, "rbms_")
         X = self._validate(X, allow_nan=True)
-        return [
-            X := with_hints(not i, rbm.transform, X)
-            for i, rbm in enumerate(self._layers)
-        ]
+        layers = enumerate(self._layers)
+        return [X := with_hints(not i, rbm.transform, X) for i, rbm in layers]
 
     def inverse_transform(self, H):
         """The means of the visible units, down from a layer's hidden ones.
