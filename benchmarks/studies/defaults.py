@@ -320,10 +320,11 @@ def independent_gaussian(train, test):
 
 
 def gaussian_end(train, test, gradient, seed):
-    """Lower end of the held-out likelihood at the defaults."""
+    """Lower end of the held-out likelihood."""
     with warnings.catch_warnings(action="ignore"):
         try:
-            rbm = GaussianRBM(gradient=gradient, random_state=seed).fit(train)
+            rbm = GaussianRBM(gradient=gradient, n_iter=10, random_state=seed)
+            rbm.fit(train)
         except ValueError:
             return np.nan
     return ends(rbm, train, test, n_betas=3000)[0][1]
@@ -333,8 +334,8 @@ def gaussian_end(train, test, gradient, seed):
 def gaussian(run):
     """Real-valued data
 
-    Mean log-likelihood of a held-out row in nats, GaussianRBM at its defaults (256 hidden
-    units, a variance for each column); lower ends of annealing from both sides over 3,000
+    Mean log-likelihood of a held-out row in nats, GaussianRBM with 10 epochs, 256 hidden
+    units and a variance for each column; lower ends of annealing from both sides over 3,000
     temperatures, standard deviation over {seeds} seeds. Where a fit diverged the row has
     nan, and −inf where the Gibbs chains had not settled. Columns are standardized but for
     the first four sets.
