@@ -15,6 +15,7 @@ from ._estimators._bernoulli_rbm import BernoulliRBM
 from ._estimators._dbn import DBNTransformer
 from ._estimators._dbn_autoencoder import DBNAutoencoder
 from ._estimators._dbn_classifier import DBNClassifier
+from ._estimators._dbn_neighborhood_components import DBNNeighborhoodComponents
 from ._estimators._dbn_regressor import DBNRegressor
 from ._estimators._gaussian_rbm import GaussianRBM
 from ._estimators._generative_dbn_classifier import GenerativeDBNClassifier
@@ -35,6 +36,7 @@ __all__ = [
     "ConstantSparsity",
     "DBNAutoencoder",
     "DBNClassifier",
+    "DBNNeighborhoodComponents",
     "DBNRegressor",
     "DBNTransformer",
     "GaussianRBM",

@@ -15,6 +15,7 @@ from skdbn import (
     ConstantSparsity,
     DBNAutoencoder,
     DBNClassifier,
+    DBNNeighborhoodComponents,
     DBNRegressor,
     DBNTransformer,
     GaussianRBM,
@@ -68,6 +69,10 @@ ESTIMATORS = [
     GenerativeDBNClassifier((8, 4), gradient=PCD(2), max_iter=20, unlabeled="none"),
     DBNAutoencoder((8, 4)),
     DBNAutoencoder((8,), solver="cg", code="bernoulli", early_stopping=True),
+    DBNNeighborhoodComponents((8, 4)),
+    DBNNeighborhoodComponents(
+        (8,), solver="cg", reconstruction=0.1, early_stopping=True
+    ),
     DBNRegressor((8, 4), learning_rate_init=0.02),
     DBNRegressor((8,), solver="lbfgs", head_iter=2),
     RBM(n_components=4, visible="spin", hidden="spin"),

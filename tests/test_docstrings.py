@@ -28,11 +28,13 @@ NOT_CHECKED_ON_EXCEPTIONS = {
 NETS = {"DBNClassifier", "DBNRegressor"}
 GENERATIVE = {"GenerativeDBNClassifier"}
 AUTO = {"DBNAutoencoder"}
-BACKWARD = NETS | AUTO
+NEIGHBORS = {"DBNNeighborhoodComponents"}
+CODES = AUTO | NEIGHBORS
+BACKWARD = NETS | CODES
 EACH = "every class"
 OWN_MEANING = {
     "alpha": [BACKWARD],
-    "batch_size": [BACKWARD, GENERATIVE],
+    "batch_size": [NETS | AUTO, NEIGHBORS, GENERATIVE],
     "class_weight": EACH,
     "classes_": [{"DBNClassifier"}],
     "cost": EACH,
@@ -43,27 +45,27 @@ OWN_MEANING = {
     "history_": [
         {"BernoulliRBM"},
         NETS,
-        AUTO,
+        CODES,
         GENERATIVE,
         {"RBMClassifier"},
     ],
-    "input_dropout": [NETS],
+    "input_dropout": [NETS | NEIGHBORS],
     "intercept_visible_": [{"MixedRBM"}],
-    "layers": [NETS, GENERATIVE, AUTO],
+    "layers": [NETS, GENERATIVE, CODES],
     "learning_rate": EACH,
     "learning_rate_init": [BACKWARD, GENERATIVE],
     "machine_": [{"RBMClassifier"}],
     "mean_activation_": [{"RBMClassifier"}, {"SparseRBM"}],
     "max_iter": [NETS, GENERATIVE],
     "momentum": [BACKWARD, GENERATIVE],
-    "n_components": [AUTO],
+    "n_components": [CODES],
     "n_iter": [BACKWARD | GENERATIVE, {"DBNTransformer"}, {"RBMClassifier"}],
     "n_iter_": [BACKWARD | GENERATIVE],
-    "network_": [AUTO],
+    "network_": [AUTO, NEIGHBORS],
     "penalized": EACH,
     "penalty": EACH,
-    "pretrained": EACH,
-    "random_state": [NETS, GENERATIVE, AUTO, {"DBNTransformer"}, {"BoltzmannImputer"}],
+    "pretrained": [{"DBNClassifier"}, {"DBNRegressor"}, GENERATIVE, CODES],
+    "random_state": [NETS, GENERATIVE, CODES, {"DBNTransformer"}, {"BoltzmannImputer"}],
     "rbm": [BACKWARD | GENERATIVE],
     "rbms_": [BACKWARD | GENERATIVE],
     "target": EACH,
@@ -75,7 +77,7 @@ OWN_MEANING = {
     "validation_fraction": [NETS | GENERATIVE, {"RBMClassifier"}],
     "verbose": [{"DBNTransformer"}, {"BoltzmannImputer"}],
     "visible": EACH,
-    "warm_start": [NETS | GENERATIVE, {"DBNTransformer"}, AUTO],
+    "warm_start": [NETS | GENERATIVE, {"DBNTransformer"}, CODES],
     "weight_decay": [GENERATIVE, {"RBMClassifier"}],
 }
 
@@ -184,9 +186,15 @@ LABELS = {"DBNClassifier", *GENERATIVE}
 STACKS = {"DBNTransformer", *NETS, *GENERATIVE}
 # In these classes of estimators parameters of methods may mean something of their own.
 OF_METHODS = {
-    "X": [{"MixedRBM"}, {"RBMClassifier"}, {"DBNTransformer"}, NETS | GENERATIVE, AUTO],
+    "X": [
+        {"MixedRBM"},
+        {"RBMClassifier"},
+        {"DBNTransformer"},
+        NETS | GENERATIVE,
+        CODES,
+    ],
     "H": [STACKS, AUTO],
-    "y": [{"DBNRegressor"}, {"RBMClassifier"}, {"DBNTransformer"}, LABELS],
+    "y": [{"DBNRegressor"}, {"RBMClassifier"}, {"DBNTransformer"}, LABELS, NEIGHBORS],
     "means": [STACKS],
     "n_samples": [STACKS],
     "n_steps": [STACKS],

@@ -20,6 +20,7 @@ KINDS = [
     "DBNClassifier",
     "DBNRegressor",
     "DBNAutoencoder",
+    "DBNNeighborhoodComponents",
     "GenerativeDBNClassifier",
     "BoltzmannImputer",
 ]

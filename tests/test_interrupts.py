@@ -18,6 +18,7 @@ from skdbn import (
     BoltzmannImputer,
     DBNAutoencoder,
     DBNClassifier,
+    DBNNeighborhoodComponents,
     DBNRegressor,
     DBNTransformer,
     GaussianRBM,
@@ -46,6 +47,7 @@ ESTIMATORS = [
     GenerativeDBNClassifier(**NETS),
     DBNRegressor(**NETS),
     DBNAutoencoder(**NETS),
+    DBNNeighborhoodComponents(**NETS, reconstruction=0.1),
     BoltzmannImputer(BernoulliRBM(**RBMS)),
 ]
 

@@ -12,6 +12,7 @@ from skdbn import (
     BernoulliRBM,
     DBNAutoencoder,
     DBNClassifier,
+    DBNNeighborhoodComponents,
     DBNRegressor,
     DBNTransformer,
     GaussianRBM,
@@ -36,6 +37,7 @@ ESTIMATORS = [
     GenerativeDBNClassifier(**NET | {"layers": (8, 8)}),
     DBNRegressor(**NET),
     DBNAutoencoder(**NET),
+    DBNNeighborhoodComponents(**NET),
 ]
 each_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 

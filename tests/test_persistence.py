@@ -15,6 +15,7 @@ from skdbn import (
     BoltzmannImputer,
     DBNAutoencoder,
     DBNClassifier,
+    DBNNeighborhoodComponents,
     DBNRegressor,
     DBNTransformer,
     GaussianRBM,
@@ -36,6 +37,7 @@ ESTIMATORS = [
     DBNClassifier((3,), max_iter=1, **SMALL),
     DBNRegressor((3,), max_iter=1, **SMALL),
     DBNAutoencoder((3,), max_iter=1, **SMALL),
+    DBNNeighborhoodComponents((3,), max_iter=1, **SMALL),
     GenerativeDBNClassifier((3, 2), max_iter=1, **SMALL),
     BoltzmannImputer(RBM(3, **SMALL), random_state=0),
 ]

@@ -11,6 +11,7 @@ from skdbn import (
     BernoulliRBM,
     DBNAutoencoder,
     DBNClassifier,
+    DBNNeighborhoodComponents,
     DBNRegressor,
     DBNTransformer,
     GenerativeDBNClassifier,
@@ -23,6 +24,7 @@ from skdbn.units import Concatenated, Softmax
 NET = {"layers": (3, 2), "n_iter": 1}
 SUPERVISED = NET | {"max_iter": 1, "random_state": 0}
 PREDICT = ["predict", "predict_proba", "predict_log_proba", "score"]
+CODE = ["transform", "score", "partial_fit"]
 AUTO = ["transform", "reconstruct", "score_samples", "score"]
 MODELS = [
     (
@@ -35,6 +37,7 @@ MODELS = [
     (GenerativeDBNClassifier(**SUPERVISED), PREDICT),
     (DBNRegressor(**SUPERVISED), ["predict", "score"]),
     (DBNAutoencoder(**SUPERVISED), AUTO),
+    (DBNNeighborhoodComponents(**SUPERVISED), CODE),
 ]
 CASES = [(model, method) for model, methods in MODELS for method in methods]
 

@@ -227,6 +227,54 @@ class ReconstructedSource(ArraySource):
         return batch._replace(targets=self.targets_of(batch.values))
 
 
+class PairsSource(LabeledSource):
+    """Rows of data whose batches have many rows with a label, for losses of pairs.
+
+    Batches are of nearly the same size. Where most rows have no label, half of a batch
+    are rows that have one, drawn anew and none of them twice; an epoch is then over when
+    all others have been there.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Data.
+
+    labels : ndarray of int of shape (n_samples,)
+        The label of each row, or −1.
+
+    rows : ndarray of int
+        The rows of X to learn from.
+    """
+
+    def __init__(self, X, labels, rows):
+        super().__init__(X, labels, rows)
+        known = labels[rows] >= 0
+        self.labeled, self.others = rows[known], rows[~known]
+        self.share = max(0.5, len(self.labeled) / len(rows))
+
+    def __len__(self):
+        n_others = len(self.others)
+        return round(n_others / (1 - self.share)) if n_others else len(self.rows)
+
+    def batches(self, machine, batch_size, rng):
+        if not len(self.others):
+            for rows in _shuffled(self.rows, batch_size, rng):
+                yield self.batch(rows)
+            return
+        n_labeled = int(np.clip(round(self.share * batch_size), 2, batch_size - 1))
+        n_drawn = min(n_labeled, len(self.labeled))
+        for others in _shuffled(self.others, batch_size - n_labeled, rng):
+            drawn = rng.choice(self.labeled, n_drawn, replace=False)
+            yield self.batch(np.append(drawn, others))
+
+
+def _shuffled(rows, size, rng):
+    """Rows in an order that depends on the generator alone, in parts of that size."""
+    rows.sort()
+    rng.shuffle(rows)
+    return np.array_split(rows, -(-len(rows) // size))
+
+
 class IncompleteSource(ArraySource):
     """Rows of an array of which some values are unknown.
 

@@ -9,6 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
 from .._utils._sklearn import is_pandas_na, is_scalar_nan, safe_indexing
+from ..exceptions import warn
 
 
 def check_y(estimator, X, y, **settings):
@@ -91,6 +92,16 @@ def check_weights_known(class_weight):
             "the frequencies of the classes. Give a dict of weights, such as "
             "sklearn.utils.class_weight.compute_class_weight finds on a large sample; "
             "for several labels a row a list of them."
+        )
+
+
+def hint_at_unlabeled(estimator, classes):
+    """Warn of a class that looks as if it stood for rows without a label."""
+    if estimator.unlabeled is None and len(classes) > 2 and -1 in classes.tolist():
+        warn(
+            "y has the label -1 beside others. It is a class like these; if it stands "
+            "for rows without a label, say unlabeled=-1.",
+            UserWarning,
         )
 
 

@@ -1,25 +1,17 @@
 """Deep belief nets that are unrolled into autoencoders."""
 
-from numbers import Integral
-
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._data._tables import validate_hidden, with_index_of
 from .._networks._autoencoder import Autoencoder
-from .._utils._sklearn import Interval, StrOptions, fit_context
-from ..units import resolve
-from ._dbn_network import NetworkDBN
-from ._dbn_supervised import N_MEASURED, Rows, SupervisedDBN
-from ._layers import layer_of_code, refuse_missing
+from .._utils._sklearn import StrOptions, fit_context
+from ._dbn_code import CodeDBN
+from ._dbn_supervised import Rows, some_of
 from ._restricted import restoring
 
-# Constraints of parameters of fine-tuning.
-SHARED = ("solver", "alpha", "line_searches", "input_dropout")
 
-
-class DBNAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SupervisedDBN):
+class DBNAutoencoder(CodeDBN):
     r"""Deep autoencoder: a nonlinear replacement of PCA that begins as a belief net.
 
     .. math:: \text{code} = f(x), \qquad \hat x = g(\text{code})
@@ -177,13 +169,7 @@ class DBNAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Supervis
     True
     """
 
-    _parameter_constraints: dict = {
-        name: constraint
-        for name, constraint in SupervisedDBN._parameter_constraints.items()
-        if name != "transposed"
-    } | {
-        **{name: NetworkDBN._parameter_constraints[name] for name in SHARED},
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+    _parameter_constraints: dict = CodeDBN._parameter_constraints | {
         "code": [StrOptions({"gaussian", "bernoulli", "rectified"})],
     }
 
@@ -306,22 +292,6 @@ class DBNAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Supervis
             X = self._validate(X, reset=not hasattr(self, "network_"))
             return self._partial_fit(X, y, Rows(X), sample_weight)
 
-    def transform(self, X):
-        """The code of each row: the means of its units.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data.
-
-        Returns
-        -------
-        H : ndarray of shape (n_samples, n_components)
-            The codes, in the dtype of the fitted model.
-        """
-        X, _ = self._rows(X)
-        return self.network_.in_blocks(self.network_.code, X)
-
     def inverse_transform(self, H):
         """The expected rows of given codes.
 
@@ -411,62 +381,15 @@ class DBNAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Supervis
         """
         return float(self.score_samples(X).mean())
 
-    def _rows(self, X):
-        """Rows as the net takes them, and which of them have impossible values."""
-        check_is_fitted(self, "network_")
-        first = self.transformer_._layers[0]
-        X = first._validate(self._validate(X))
-        return X, first._rows_outside(X)
-
-    def _validate(self, X, reset=False, allow_nan=False):
-        X = super()._validate(X, reset, allow_nan=True)
-        refuse_missing(self, X)
-        return X
-
-    def _check_settings(self):
-        if self.pretrained is None:
-            return
-        top = self._given_transformer().rbms_[-1].machine_
-        code, n_units = resolve(self.code), top.weights.shape[1]
-        if n_units != self.n_components or type(top.hidden) is not type(code):
-            raise ValueError(
-                f"pretrained has {n_units} units of type {top.hidden} at the top, which "
-                f"is the code: with n_components={self.n_components} and code="
-                f"{self.code!r} its last layer has to be RBM({self.n_components}, "
-                f"hidden={self.code!r})."
-            )
-
-    def _added_layers(self):
-        return (layer_of_code(self),)
-
     def _new_targets(self, X, y):
         return Rows(X)
 
     def _new_network(self, transformer, inputs, targets, rows, rng):
         network = Autoencoder.unrolled([rbm.machine_ for rbm in transformer.rbms_])
         if self.max_iter:
-            some = inputs[rows[:: 1 + len(rows) // N_MEASURED]]
-            network.lengthen(some)
+            network.lengthen(inputs[some_of(rows)])
         return network
 
     def _held_out_score(self, network, inputs, targets, rows):
         losses = network.in_blocks(network.losses, inputs[rows])
         return -float(losses.mean(dtype=np.float64))
-
-    def _check_same(self, targets):
-        code, n_units = self.rbms_[-1].machine_.hidden, self._n_features_out
-        if n_units != self.n_components or type(code) is not type(resolve(self.code)):
-            raise ValueError(
-                f"n_components={self.n_components} and code={self.code!r}, but the "
-                f"fitted code has {n_units} units of type {code}: training cannot go on. "
-                "Call fit with warm_start=False."
-            )
-
-    @property
-    def _n_features_out(self):
-        return self.rbms_[-1]._n_features_out
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

@@ -1,12 +1,10 @@
 """Deep belief nets that learn labels: how these are checked, encoded and predicted."""
 
-import warnings
-
 import numpy as np
 from scipy.special import log_expit, log_softmax
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
-from .._data._targets import check_labels, known_labels
+from .._data._targets import check_labels, hint_at_unlabeled, known_labels
 from .._utils._sklearn import fit_context
 from ._accuracy import AccuracyMixin
 from ._restricted import restoring
@@ -91,7 +89,7 @@ class LabelsMixin(AccuracyMixin):
             return self._several_labels(known, rows, len(y))
         if classes is None:
             classes = np.unique(known)
-            self._hint(classes)
+            hint_at_unlabeled(self, classes)
         unseen = np.setdiff1d(known, classes)
         if len(unseen):
             raise ValueError(
@@ -118,14 +116,6 @@ class LabelsMixin(AccuracyMixin):
             raise ValueError(
                 f"y has the classes {classes}, but pretrained was fitted to "
                 f"{given.classes_}, one a row."
-            )
-
-    def _hint(self, classes):
-        if self.unlabeled is None and len(classes) > 2 and -1 in classes.tolist():
-            warnings.warn(
-                "y has the label -1 beside others. It is a class like these; if it "
-                "stands for rows without a label, say unlabeled=-1.",
-                stacklevel=5,
             )
 
     def predict(self, X):

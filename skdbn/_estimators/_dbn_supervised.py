@@ -231,7 +231,7 @@ class SupervisedDBN(
         """
         with restoring(self):
             self._check_settings()
-            plan = FineTuningPlan.of(self)
+            plan = self._plan()
             direction = plan.new_direction()
             goes_on = self.warm_start and hasattr(self, "network_")
             X = self._validate(X, reset=not goes_on)
@@ -310,7 +310,7 @@ class SupervisedDBN(
             rng, transformer = before.rng, self.transformer_
             network, inputs = self._present_network(), self._inputs(transformer, X)
         source = targets.source(inputs, network)
-        session = FineTuningPlan.of(self).go_on(before, network, source, rng)
+        session = self._plan().go_on(before, network, source, rng)
         self.transformer_, self.network_ = transformer, session.machine
         vars(self).update(targets.fitted)
         self._session, self._rng = session, session.rng
@@ -345,6 +345,10 @@ class SupervisedDBN(
         else:
             first = first_layer(self)
         return validate_rows(self, first, X, reset, allow_nan)
+
+    def _plan(self):
+        """How the network is to be fine-tuned."""
+        return FineTuningPlan.of(self)
 
     def _check_settings(self):
         """Raise a ValueError for parameters that do not go together."""
@@ -424,7 +428,7 @@ class SupervisedDBN(
     def _start_network(self, transformer, inputs, targets, rows, rng):
         """A network to be fine-tuned on these rows."""
         network = self._new_network(transformer, inputs, targets, rows, rng)
-        network.measure_reach(inputs[rows[:: 1 + len(rows) // N_MEASURED]])
+        network.measure_reach(inputs[some_of(rows)])
         return network
 
     def _new_network(self, transformer, inputs, targets, rows, rng):
@@ -466,6 +470,11 @@ class SupervisedDBN(
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def some_of(rows):
+    """About as many of the rows as a network is measured on."""
+    return rows[:: 1 + len(rows) // N_MEASURED]
 
 
 def _warn_if_alike(network, batch):

@@ -5,14 +5,10 @@ from itertools import islice
 
 import numpy as np
 
-from .._utils._numerics import as_float, blocks
+from .._utils._numerics import as_float
 from ..units import Concatenated, Gaussian, Scaled
 from ..units._base import ask
 from ._network import Network, negative_log_probability
-
-# Fields of a hidden layer that differ less among rows, by their standard deviation,
-# are made to.
-SPREAD = 0.5
 
 
 @dataclass
@@ -51,29 +47,6 @@ class Autoencoder(Network):
         )
         return network._started(machines[0])
 
-    def lengthen(self, x):
-        """Lengthen weights so that the fields of no hidden layer hardly differ among rows.
-
-        Where layers have learned little, a row is next to lost on its way through
-        several of them, and so is the gradient. The mean fields stay [1]_.
-
-        References
-        ----------
-        .. [1] Mishkin, D. and Matas, J. (2016). All you need is a good init. ICLR.
-        """
-        x = self.standardized(x)
-        for weights, bias, layer in zip(
-            self.weights, self.biases, self.layers, strict=False
-        ):
-            mean = x.mean(axis=0)
-            gaps = (x - mean) @ weights
-            spread = np.sqrt(np.square(gaps).mean())
-            if 0 < spread < SPREAD:
-                factor = SPREAD / spread
-                bias -= (factor - 1) * (mean @ weights)
-                weights *= factor
-            x = layer.mean(x @ weights + bias)
-
     def targets(self, x):
         """What the head is to have for these rows of data."""
         return (as_float(x, self.dtype) - self.zero) / self.unit
@@ -93,11 +66,6 @@ class Autoencoder(Network):
     def losses(self, x):
         """−log p(x | code of x) of each row, of standardized values."""
         return negative_log_probability(self.head, self.field(x), self.targets(x))
-
-    def in_blocks(self, function, X):
-        """A function of rows, of all rows of X, a block at a time."""
-        parts = blocks(X, self.width, self.dtype)
-        return np.concatenate([function(as_float(x, self.dtype)) for _, x in parts])
 
 
 def _way_down(machine):

@@ -3,7 +3,6 @@
 import numpy as np
 
 from .._utils._random import uniform
-from ._network import negative_log_probability
 
 
 class BackPropagation:
@@ -60,14 +59,8 @@ class BackPropagation:
         """The mean loss, and `rate` times its gradient, downhill."""
         n_rows = len(batch.targets)
         inputs, means, masks = self._forward(network, batch.values, n_rows, rng)
-        head_field = means.pop()
-        loss = _losses(network.head, head_field, batch)
-        error = network.head.mean(head_field, out=self._errors[-1][:n_rows])
-        np.subtract(batch.targets, error, out=error)
+        loss, error = network.downhill(means.pop(), batch, self._errors[-1][:n_rows])
         error *= rate / n_rows
-        if batch.weights is not None:
-            error *= batch.weights.reshape(n_rows, -1)
-        loss = float(loss.mean(dtype=np.float64))
         for i in reversed(range(network.first, len(network.weights))):
             weights = network.weights[i]
             change = self._gradient[f"weights_{i}"]
@@ -80,6 +73,10 @@ class BackPropagation:
                 error = np.dot(error, weights.T, out=self._errors[i - 1][:n_rows])
                 if masks[i] is not None:
                     error *= masks[i]
+                inside = network.downhill_inside(i, means[i - 1], batch)
+                if inside is not None:
+                    loss += inside[0]
+                    error += rate / n_rows * inside[1]
                 error = network.layers[i - 1].backpropagate(error, means[i - 1])
         return loss, self._gradient
 
@@ -103,19 +100,6 @@ class BackPropagation:
             means.append(x)
             drop = self.dropout
         return inputs, means, masks
-
-
-def _losses(head, field, batch):
-    """−log p(target) of each row, weighted."""
-    targets, weights = batch.targets, batch.weights
-    each = weights is not None and weights.ndim > 1
-    if each:
-        # As if each target had a row of its own.
-        field, targets = field.reshape(-1, 1), targets.reshape(-1, 1)
-    loss = negative_log_probability(head, field, targets)
-    if each:
-        return (loss.reshape(weights.shape) * weights).sum(axis=1)
-    return loss if weights is None else loss * weights
 
 
 def add_multiple(total, array, factor, size=2**15):

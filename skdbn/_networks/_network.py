@@ -4,9 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._utils._numerics import as_float
+from .._utils._numerics import as_float, blocks
 from ..units import Differentiable, Scaled, Units
 from ..units._base import ask, check_capability
+
+# Fields of a hidden layer that differ less among rows, by their standard deviation,
+# are made to.
+SPREAD = 0.5
 
 
 @dataclass
@@ -186,6 +190,56 @@ class Network:
         field = self.field(x)
         return self.head.mean(field, out=field)
 
+    def code(self, x):
+        """What the rows come to at the end of the way up: the means of the head."""
+        return self.output(x)
+
+    def in_blocks(self, function, X):
+        """A function of rows, of all rows of X, a block at a time."""
+        parts = blocks(X, self.width, self.dtype)
+        return np.concatenate([function(as_float(x, self.dtype)) for _, x in parts])
+
+    def downhill(self, field, batch, out):
+        """The mean loss of a batch, and minus the gradient of the sum by the fields.
+
+        These are fields of the head.
+        """
+        loss = _losses(self.head, field, batch)
+        error = self.head.mean(field, out=out)
+        np.subtract(batch.targets, error, out=error)
+        if batch.weights is not None:
+            error *= batch.weights.reshape(len(error), -1)
+        return float(loss.mean(dtype=np.float64)), error
+
+    def downhill_inside(self, i, mean, batch):
+        """The same by the means of layer i, if it has a loss of its own, or None.
+
+        Layer 1 is the first one above the inputs.
+        """
+
+    def lengthen(self, x):
+        """Lengthen weights so that the fields of no hidden layer hardly differ among rows.
+
+        Where layers have learned little, a row is next to lost on its way through
+        several of them, and so is the gradient. The mean fields stay [1]_.
+
+        References
+        ----------
+        .. [1] Mishkin, D. and Matas, J. (2016). All you need is a good init. ICLR.
+        """
+        x = self.standardized(x)
+        for weights, bias, layer in zip(
+            self.weights, self.biases, self.layers, strict=False
+        ):
+            mean = x.mean(axis=0)
+            gaps = (x - mean) @ weights
+            spread = np.sqrt(np.square(gaps).mean())
+            if 0 < spread < SPREAD:
+                factor = SPREAD / spread
+                bias -= (factor - 1) * (mean @ weights)
+                weights *= factor
+            x = layer.mean(x @ weights + bias)
+
     def project(self):
         """Shorten the weights into units that exceed the largest norm."""
         if self.max_norm is None:
@@ -194,6 +248,19 @@ class Network:
             norm = np.sqrt(np.einsum("ij,ij->j", weights, weights))
             if norm.max() > self.max_norm:
                 weights *= np.minimum(1, self.max_norm / np.maximum(norm, 1e-30))
+
+
+def _losses(head, field, batch):
+    """−log p(target) of each row, weighted."""
+    targets, weights = batch.targets, batch.weights
+    each = weights is not None and weights.ndim > 1
+    if each:
+        # As if each target had a row of its own.
+        field, targets = field.reshape(-1, 1), targets.reshape(-1, 1)
+    loss = negative_log_probability(head, field, targets)
+    if each:
+        return (loss.reshape(weights.shape) * weights).sum(axis=1)
+    return loss if weights is None else loss * weights
 
 
 def negative_log_probability(head, field, targets):

@@ -30,13 +30,17 @@ DROPOUT = 0.1
 BATCH = (10, 100)
 LARGE_BATCH = 1000
 
+# The same where a row needs others of its label: at least 10 steps an epoch.
+PAIRS_BATCH = (100, LARGE_BATCH)
+
 
 @dataclass(frozen=True)
 class FineTuningPlan:
     """How a network is to be fine-tuned.
 
     The names are those of the parameters of the deep belief nets, which explain them.
-    Without a solver it is the up-down algorithm.
+    Without a solver it is the up-down algorithm. With `pairs` the loss is one of pairs
+    of rows, which needs large batches.
     """
 
     solver: str = "up-down"
@@ -54,11 +58,12 @@ class FineTuningPlan:
     epsilon: float = 1e-8
     gradient: str | Gradient | None = None
     weight_decay: float = 0.0
+    pairs: bool = False
 
     @classmethod
-    def of(cls, estimator):
-        """The plan with the parameters of an estimator."""
-        return cls(**parameters_of(estimator, cls))
+    def of(cls, estimator, **others):
+        """The plan with the parameters of an estimator, and others by name."""
+        return cls(**parameters_of(estimator, cls) | others)
 
     def new_direction(self):
         """What gives the steps."""
@@ -122,6 +127,8 @@ class FineTuningPlan:
             return self.batch_size
         if self.solver in METHODS:
             return min(LARGE_BATCH, n_rows)
+        if self.pairs:
+            return int(np.clip(n_rows // 10, *PAIRS_BATCH))
         return int(np.clip(n_rows // 50, *BATCH))
 
     def _new_optimizer(self, network, decay=schedules.Linear):
