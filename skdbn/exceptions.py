@@ -31,7 +31,7 @@ class DataRangeWarning(UserWarning):
 
 
 class DivergenceError(ValueError):
-    """A parameter is no longer finite, so that the fit cannot continue.
+    """A parameter is no longer finite, or far too large, so that the fit cannot continue.
 
     Examples
     --------

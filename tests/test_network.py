@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from skdbn import DBNAutoencoder, DBNClassifier, DBNNeighborhoodComponents
 from skdbn._data._sources import Batch
 from skdbn._networks._backprop import BackPropagation
 from skdbn._networks._line_search import LineSearches
 from skdbn._networks._network import Network
+from skdbn.exceptions import DivergenceError
 from skdbn.machines import RestrictedMachine
 from skdbn.units import Bernoulli, Gaussian, Rectified, Softmax, Spin
 
@@ -251,3 +253,16 @@ def test_copies_have_their_own_arrays(make_network, X):
         array += 1
     assert other.max_norm == 2.0
     assert np.abs(network.output(X) - other.output(X)).max() > 0.1
+
+
+@pytest.mark.parametrize("solver, rate", [("sgd", 1e9), ("adam", 1e9)])
+@pytest.mark.parametrize(
+    "kind", [DBNAutoencoder, DBNClassifier, DBNNeighborhoodComponents]
+)
+def test_parameters_that_are_finite_and_huge_have_diverged(kind, solver, rate, rng):
+    rows = (rng.random((60, 6)) < 0.5).astype(float)
+    rates = {"solver": solver, "learning_rate_init": rate}
+    net = kind((5,), n_iter=1, max_iter=10, random_state=0, **rates)
+    with pytest.raises(DivergenceError, match="diverged in epoch"):
+        net.fit(rows, np.arange(60) % 2)
+    assert not hasattr(net, "network_")

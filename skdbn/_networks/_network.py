@@ -1,6 +1,7 @@
 """A feed-forward network of unit types: its output, its loss and its gradient."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -36,6 +37,10 @@ class Network:
     center: np.ndarray | None = None
     deviation: np.ndarray | None = None
     reach: dict | None = None
+
+    # Inputs and targets are numbers of order 1, and so are weights of nets that learn.
+    # Larger ones by far have come of steps that went astray.
+    largest: ClassVar[float] = 1e6
 
     @classmethod
     def on_top_of(cls, machines, head, n_outputs, rng, max_norm=None):

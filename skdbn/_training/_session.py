@@ -96,15 +96,23 @@ class Session:
         self.optimizer.finish()
 
     def _check_finite(self):
-        """Raise a DivergenceError if a parameter is not finite."""
+        """Raise a DivergenceError if a parameter is not finite, or too large."""
+        arrays = self.machine.params.values()
         # The sum of an array is finite only if all of it is, and needs no mask.
-        if all(np.isfinite(array.sum()) for array in self.machine.params.values()):
-            return
+        if all(np.isfinite(array.sum()) for array in arrays):
+            largest = getattr(self.machine, "largest", np.inf)
+            if all(
+                -largest < array.min() and array.max() < largest for array in arrays
+            ):
+                return
+            what = f"has a size of more than {largest:.0e}"
+        else:
+            what = "is no longer finite"
         optimizer = self.optimizer
         rate = optimizer.learning_rate(self.epoch, optimizer.n_iter)
         raise DivergenceError(
             f"The fit diverged in epoch {int(self.epoch) + 1} at learning_rate="
-            f"{rate:.3g}: a parameter is no longer finite. Take a smaller "
+            f"{rate:.3g}: a parameter {what}. Take a smaller "
             "learning_rate, and scale the data to the range of the visible units."
         )
 
