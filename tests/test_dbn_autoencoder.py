@@ -168,6 +168,30 @@ def test_a_dropped_input_stays_in_the_target(X, seed):
     np.testing.assert_array_equal(batch.targets, X)
 
 
+def test_noise_is_in_the_inputs_alone(real, seed):
+    """In units of a column's deviation, and of mean 0."""
+    rng = np.random.default_rng(seed)
+    network = make(seed, input_noise=0.3).fit(real).network_
+    rows = np.repeat(real[:1], 4000, axis=0)
+    back = BackPropagation(input_noise=0.3)
+    back.start(network, 4000, rng)
+    noise = back._forward(network, rows, 4000, rng)[0][0] - network.standardized(rows)
+    error = 4 / np.sqrt(4000)
+    np.testing.assert_allclose(noise.mean(axis=0), 0, atol=0.3 * error)
+    np.testing.assert_allclose(noise.std(axis=0), 0.3, rtol=error)
+    np.testing.assert_array_equal(rows, np.repeat(real[:1], 4000, axis=0))
+
+
+def test_a_net_that_learned_from_noise_removes_it(rng, seed):
+    """Of copies of two causes the noise of each column is its own."""
+    causes = rng.normal(size=(400, 2))
+    rows = causes[:, [0, 0, 0, 0, 1, 1, 1, 1]]
+    noisy = rows + 0.5 * rng.normal(size=rows.shape)
+    net = make(seed, n_components=4, input_noise=0.5, max_iter=30).fit(rows)
+    error = np.square(net.reconstruct(noisy) - rows).mean()
+    assert error < 0.7 * np.square(noisy - rows).mean()
+
+
 # The unrolled stack
 
 
@@ -435,6 +459,8 @@ def test_a_pickle_has_the_same_code(X, seed):
         ({"layers": ()}, "layers is empty"),
         ({"layers": (6, "4")}, "neither an int"),
         ({"solver": "cg", "input_dropout": 0.1}, "no dropout"),
+        ({"solver": "cg", "input_noise": 0.1}, "no noise"),
+        ({"input_noise": -0.1}, "'input_noise' parameter"),
         ({"solver": "sgd", "learning_rate_init": 1e9, "max_iter": 60}, "diverged"),
     ],
 )

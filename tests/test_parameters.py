@@ -71,6 +71,7 @@ CASES = {
     "head_iter": (3, {}),
     "hidden": ("spin", {}),
     "input_dropout": (0.5, {}),
+    "input_noise": (0.5, {}),
     "keep_empty_features": (True, {"X": EMPTY}),
     "l1_ratio": (0.5, WEIGHTS),
     "layer": (0, {}),

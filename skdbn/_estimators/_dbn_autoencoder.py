@@ -1,11 +1,13 @@
 """Deep belief nets that are unrolled into autoencoders."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._data._tables import validate_hidden, with_index_of
 from .._networks._autoencoder import Autoencoder
-from .._utils._sklearn import StrOptions, fit_context
+from .._utils._sklearn import Interval, StrOptions, fit_context
 from ._dbn_code import CodeDBN
 from ._dbn_supervised import Rows, some_of
 from ._restricted import restoring
@@ -91,7 +93,12 @@ class DBNAutoencoder(CodeDBN):
 
     input_dropout : float, default=0.0
         Probability with which an input is dropped in a step of "adam" or "sgd", while
-        the whole row stays the target: above 0 it is a denoising autoencoder.
+        the whole row stays the target: above 0 it is a denoising autoencoder [2]_.
+
+    input_noise : float, default=0.0
+        Standard deviation of the normal noise that is added to the inputs in a step of
+        "adam" or "sgd", in units of that of a real-valued column. The target has no
+        noise, which again makes a denoising autoencoder.
 
     early_stopping : bool, default=False
         Whether to set rows aside from fine-tuning, stop when their score no longer
@@ -170,6 +177,7 @@ class DBNAutoencoder(CodeDBN):
     """
 
     _parameter_constraints: dict = CodeDBN._parameter_constraints | {
+        "input_noise": [Interval(Real, 0, None, closed="left")],
         "code": [StrOptions({"gaussian", "bernoulli", "rectified"})],
     }
 
@@ -190,6 +198,7 @@ class DBNAutoencoder(CodeDBN):
         line_searches=3,
         max_iter=100,
         input_dropout=0.0,
+        input_noise=0.0,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -212,6 +221,7 @@ class DBNAutoencoder(CodeDBN):
         self.line_searches = line_searches
         self.max_iter = max_iter
         self.input_dropout = input_dropout
+        self.input_noise = input_noise
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._utils._random import uniform
+from .._utils._random import normal, uniform
 
 
 class BackPropagation:
@@ -10,14 +10,16 @@ class BackPropagation:
 
     Inputs and hidden units are dropped with these probabilities and the others
     multiplied by 1 / (1 − probability), so that nothing changes where none is dropped.
+    Before, noise of the deviation `input_noise` is added to standardized inputs.
     The penalty `decay` / 2 times the sum of the squared weights is divided by the rows
     of the batch, as in scikit-learn's networks.
     """
 
-    def __init__(self, decay=0.0, dropout=0.0, input_dropout=0.0):
+    def __init__(self, decay=0.0, dropout=0.0, input_dropout=0.0, input_noise=0.0):
         self.decay = decay
         self.dropout = dropout
         self.input_dropout = input_dropout
+        self.input_noise = input_noise
         self._loss = self._n_rows = 0
 
     def start(self, network, batch_size, rng, n_rows=None):
@@ -86,6 +88,8 @@ class BackPropagation:
         The last one of the means are the fields of the head.
         """
         x = network.standardized(X)
+        if self.input_noise:
+            x = _noisy(x, self.input_noise, rng)
         inputs, means, masks = [], [], []
         drop = self.input_dropout
         for i, (weights, bias) in enumerate(
@@ -110,6 +114,14 @@ def add_multiple(total, array, factor, size=2**15):
         piece = slice(start, start + size)
         part = array[piece]
         total[piece] += np.multiply(part, factor, out=buffer[: part.size])
+
+
+def _noisy(x, deviation, rng):
+    """A copy of the rows, with normal noise."""
+    noise = normal(rng, x.shape, x.dtype)
+    noise *= deviation
+    noise += x
+    return noise
 
 
 def _mask(rng, shape, dtype, probability):

@@ -52,6 +52,7 @@ class FineTuningPlan:
     alpha: float = 0.0
     dropout: float | str = 0.0
     input_dropout: float = 0.0
+    input_noise: float = 0.0
     line_searches: int = 3
     beta_1: float = 0.9
     beta_2: float = 0.999
@@ -73,11 +74,12 @@ class FineTuningPlan:
         if dropout == "auto":
             dropout = 0.0 if self.solver in METHODS else DROPOUT
         if self.solver not in METHODS:
-            return BackPropagation(self.alpha, dropout, self.input_dropout)
-        if dropout or self.input_dropout:
+            noise = self.input_noise
+            return BackPropagation(self.alpha, dropout, self.input_dropout, noise)
+        if dropout or self.input_dropout or self.input_noise:
             raise ValueError(
-                f"solver={self.solver!r} searches along lines, which dropout would move "
-                "under its feet: take solver='sgd' or 'adam', or no dropout."
+                f"solver={self.solver!r} searches along lines, which dropout or noise "
+                "would move: take solver='sgd' or 'adam', or no dropout and no noise."
             )
         return LineSearches(METHODS[self.solver], self.line_searches, self.alpha)
 
