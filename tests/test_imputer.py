@@ -462,6 +462,27 @@ def test_columns_of_which_little_is_known(rng, monkeypatch):
     assert errors < 1.02 * of_means
 
 
+def test_columns_of_wine_of_which_little_is_known(rng, seed, monkeypatch):
+    """Six of which 10 values are known, and others of which a fifth is missing."""
+    monkeypatch.setattr("skdbn._estimators._model_search.N_UPDATES", (300,))
+    X = load_wine().data
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    holes = rng.random(X.shape) < 0.2
+    few = rng.permutation(13)[:6]
+    for i in few:
+        holes[:, i] = True
+        holes[rng.choice(len(X), 10, replace=False), i] = False
+    hidden = np.where(holes, np.nan, X)
+    imputer = BoltzmannImputer(random_state=seed, n_steps=20, n_samples=50)
+    found = imputer.fit_transform(hidden)
+    errors, of_means = (
+        np.sqrt(np.where(holes, np.square(rows - X), 0)[:, few].sum(axis=0))
+        for rows in (found, np.nanmean(hidden, axis=0))
+    )
+    ratios = errors / of_means
+    assert ratios.max() < 1.05 and ratios.mean() < 0.99
+
+
 @pytest.mark.parametrize("Class", [BernoulliRBM, GaussianRBM, MixedRBM])
 def test_fields_of_columns_of_which_little_is_known(Class, rng, seed, monkeypatch):
     """They mix those of the model and those of the mean, by the share borne out."""
