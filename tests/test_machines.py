@@ -706,12 +706,12 @@ def test_projection_keeps_a_normalizer(names, dtype, make_machine, rng):
     assert np.linalg.norm(machine.weights * deviation, 2) < 1
 
 
-@pytest.mark.parametrize("n_hidden", [8, 20])
-def test_projection_clips_the_largest_values_only(n_hidden, make_machine):
-    machine = make_machine(30, n_hidden, names=("gaussian",) * 2)
-    deviation = np.broadcast_to(machine.visible.spread(30), 30)[:, None]
+@pytest.mark.parametrize("shape", [(30, 8), (30, 20), (4, 9)])
+def test_projection_clips_the_largest_values_only(shape, make_machine):
+    machine = make_machine(*shape, names=("gaussian",) * 2)
+    deviation = np.broadcast_to(machine.visible.spread(shape[0]), shape[0])[:, None]
     left, _, right = np.linalg.svd(machine.weights, full_matrices=False)
-    values = np.linspace(1.5, 0.1, n_hidden)
+    values = np.linspace(1.5, 0.1, min(shape))
     machine.weights[:] = (left * values) @ right / deviation
     for _ in range(20):
         machine.project()

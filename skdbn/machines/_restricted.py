@@ -22,7 +22,9 @@ from ._pseudo_likelihood import (
 )
 from ._tempered import Tempered
 
-# As many singular values are followed as are above the second number.
+# As many singular values are followed as are above the second number, and all of so few
+# hidden units.
+FEW_HIDDEN = 16
 FEWEST_FOLLOWED = 8
 WELL_BELOW = 0.9
 
@@ -385,13 +387,17 @@ class RestrictedMachine(Machine):
         """What is beyond the limit of the weights in units of the deviations, or None.
 
         By a power iteration from where the last call was, of enough vectors that the
-        singular values of all others are well below the limit.
+        singular values of all others are well below the limit; directly of few hidden
+        units.
         """
         n_visible, n_hidden = self.weights.shape
         n_all, n_wanted = min(n_visible, n_hidden), FEWEST_FOLLOWED
         vectors = getattr(self, "_vectors", np.empty((n_hidden, 0)))
+        are_few = n_hidden <= FEW_HIDDEN
+        if are_few:
+            vectors = np.eye(n_hidden, dtype=self.weights.dtype)
         while True:
-            n_old, n_iter = vectors.shape[1], 2
+            n_old, n_iter = vectors.shape[1], 0 if are_few else 2
             if n_old < min(n_wanted, n_all):
                 more = np.arange(1 + n_old, 1 + min(n_wanted, n_all))
                 waves = np.cos(np.outer(1 + np.arange(n_hidden), more))
@@ -404,7 +410,7 @@ class RestrictedMachine(Machine):
             if not np.isfinite(left).all():
                 return None
             squares, axes = np.linalg.eigh(left.T @ left)
-            if len(squares) == n_all or squares[0] < WELL_BELOW**2:
+            if len(squares) >= n_all or squares[0] < WELL_BELOW**2:
                 break
             n_wanted = 2 * len(squares)
         self._vectors = vectors
