@@ -12,6 +12,7 @@ from . import (
     units,
 )
 from ._estimators._bernoulli_rbm import BernoulliRBM
+from ._estimators._convolutional_rbm import ConvolutionalRBM
 from ._estimators._dbn import DBNTransformer
 from ._estimators._dbn_autoencoder import DBNAutoencoder
 from ._estimators._dbn_classifier import DBNClassifier
@@ -34,6 +35,7 @@ __all__ = [
     "BernoulliRBM",
     "BoltzmannImputer",
     "ConstantSparsity",
+    "ConvolutionalRBM",
     "DBNAutoencoder",
     "DBNClassifier",
     "DBNNeighborhoodComponents",

@@ -31,6 +31,7 @@ AUTO = {"DBNAutoencoder"}
 NEIGHBORS = {"DBNNeighborhoodComponents"}
 CODES = AUTO | NEIGHBORS
 BACKWARD = NETS | CODES
+TIED = {"ConvolutionalRBM"}
 EACH = "every class"
 OWN_MEANING = {
     "alpha": [BACKWARD],
@@ -38,7 +39,7 @@ OWN_MEANING = {
     "class_weight": EACH,
     "classes_": [{"DBNClassifier"}],
     "cost": EACH,
-    "components_": [{"MixedRBM"}, {"RBMClassifier"}],
+    "components_": [{"MixedRBM"}, {"RBMClassifier"}, TIED],
     "early_stopping": [BACKWARD, GENERATIVE, {"RBMClassifier"}],
     "gradient": EACH,
     "gradient_": [{"RBMClassifier"}],
@@ -49,13 +50,14 @@ OWN_MEANING = {
         GENERATIVE,
         {"RBMClassifier"},
     ],
+    "h_samples_": [TIED],
     "input_dropout": [NETS | NEIGHBORS],
     "intercept_visible_": [{"MixedRBM"}],
     "layers": [NETS, GENERATIVE, CODES],
     "learning_rate": EACH,
     "learning_rate_init": [BACKWARD, GENERATIVE],
     "machine_": [{"RBMClassifier"}],
-    "mean_activation_": [{"RBMClassifier"}, {"SparseRBM"}],
+    "mean_activation_": [{"RBMClassifier"}, {"SparseRBM"}, TIED],
     "max_iter": [NETS, GENERATIVE],
     "momentum": [BACKWARD, GENERATIVE],
     "n_components": [CODES],
@@ -68,6 +70,7 @@ OWN_MEANING = {
     "random_state": [NETS, GENERATIVE, CODES, {"DBNTransformer"}, {"BoltzmannImputer"}],
     "rbm": [BACKWARD | GENERATIVE],
     "rbms_": [BACKWARD | GENERATIVE],
+    "sparsity": [TIED],
     "target": EACH,
     "tol": [BACKWARD | GENERATIVE, {"RBMClassifier"}],
     "transformer_": [NETS, GENERATIVE],

@@ -13,6 +13,7 @@ KINDS = [
     "RBM",
     "BernoulliRBM",
     "GaussianRBM",
+    "ConvolutionalRBM",
     "SparseRBM",
     "MixedRBM",
     "RBMClassifier",

@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from skdbn import (
     RBM,
     BernoulliRBM,
+    ConvolutionalRBM,
     DBNTransformer,
     GaussianRBM,
     MixedRBM,
@@ -724,6 +725,7 @@ FITS = [
     GaussianRBM(4, variance="shared", gradient="cd"),
     GaussianRBM(4, gradient="score-matching"),
     SparseRBM(4),
+    ConvolutionalRBM(4, 2),
     MixedRBM(4),
     RBM(4, visible="spin", hidden="spin"),
     RBM(4, visible="poisson", gradient="pcd"),

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skdbn import (
     RBM,
     BernoulliRBM,
+    ConvolutionalRBM,
     DBNAutoencoder,
     DBNClassifier,
     DBNNeighborhoodComponents,
@@ -30,6 +31,7 @@ ESTIMATORS = [
     BernoulliRBM(8),
     GaussianRBM(8),
     SparseRBM(8, target=0.2),
+    ConvolutionalRBM(8, 3),
     MixedRBM(8),
     RBMClassifier(8, n_iter=10),
     DBNTransformer((8, 4)),

@@ -13,6 +13,7 @@ import skdbn
 from skdbn import (
     RBM,
     BoltzmannImputer,
+    ConvolutionalRBM,
     DBNAutoencoder,
     DBNClassifier,
     DBNNeighborhoodComponents,
@@ -31,6 +32,7 @@ ESTIMATORS = [
     RBM(3, **SMALL),
     GaussianRBM(3, **SMALL),
     SparseRBM(3, **SMALL),
+    ConvolutionalRBM(3, 2, **SMALL),
     MixedRBM(3, **SMALL),
     RBMClassifier(3, **SMALL),
     DBNTransformer((3, 2), **SMALL),

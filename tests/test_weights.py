@@ -15,6 +15,7 @@ import skdbn
 from skdbn import (
     RBM,
     BernoulliRBM,
+    ConvolutionalRBM,
     DBNClassifier,
     DBNRegressor,
     DBNTransformer,
@@ -288,6 +289,9 @@ ALL = {
     "rbm": lambda **s: RBM(5, n_iter=2, **s),
     "gaussian": lambda **s: GaussianRBM(5, n_iter=2, **s),
     "sparse": lambda **s: SparseRBM(5, n_iter=2, visible="gaussian", **s),
+    "convolutional": lambda **s: ConvolutionalRBM(
+        5, 2, pool=1, n_iter=2, visible="gaussian", **s
+    ),
     "mixed": lambda **s: MixedRBM(5, n_iter=2, **s),
     "classifier": lambda **s: RBMClassifier(
         5, n_iter=2, visible="gaussian", gradient="pcd", **s

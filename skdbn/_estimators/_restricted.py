@@ -93,12 +93,16 @@ class RestrictedEstimator(
         H = np.empty((X.shape[0], self._n_features_out), machine.weights.dtype)
         sure = True
         for part, block in mean_field_blocks(machine, X, unknown, H.shape[1]):
-            machine.hidden_mean(block, out=H[part])
+            self._block_features(block, H[part])
             # While the block is dense.
             sure = sure and machine.visible.surely_supports(block)
         if not sure:
             self._rows_outside(X)
         return H
+
+    def _block_features(self, v, out):
+        """Write the features of dense rows, or of thin sparse ones."""
+        self.machine_.hidden_mean(v, out=out)
 
     def inverse_transform(self, H):
         """The visible units' means, E[v | h].

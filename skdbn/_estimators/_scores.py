@@ -112,7 +112,7 @@ class ScoresMixin:
         """
         machine = self.machine_
         result = np.empty(X.shape[0], machine.weights.dtype)
-        width = max(machine.weights.shape) if dense else machine.weights.shape[1]
+        width = max(machine.shape) if dense else machine.shape[1]
         sure = True
         for part, block in blocks(X, width, result.dtype):
             result[part] = getattr(machine, name)(block)
@@ -124,7 +124,7 @@ class ScoresMixin:
 
 def mean_activation(machine, X):
     """The mean of E[h | v] over the rows of X."""
-    total = np.zeros(machine.weights.shape[1])
+    total = np.zeros(machine.shape[1])
     for _, block in blocks(X, len(total), machine.weights.dtype):
         total += machine.hidden_mean(block).sum(axis=0)
     return total / X.shape[0]

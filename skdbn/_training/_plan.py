@@ -94,7 +94,7 @@ class Plan:
         Of a new machine and a new gradient, unless they are given.
         """
         if machine is None:
-            machine = new_machine(self, source, rng)
+            machine = self.new_machine(source, rng)
         machine.center = source.mean.astype(machine.weights.dtype)
         auto_rate, limit = self._fitting_rate(machine, source)
         sparsity = self._new_sparsity(machine, 0.1 / auto_rate)
@@ -113,6 +113,10 @@ class Plan:
         source.begin(machine, rng, 1, self.sample_data)
         self._see_values(session, source)
         return session
+
+    def new_machine(self, source, rng):
+        """A machine that fits the data of a source, with random weights."""
+        return new_machine(self, source, rng)
 
     def take_over(self, source, machine, gradient=None):
         """Copies of a fitted machine and its gradient, to go on with new data."""
@@ -190,7 +194,7 @@ class Plan:
                 gaps = gaps @ root
             elif scale is not None:
                 gaps *= np.sqrt(scale)
-            reach = max(1.0, largest_variance(gaps))
+            reach = max(1.0, machine.input_share * largest_variance(gaps))
             auto_rate = min(auto_rate, LARGEST_RATE / reach)
             if visible.tail == "poisson":
                 low, high = machine.hidden.bounds
@@ -204,7 +208,7 @@ class Plan:
             # A step moves a hidden unit's field by the rate times Σ (v − mean)².
             low, high = visible.bounds
             mean = np.clip(source.mean, low, high)
-            squares = np.sum((mean - low) * (high - mean))
+            squares = machine.input_share * np.sum((mean - low) * (high - mean))
             if 0 < squares < np.inf:
                 auto_rate = min(auto_rate, LARGEST_CHANGE / float(squares))
         if machine.hidden.tail is not None:

@@ -92,7 +92,7 @@ class Probe:
     """
 
     def __init__(self, machine, X, rows, order, rng, seconds, unknown=None):
-        n_hidden = machine.weights.shape[1]
+        n_hidden = machine.shape[1]
         pair = PAIR * n_hidden
         if not offers(machine.visible, Enumerable):
             pair *= INTEGRAL
@@ -123,7 +123,7 @@ class Probe:
         """
         logs, known, free_energy = [], [], []
         n_columns, n_rows = self.coordinates.shape
-        width = max(machine.weights.shape)
+        width = max(machine.shape)
         step = max(32, FEWEST // n_columns, ELEMENTS // n_columns // width)
         for start in range(0, n_rows, step):
             part = slice(start, start + step)

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._utils._checks import check_option, check_real
-from ..units import Bernoulli
+from ..units import Bernoulli, Pooled
 
 PENALTIES = ("kl", "squared")
 PENALIZED = ("all", "bias")
@@ -55,7 +55,7 @@ class Penalty(BaseEstimator):
             If hidden units are not 0 or 1.
         """
         self._check()
-        if not isinstance(machine.hidden, Bernoulli):
+        if not isinstance(machine.hidden, Bernoulli | Pooled):
             raise TypeError(
                 f"sparsity={self!r} is for hidden units that are 0 or 1, and those of "
                 f"this machine are {type(machine.hidden).__name__}: take "
@@ -265,11 +265,20 @@ class ConstantSparsity(Penalty):
 
 def _mean(p, weights):
     """The mean of probabilities over the rows."""
+    weights = _repeated(weights, len(p))
     return p.mean(axis=0) if weights is None else weights @ p / weights.sum()
 
 
 def _mean_slope(p, weights):
     """The mean of p (1 − p) over the rows, each times its weight."""
+    weights = _repeated(weights, len(p))
     if weights is not None:
         return weights @ (p * (1 - p)) / len(p)
     return (p.sum(axis=0) - np.einsum("ij,ij->j", p, p)) / len(p)
+
+
+def _repeated(weights, n_rows):
+    """A weight for each row, where a row of data has several of its hidden units."""
+    if weights is None or len(weights) == n_rows:
+        return weights
+    return np.repeat(weights, n_rows // len(weights))

@@ -123,7 +123,7 @@ class Annealing:
     def _walk(self, v, betas, rng):
         """Log-weights of chains from v along the betas, shared out over processes."""
         # The parts do not depend on the processes, and so does the result.
-        n_rows = max(FEWEST_CHAINS, PART_ELEMENTS // self.machine.weights.size)
+        n_rows = max(FEWEST_CHAINS, PART_ELEMENTS // self.machine.n_weights)
         n_parts = -(-len(v) // n_rows)
         parts = zip(np.array_split(v, n_parts), rng.spawn(n_parts), strict=True)
         walks = Parallel(min(n_parts, effective_n_jobs(self.n_jobs)))(

@@ -188,7 +188,7 @@ def _n_states(machine):
     layers = machine.visible, machine.hidden
     return [
         layer.n_states(n_units) if offers(layer, Enumerable) else np.inf
-        for layer, n_units in zip(layers, machine.weights.shape, strict=True)
+        for layer, n_units in zip(layers, machine.shape, strict=True)
     ]
 
 
@@ -213,7 +213,7 @@ def _exact(machine):
     with threads_for(min(step, n_states), machine.n_weights):
         for start in range(0, n_states, step):
             index = np.arange(start, min(start + step, n_states))
-            states = machine.visible.states(index, machine.weights.shape[0])
+            states = machine.visible.states(index, machine.shape[0])
             states = states.astype(machine.weights.dtype)
             sums.append(logsumexp(-machine.free_energy(states).astype(np.float64)))
     return float(logsumexp(sums))

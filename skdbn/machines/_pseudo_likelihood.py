@@ -46,7 +46,7 @@ def log_conditionals(machine, v):
 
 def _parts(machine, v):
     """The same, a few rows at a time."""
-    n_units, n_hidden = machine.weights.shape
+    n_units, n_hidden = machine.shape
     check_capability(machine.visible, Conditional, "The pseudo-likelihood")
     n_coordinates = ask(machine.visible, Grouped).n_coordinates(n_units)
     by_values = offers(machine.visible, Enumerable) or not _has_series(machine.hidden)

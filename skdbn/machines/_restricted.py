@@ -79,6 +79,14 @@ class RestrictedMachine(Machine):
     hidden: Units = field(default_factory=Bernoulli)
     center: np.ndarray | None = None
 
+    # The share of the visible units that a hidden unit sees.
+    input_share = 1.0
+
+    @property
+    def shape(self):
+        """Numbers of visible and of hidden units."""
+        return self.weights.shape
+
     def hidden_field(self, v, out=None):
         """c + v·W"""
         if not issparse(v):

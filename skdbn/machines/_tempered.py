@@ -34,7 +34,7 @@ class Tempered:
     def log_base(self):
         """log Z₀ of the independent units."""
         machine = self.machine
-        nothing = np.zeros((1, machine.weights.shape[1]), machine.weights.dtype)
+        nothing = np.zeros((1, machine.shape[1]), machine.weights.dtype)
         visible = self.base_units.log_partition(self.base_bias[None])
         return float(visible[0]) + float(machine.hidden.log_partition(nothing)[0])
 
@@ -73,8 +73,8 @@ class Tempered:
         """v ~ p_β(v | h)"""
         machine = self.machine
         beta = np.asarray(beta, h.dtype).reshape(-1, 1)
-        out = np.dot(h, machine.weights.T, out=out)
+        out = machine.visible_field(h, out)
         out *= beta
-        out += (1 - beta) * self.base_bias + beta * machine.visible_bias
+        out += (1 - beta) * self.base_bias
         units = between(machine.visible, self.base_units, beta)
         return units.sample(out, rng, out=out)

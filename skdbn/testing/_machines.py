@@ -72,7 +72,11 @@ class MachineCase:
     @cached_property
     def is_restricted(self):
         names = "weights", "visible_bias", "hidden_bias", "visible", "hidden"
-        return all(hasattr(self.machine, name) for name in names)
+        if not all(hasattr(self.machine, name) for name in names):
+            return False
+        # Others have tied weights.
+        widths = tuple(layer.shape[1] for layer in self.start[:2])
+        return self.machine.weights.shape == widths
 
     @cached_property
     def seen(self):

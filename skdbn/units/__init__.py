@@ -14,6 +14,7 @@ from ._gaussian import Gaussian
 from ._grouped import Grouped
 from ._parametric import Parametric
 from ._poisson import Poisson
+from ._pooled import Pooled
 from ._ranged import Ranged
 from ._rectified import Rectified
 from ._scaled import Scaled
@@ -32,6 +33,7 @@ __all__ = [
     "Grouped",
     "Parametric",
     "Poisson",
+    "Pooled",
     "Ranged",
     "Rectified",
     "Scaled",
@@ -41,7 +43,7 @@ __all__ = [
 ]
 
 # Concatenated units have no name: they are nothing without a description. Correlated ones
-# are a setting of `GaussianRBM` and `MixedRBM`.
+# are a setting of `GaussianRBM` and `MixedRBM`, and pooled ones of `ConvolutionalRBM`.
 REGISTRY = {
     "bernoulli": Bernoulli,
     "spin": Spin,
