@@ -95,7 +95,11 @@ def answers_of(model, X):
             takes = name not in ("sample", "sample_shapes")
             holes = name in ("impute", "conditional_sample", "sample_imputations")
             rows = (with_holes if holes else X,) if takes else ()
-            found += flat(getattr(model, name)(*rows, **DRAWN.get(name, {})))
+            method, settings = getattr(model, name), DRAWN.get(name, {})
+            if isinstance(model, DBNAutoencoder):
+                # It fills in what is unknown without a draw.
+                settings = {}
+            found += flat(method(*rows, **settings))
     return found
 
 

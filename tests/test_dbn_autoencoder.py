@@ -448,6 +448,116 @@ def test_a_pickle_has_the_same_code(X, seed):
     other.partial_fit(X)
 
 
+# Unknown values
+
+
+@pytest.mark.parametrize("kind", VISIBLE)
+def test_gradient_of_what_is_known(kind, rng):
+    """The loss of the known columns, one at a time, at the mean field's fields."""
+    visible, width, _ = VISIBLE[kind]
+    rows, is_real = rows_of(kind, rng)
+    visible = visible.start(width, (8, rows.mean(axis=0), rows.var(axis=0) + 0.1))
+    machine, code = (
+        RestrictedMachine(
+            rng.normal(0, 0.5, (n, m)), rng.normal(size=n), rng.normal(size=m), v, h
+        )
+        for n, m, v, h in (
+            (width, 3, visible, Bernoulli()),
+            (3, 2, Bernoulli(), Gaussian(1.0).start(2)),
+        )
+    )
+    network = Autoencoder.unrolled([machine, code])
+    unknown = rng.random(rows.shape) < 0.3
+    groups = {"softmax": slice(0, 3), "mixed": slice(2, 5)}
+    if kind in groups:
+        part = unknown[:, groups[kind]]
+        part[:] = part[:, :1]
+    holed = np.where(unknown, np.nan, rows)
+    filled = machine.mean_field(np.where(unknown, 0, rows), unknown)
+    np.testing.assert_array_equal(
+        network.standardized(holed), network.standardized(filled)
+    )
+    weights = rng.random(8)
+
+    def losses():
+        field = network.field(filled)
+        own = network.targets(np.where(unknown, 0, rows))
+        if kind == "bernoulli":
+            return column_by_column(in_bits, own, field, unknown)
+        found = 0
+        if kind == "mixed":
+            found = column_by_column(in_bits, own[:, :2], field[:, :2], unknown[:, :2])
+        if kind in groups:
+            part = groups[kind]
+            group = in_categories(own[:, part], field[:, part])
+            found = found + np.where(unknown[:, part.start], 0, group)
+        if is_real.any():
+            real = column_by_column(
+                in_squares, own[:, -2:], field[:, -2:], unknown[:, -2:]
+            )
+            found = found + real
+        return found
+
+    np.testing.assert_allclose(network.losses(holed), losses(), rtol=1e-9)
+    source = ReconstructedSource(holed, network.targets, weights=weights)
+    back = BackPropagation()
+    back.start(network, 8, rng)
+    found, downhill = back.descent(network, source.batch(np.arange(8)), rng)
+    assert found == pytest.approx((weights * losses()).mean())
+    for name, array in network.params.items():
+        numeric = np.empty_like(array)
+        for place in np.ndindex(*array.shape):
+            array[place] += 1e-5
+            above = (weights * losses()).mean()
+            array[place] -= 2e-5
+            numeric[place] = (above - (weights * losses()).mean()) / 2e-5
+            array[place] += 1e-5
+        np.testing.assert_allclose(-downhill[name], numeric, rtol=1e-5, atol=1e-7)
+
+
+def column_by_column(loss_of, x, field, unknown):
+    columns = range(x.shape[1])
+    each = np.stack([loss_of(x[:, [j]], field[:, [j]]) for j in columns], axis=1)
+    return np.where(unknown, 0, each).sum(axis=1)
+
+
+@pytest.mark.parametrize("solver", ["adam", "cg"])
+def test_unknown_values_are_filled_in(solver, rng, seed):
+    causes = rng.normal(size=(300, 2))
+    rows = causes[:, [0, 0, 0, 1, 1, 1]] + 0.3 * rng.normal(size=(300, 6))
+    unknown = rng.random(rows.shape) < 0.2
+    holed = np.where(unknown, np.nan, rows)
+    net = make(seed, solver=solver, max_iter=30).fit(holed)
+    filled = net.impute(holed)
+    np.testing.assert_array_equal(filled[~unknown], rows[~unknown])
+    error = np.square(filled - rows)[unknown].mean()
+    assert error < 0.5 * np.square(rows)[unknown].mean()
+    assert np.isfinite(net.score_samples(holed)).all()
+    assert net.history_[-1]["loss"] < net.history_[0]["loss"]
+    np.testing.assert_array_equal(net.impute(rows), rows)
+    net.partial_fit(holed)
+
+
+@pytest.mark.filterwarnings("ignore::skdbn.exceptions.DataRangeWarning")
+def test_missing_values_of_a_table(table, seed):
+    holed = table.copy()
+    holed.loc[holed.index[::5], "color"] = None
+    holed.loc[holed.index[1::5], "age"] = np.nan
+    net = make(seed, layers=(MixedRBM(8),), max_iter=40).fit(holed)
+    filled = net.impute(holed)
+    assert not filled.isna().any(axis=None)
+    assert list(filled.columns) == list(table.columns)
+    known = holed["age"].notna()
+    np.testing.assert_array_equal(filled["age"][known], table["age"][known])
+    assert np.isfinite(net.transform(holed)).all()
+
+
+def test_a_column_of_which_nothing_is_known(X, seed):
+    X[:, 4] = np.nan
+    with pytest.raises(ValueError, match="column 4"):
+        make(seed).fit(X)
+
+
 # What it refuses
 
 
@@ -472,17 +582,6 @@ def test_a_failed_fit_leaves_the_estimator_as_it_was(settings, match, X, seed):
     assert vars(net) == before | settings
     with pytest.raises(ValueError, match=match):
         make(seed, **settings).fit(X)
-
-
-def test_missing_values(X, table, seed):
-    net = make(seed).fit(X)
-    X[3, 4] = np.nan
-    for method in (net.fit, net.transform, net.score_samples, make(seed).partial_fit):
-        with pytest.raises(ValueError, match=r"NaN .* columns 4, .*BoltzmannImputer"):
-            method(X)
-    table.loc[1003, "color"] = None
-    with pytest.raises(ValueError, match=r"columns color, .*BoltzmannImputer"):
-        make(seed, layers=(MixedRBM(4), 4)).fit(table)
 
 
 def test_pretrained_layers_with_another_code(X, seed):

@@ -161,7 +161,8 @@ def ask_all(model, X, y, draw):
     length = n_rows(X)
     for name, infinite in METHODS.items():
         if hasattr(model, name):
-            more = CHAINS if name == "impute" else {}
+            takes = inspect.signature(getattr(model, name)).parameters
+            more = CHAINS if name == "impute" and "n_steps" in takes else {}
             more = {"n_steps": 2} if name == "conditional_sample" else more
             note(name)
             result = answer(getattr(model, name), X, **more)

@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from .._data._incomplete import with_found
 from .._data._tables import validate_hidden, with_index_of
 from .._networks._autoencoder import Autoencoder
 from .._utils._sklearn import Interval, StrOptions, fit_context
@@ -28,6 +29,10 @@ class DBNAutoencoder(CodeDBN):
     half the squared error of standardized columns for real-valued ones, that of a
     Poisson distribution for counts, and for the columns of a :class:`MixedRBM` their
     sum.
+
+    NaN in an array, and what is missing in a DataFrame, is unknown. It takes no part in
+    the loss, and the net sees the mean field of the first RBM in its place; in a group
+    of softmax units all are unknown then.
 
     Parameters
     ----------
@@ -181,6 +186,8 @@ class DBNAutoencoder(CodeDBN):
         "code": [StrOptions({"gaussian", "bernoulli", "rectified"})],
     }
 
+    _takes_nan = True
+
     def __init__(
         self,
         layers=(256, 64),
@@ -257,8 +264,8 @@ class DBNAutoencoder(CodeDBN):
         ------
         ValueError
             If `layers` is no sequence of ints and RBMs, if `pretrained` does not fit the
-            data or the code, if X has NaN, or if a fit diverges. The estimator is then
-            left as it was.
+            data or the code, if nothing is known of a column, or if a fit diverges. The
+            estimator is then left as it was.
 
         Warns
         -----
@@ -342,6 +349,31 @@ class DBNAutoencoder(CodeDBN):
         """
         return with_index_of(X, self.inverse_transform(self.transform(X)))
 
+    def impute(self, X):
+        """Fill in what is unknown of each row by its reconstruction.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame} of shape (n_samples, n_features)
+            Rows of data, NaN where a value is unknown.
+
+        Returns
+        -------
+        X : {ndarray, DataFrame} of shape (n_samples, n_features)
+            The rows without NaN, and the known values as they are.
+        """
+        check_is_fitted(self, "network_")
+        first, network = self.transformer_._layers[0], self.network_
+        validated = self._validate(X)
+        rows, unknown = first._validate_incomplete(validated)
+        if unknown is None:
+            rows = rows.copy()
+        else:
+            inputs = self._inputs(self.transformer_, validated)
+            found = network.in_blocks(network.rebuilt, inputs)
+            rows = with_found(rows, found, unknown)
+        return first._merged(validated, rows, True, X)
+
     def score_samples(self, X):
         r"""The log-probability of each row given its code: minus its loss.
 
@@ -354,7 +386,7 @@ class DBNAutoencoder(CodeDBN):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data. A value between 0 and 1 on binary units counts by its
+            Rows of data, of which known values count. A value between 0 and 1 on binary units counts by its
             cross-entropy.
 
         Returns

@@ -2,11 +2,13 @@
 
 from numbers import Integral
 
+import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils._sklearn import Interval
-from ..units import resolve
+from ..units import Grouped, resolve
+from ..units._base import ask
 from ._dbn_network import NetworkDBN
 from ._dbn_supervised import SupervisedDBN
 from ._layers import layer_of_code, refuse_missing
@@ -30,6 +32,8 @@ class CodeDBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SupervisedDBN):
     # Units of the code, where they are no parameter.
     code = "gaussian"
 
+    _takes_nan = False
+
     def transform(self, X):
         """The code of each row: the means of its units.
 
@@ -49,13 +53,16 @@ class CodeDBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SupervisedDBN):
     def _rows(self, X):
         """Rows as the net takes them, and which of them have impossible values."""
         check_is_fitted(self, "network_")
-        first = self.transformer_._layers[0]
-        X = first._validate(self._validate(X))
-        return X, first._rows_outside(X)
+        return inputs_of(self.transformer_, self._validate(X))
+
+    @staticmethod
+    def _inputs(transformer, X):
+        return inputs_of(transformer, X)[0]
 
     def _validate(self, X, reset=False, allow_nan=False):
         X = super()._validate(X, reset, allow_nan=True)
-        refuse_missing(self, X)
+        if not self._takes_nan:
+            refuse_missing(self, X)
         return X
 
     def _check_settings(self):
@@ -90,4 +97,23 @@ class CodeDBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SupervisedDBN):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.allow_nan = self._takes_nan
         return tags
+
+
+def inputs_of(transformer, X):
+    """Validated rows as a net takes them, and which of them have impossible values.
+
+    NaN stands for what is unknown, in a group of softmax units for all of them.
+    """
+    first = transformer._layers[0]
+    X, unknown = first._validate_incomplete(X)
+    outside = first._rows_outside(X)
+    if unknown is None:
+        return X, outside
+    visible = ask(first.machine_.visible, Grouped)
+    for i in range(visible.n_coordinates(X.shape[1])):
+        columns = visible.columns(i)
+        unknown[:, columns] = unknown[:, columns].any(axis=1, keepdims=True)
+    X[unknown] = np.nan
+    return X, outside

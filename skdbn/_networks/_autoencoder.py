@@ -6,6 +6,7 @@ from itertools import islice
 import numpy as np
 
 from .._utils._numerics import as_float
+from ..machines import RestrictedMachine
 from ..units import Concatenated, Gaussian, Scaled
 from ..units._base import ask
 from ._network import Network, negative_log_probability
@@ -20,11 +21,15 @@ class Autoencoder(Network):
     the data. Real-valued ones are standardized as targets, with a variance of 1, so that
     neither losses nor steps depend on the unit and the zero of a column: a value of the
     data is `zero` + `unit` times that of the head.
+
+    NaN is unknown: as an input it is the mean field of the machine `bottom`, and as a
+    target it takes no part in the loss. In a group of softmax units all are unknown.
     """
 
     n_up: int = 0
     zero: np.ndarray | None = None
     unit: np.ndarray | None = None
+    bottom: RestrictedMachine | None = None
 
     @classmethod
     def unrolled(cls, machines):
@@ -44,8 +49,18 @@ class Autoencoder(Network):
             n_up=len(machines),
             zero=zeros[-1],
             unit=units[-1],
+            bottom=machines[0],
         )
         return network._started(machines[0])
+
+    def standardized(self, x):
+        x = as_float(x, self.dtype)
+        if _has_nan(x):
+            unknown = np.isnan(x)
+            some = np.flatnonzero(unknown.any(axis=1))
+            x, unknown = x.copy(), unknown[some]
+            x[some] = self.bottom.mean_field(np.nan_to_num(x[some]), unknown)
+        return super().standardized(x)
 
     def targets(self, x):
         """What the head is to have for these rows of data."""
@@ -63,9 +78,54 @@ class Autoencoder(Network):
         x += self.zero
         return x
 
+    def rebuilt(self, x):
+        """Rows of data as the net puts them out again."""
+        return self.decoded(self.code(x))
+
     def losses(self, x):
-        """−log p(x | code of x) of each row, of standardized values."""
-        return negative_log_probability(self.head, self.field(x), self.targets(x))
+        """−log p(known x | code of x) of each row, of standardized values."""
+        field, targets, added = self._known(self.field(x), self.targets(x))
+        losses = negative_log_probability(self.head, field, targets)
+        losses -= added
+        return losses
+
+    def downhill(self, field, batch, out):
+        field, targets, added = self._known(field, batch.targets)
+        loss, error = super().downhill(field, batch._replace(targets=targets), out)
+        if batch.weights is not None:
+            added = added * batch.weights
+        return loss - float(np.mean(added, dtype=np.float64)), error
+
+    def _known(self, field, targets):
+        """Fields and targets that are neutral where nothing is known.
+
+        The last array is the part that these have in the loss of each row, or 0.
+        """
+        if not _has_nan(targets):
+            return field, targets, 0.0
+        unknown = np.isnan(targets)
+        means, losses = self._neutral
+        field = np.where(unknown, 0, field)
+        return field, np.where(unknown, means, targets), unknown @ losses
+
+    @property
+    def _neutral(self):
+        """The mean of each unit of the head at the field 0, and its loss there."""
+        several = isinstance(self.head, Concatenated)
+        parts = self.head.widths() if several else [(self.head, self.n_outputs)]
+        means, losses = [], []
+        for units, width in parts:
+            zeros = np.zeros((1, width), self.dtype)
+            means.append(units.mean(zeros.copy())[0])
+            loss = negative_log_probability(units, zeros, means[-1][None])
+            losses.append(np.full(width, loss[0] / width, self.dtype))
+        return np.concatenate(means), np.concatenate(losses)
+
+
+def _has_nan(x):
+    """Whether a value is NaN, by their sum, which is quick."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isnan(x.sum()))
 
 
 def _way_down(machine):
