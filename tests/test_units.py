@@ -654,6 +654,15 @@ def test_a_glance_sees_ones_in_other_groups(sizes, dtype, rng):
         assert not units.surely_supports(bad[None])
 
 
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_a_glance_at_whole_numbers(dtype, container):
+    X = np.array([[1, 0, 0, 1], [0, 1, 1, 0]], dtype)
+    assert Softmax(2).surely_supports(container(X))
+    X[1] = 0
+    assert not Softmax(2).surely_supports(container(X))
+
+
 @pytest.mark.parametrize("n_groups", [4, 2000, 5000])
 @pytest.mark.parametrize("nan", [False, True])
 def test_a_glance_at_very_many_groups(n_groups, nan):

@@ -223,7 +223,8 @@ class Softmax(Conditional, Enumerable, Differentiable, Grouped, Units):
         product. They are whole numbers, so that the sum is exact. It is the right one by
         accident once in 10⁴ times, where more than two groups are not as they should be.
         """
-        weights = _check_weights(self.n_coordinates(x.shape[1]), x.dtype)
+        dtype = np.result_type(x.dtype, np.float32)
+        weights = _check_weights(self.n_coordinates(x.shape[1]), dtype)
         if weights is None:
             return False
         return bool((x @ self._per_unit(weights)[0] == weights.sum()).all())
