@@ -12,6 +12,7 @@ from . import (
     units,
 )
 from ._estimators._bernoulli_rbm import BernoulliRBM
+from ._estimators._conditional_rbm import ConditionalRBM
 from ._estimators._convolutional_rbm import ConvolutionalRBM
 from ._estimators._dbn import DBNTransformer
 from ._estimators._dbn_autoencoder import DBNAutoencoder
@@ -25,6 +26,7 @@ from ._estimators._mixed_rbm import MixedRBM
 from ._estimators._rbm import RBM
 from ._estimators._rbm_classifier import RBMClassifier
 from ._estimators._sparse_rbm import SparseRBM
+from ._estimators._temporal_rbm import TemporalRBM
 from ._updates._sparsity import ConstantSparsity, Sparsity
 from ._utils._show_versions import show_versions
 
@@ -34,6 +36,7 @@ __all__ = [
     "RBM",
     "BernoulliRBM",
     "BoltzmannImputer",
+    "ConditionalRBM",
     "ConstantSparsity",
     "ConvolutionalRBM",
     "DBNAutoencoder",
@@ -47,6 +50,7 @@ __all__ = [
     "RBMClassifier",
     "SparseRBM",
     "Sparsity",
+    "TemporalRBM",
     "evaluation",
     "exceptions",
     "gradients",

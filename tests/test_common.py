@@ -12,6 +12,7 @@ from skdbn import (
     RBM,
     BernoulliRBM,
     BoltzmannImputer,
+    ConditionalRBM,
     ConstantSparsity,
     ConvolutionalRBM,
     DBNAutoencoder,
@@ -24,6 +25,7 @@ from skdbn import (
     MixedRBM,
     RBMClassifier,
     SparseRBM,
+    TemporalRBM,
 )
 from skdbn.gradients import CD, PCD, ScoreMatching
 from skdbn.schedules import Linear, Step
@@ -52,6 +54,11 @@ ESTIMATORS = [
     SparseRBM(n_components=4, visible="gaussian", penalty="squared", penalized="bias"),
     MixedRBM(n_components=4),
     MixedRBM(n_components=4, variance="full"),
+    ConditionalRBM(n_components=4, context=slice(0, 1)),
+    ConditionalRBM(n_components=4, context=[0], visible="gaussian", gradient=PCD(2)),
+    ConditionalRBM(n_components=4),
+    TemporalRBM(n_components=4),
+    TemporalRBM(n_components=4, order=1, visible="bernoulli", early_stopping=True),
     BoltzmannImputer(n_samples=2, n_steps=2),
     BoltzmannImputer(GaussianRBM(4), n_samples=2, n_steps=2, standardize=True),
     RBMClassifier(n_components=4),

@@ -15,6 +15,7 @@ from skdbn import (
     RBM,
     BernoulliRBM,
     BoltzmannImputer,
+    ConditionalRBM,
     ConvolutionalRBM,
     DBNAutoencoder,
     DBNClassifier,
@@ -26,6 +27,7 @@ from skdbn import (
     MixedRBM,
     RBMClassifier,
     SparseRBM,
+    TemporalRBM,
 )
 from skdbn.structured import CRFClassifier, ShapePriorCRFClassifier, pixel_graphs
 
@@ -39,6 +41,8 @@ MODELS = [
     SparseRBM(**SMALL),
     ConvolutionalRBM(3, 2, n_iter=2),
     MixedRBM(**SMALL),
+    ConditionalRBM(**SMALL, context=[0]),
+    TemporalRBM(**SMALL),
     RBMClassifier(**SMALL),
     DBNTransformer((6, 4), n_iter=1),
     DBNClassifier(**NET),
@@ -89,13 +93,20 @@ def answers_of(model, X):
     with_holes = X
     if isinstance(X, np.ndarray):
         with_holes = np.where(np.eye(*X.shape, dtype=bool), np.nan, X)
-    found = []
+        if isinstance(model, ConditionalRBM):
+            with_holes[:, 0] = X[:, 0]
+    found, drawn = [], DRAWN
+    if isinstance(model, ConditionalRBM | TemporalRBM):
+        # Contexts, or frames to go on from, say how many rows there are.
+        key = "start" if isinstance(model, TemporalRBM) else "context"
+        context = X if key == "start" else X[:, :1]
+        drawn = DRAWN | {"sample": {key: context, "random_state": 0, "n_steps": 3}}
     for name in METHODS:
         if hasattr(model, name):
             takes = name not in ("sample", "sample_shapes")
             holes = name in ("impute", "conditional_sample", "sample_imputations")
             rows = (with_holes if holes else X,) if takes else ()
-            method, settings = getattr(model, name), DRAWN.get(name, {})
+            method, settings = getattr(model, name), drawn.get(name, {})
             if isinstance(model, DBNAutoencoder):
                 # It fills in what is unknown without a draw.
                 settings = {}

@@ -29,17 +29,26 @@ NETS = {"DBNClassifier", "DBNRegressor"}
 GENERATIVE = {"GenerativeDBNClassifier"}
 AUTO = {"DBNAutoencoder"}
 NEIGHBORS = {"DBNNeighborhoodComponents"}
+GIVEN, TEMPORAL = {"ConditionalRBM"}, {"TemporalRBM"}
 CODES = AUTO | NEIGHBORS
 BACKWARD = NETS | CODES
 TIED = {"ConvolutionalRBM"}
 EACH = "every class"
+# But for these, which share what they say.
+TOGETHER = {
+    "gradient": GIVEN | TEMPORAL,
+    "learning_rate": GIVEN | TEMPORAL | {"RBM"},
+    "visible": GIVEN | {"RBM"},
+}
 OWN_MEANING = {
     "alpha": [BACKWARD],
     "batch_size": [NETS | AUTO, NEIGHBORS, GENERATIVE],
     "class_weight": EACH,
     "classes_": [{"DBNClassifier"}],
     "cost": EACH,
-    "components_": [{"MixedRBM"}, {"RBMClassifier"}, TIED],
+    "components_": [{"MixedRBM"}, {"RBMClassifier"}, TIED, GIVEN, TEMPORAL],
+    "context_coef_": EACH,
+    "context_components_": EACH,
     "early_stopping": [BACKWARD, GENERATIVE, {"RBMClassifier"}],
     "gradient": EACH,
     "gradient_": [{"RBMClassifier"}],
@@ -49,15 +58,18 @@ OWN_MEANING = {
         CODES,
         GENERATIVE,
         {"RBMClassifier"},
+        GIVEN,
+        TEMPORAL,
     ],
-    "h_samples_": [TIED],
+    "h_samples_": [TIED, GIVEN | TEMPORAL],
+    "hidden": [TEMPORAL],
     "input_dropout": [NETS | NEIGHBORS],
     "intercept_visible_": [{"MixedRBM"}],
     "layers": [NETS, GENERATIVE, CODES],
     "learning_rate": EACH,
     "learning_rate_init": [BACKWARD, GENERATIVE],
     "machine_": [{"RBMClassifier"}],
-    "mean_activation_": [{"RBMClassifier"}, {"SparseRBM"}, TIED],
+    "mean_activation_": [{"RBMClassifier"}, {"SparseRBM"}, TIED, GIVEN, TEMPORAL],
     "max_iter": [NETS, GENERATIVE],
     "momentum": [BACKWARD, GENERATIVE],
     "n_components": [CODES],
@@ -179,7 +191,9 @@ def test_what_means_the_same_reads_the_same(name):
         groups.setdefault(text, set()).add(cls)
     expected = OWN_MEANING.get(name, [])
     if expected == EACH:
-        expected = [{cls} for cls in DESCRIPTIONS[name]]
+        together = TOGETHER.get(name, set())
+        expected = [{cls} for cls in set(DESCRIPTIONS[name]) - together]
+        expected += [together] if together else []
     others = set(DESCRIPTIONS[name]).difference(*expected)
     expected = [*expected, others] if others else expected
     assert sorted(map(sorted, groups.values())) == sorted(map(sorted, expected))
@@ -195,12 +209,14 @@ OF_METHODS = {
         {"DBNTransformer"},
         NETS | GENERATIVE,
         CODES,
+        TEMPORAL,
     ],
+    "v": [GIVEN],
     "H": [STACKS, AUTO],
     "y": [{"DBNRegressor"}, {"RBMClassifier"}, {"DBNTransformer"}, LABELS, NEIGHBORS],
-    "means": [STACKS],
+    "means": [STACKS, TEMPORAL],
     "n_samples": [STACKS],
-    "n_steps": [STACKS],
+    "n_steps": [STACKS, TEMPORAL],
     "tempering": [STACKS],
     "trace": [STACKS],
     "params": [STACKS],

@@ -34,6 +34,7 @@ from skdbn import (
     RBM,
     BernoulliRBM,
     BoltzmannImputer,
+    ConditionalRBM,
     ConvolutionalRBM,
     DBNAutoencoder,
     DBNClassifier,
@@ -45,6 +46,7 @@ from skdbn import (
     MixedRBM,
     RBMClassifier,
     SparseRBM,
+    TemporalRBM,
     evaluation,
 )
 from skdbn.structured import (
@@ -79,6 +81,9 @@ ESTIMATORS = {
     "SparseRBM": SparseRBM(**SMALL),
     "ConvolutionalRBM": ConvolutionalRBM(3, 1, pool=1, n_iter=1, random_state=0),
     "MixedRBM": MixedRBM(**SMALL),
+    "ConditionalRBM": ConditionalRBM(**SMALL, context=[0]),
+    "given": ConditionalRBM(**SMALL, context=slice(1, 3), visible="gaussian"),
+    "TemporalRBM": TemporalRBM(**SMALL, order=2),
     "RBMClassifier": RBMClassifier(**SMALL),
     "hybrid": RBMClassifier(**SMALL, visible="gaussian", unlabeled=-1),
     "DBNTransformer": DBNTransformer((3, 2), n_iter=1, random_state=0),
@@ -250,7 +255,8 @@ def run(draw):
     if model is None:
         return
     ask_all(model, X, y, draw)
-    if hasattr(model, "sample"):
+    # Of conditional models it takes contexts or a start, and no number of rows.
+    if hasattr(model, "sample") and not isinstance(model, ConditionalRBM | TemporalRBM):
         note("sample")
         fine = st.sampled_from([(3, 2, 1), (1, 1, 2), (2, 3, 1)])
         numbers = draw(fine | st.tuples(*[st.sampled_from(NUMBERS)] * 3))

@@ -15,6 +15,8 @@ KINDS = [
     "GaussianRBM",
     "ConvolutionalRBM",
     "SparseRBM",
+    "ConditionalRBM",
+    "TemporalRBM",
     "MixedRBM",
     "RBMClassifier",
     "DBNTransformer",

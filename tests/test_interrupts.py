@@ -16,6 +16,7 @@ from skdbn import (
     RBM,
     BernoulliRBM,
     BoltzmannImputer,
+    ConditionalRBM,
     ConvolutionalRBM,
     DBNAutoencoder,
     DBNClassifier,
@@ -27,6 +28,7 @@ from skdbn import (
     MixedRBM,
     RBMClassifier,
     SparseRBM,
+    TemporalRBM,
 )
 from skdbn._utils import _threads
 from skdbn.exceptions import DataRangeWarning
@@ -43,6 +45,8 @@ ESTIMATORS = [
     SparseRBM(**RBMS),
     ConvolutionalRBM(3, 2, pool=1, n_iter=2, learning_rate=0.1, batch_size=8),
     MixedRBM(**RBMS),
+    ConditionalRBM(**RBMS, context=[0]),
+    TemporalRBM(**RBMS),
     RBMClassifier(**RBMS, early_stopping=True),
     DBNTransformer((3, 2), rbm=BernoulliRBM(**RBMS)),
     DBNClassifier(**NETS, early_stopping=True),
@@ -204,12 +208,17 @@ class Alarm:
         return False
 
 
+def of_sample(estimator, X):
+    """What `sample` asks for: contexts, or a number of rows."""
+    return X[:2, :1] if isinstance(estimator, ConditionalRBM) else 2
+
+
 def answers(estimator, X):
     """What a fitted model says of rows, and draws."""
     names = ("transform", "predict", "score_samples", "reconstruct")
     found = [getattr(estimator, n)(X) for n in names if hasattr(estimator, n)]
     if hasattr(estimator, "sample"):
-        rows = estimator.sample(2, n_steps=2, random_state=0)
+        rows = estimator.sample(of_sample(estimator, X), n_steps=2, random_state=0)
         found += [*rows] if isinstance(rows, tuple) else [rows]
     return found
 
@@ -226,7 +235,7 @@ def test_signals_at_any_moment(estimator, method, rng, seed):
     X, y = make_data(rng, 4)
     old = estimator.fit(X, y)
     before, said = dict(vars(old)), answers(old, X)
-    arguments = (X, y) if method != "sample" else ()
+    arguments = (X, y) if method != "sample" else (of_sample(estimator, X),)
     settings = {"n_steps": 200} if method == "sample" else {}
 
     def start():

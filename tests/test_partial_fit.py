@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skdbn import (
     RBM,
     BernoulliRBM,
+    ConditionalRBM,
     ConvolutionalRBM,
     DBNAutoencoder,
     DBNClassifier,
@@ -33,6 +34,7 @@ ESTIMATORS = [
     SparseRBM(8, target=0.2),
     ConvolutionalRBM(8, 3),
     MixedRBM(8),
+    ConditionalRBM(8, context=slice(0, 2)),
     RBMClassifier(8, n_iter=10),
     DBNTransformer((8, 4)),
     DBNClassifier(**NET),

@@ -13,6 +13,7 @@ import skdbn
 from skdbn import (
     RBM,
     BoltzmannImputer,
+    ConditionalRBM,
     ConvolutionalRBM,
     DBNAutoencoder,
     DBNClassifier,
@@ -24,6 +25,7 @@ from skdbn import (
     MixedRBM,
     RBMClassifier,
     SparseRBM,
+    TemporalRBM,
 )
 from skdbn.exceptions import InconsistentVersionWarning
 
@@ -34,6 +36,8 @@ ESTIMATORS = [
     SparseRBM(3, **SMALL),
     ConvolutionalRBM(3, 2, **SMALL),
     MixedRBM(3, **SMALL),
+    ConditionalRBM(3, context=[0], **SMALL),
+    TemporalRBM(3, **SMALL),
     RBMClassifier(3, **SMALL),
     DBNTransformer((3, 2), **SMALL),
     DBNClassifier((3,), max_iter=1, **SMALL),

@@ -150,19 +150,20 @@ def conditional_draws(
     rows = np.flatnonzero(unknown.any(axis=1))
     step = max(1, CHAIN_ELEMENTS // (X.shape[1] * n_temperatures))
     for some, streams in row_streams(result, unknown, rng, rows, step):
-        known = ~unknown[some]
-        own = result[some]
-        masked = machine.masked(~known, own)
+        few, own = machine.given(result[some])
+        width = own.shape[1]
+        known = ~unknown[some][:, -width:]
+        masked = few.masked(~known, own)
         chains = Chains(masked, len(some), streams, n_temperatures, Clamp(own, known))
         state = chains.advance(n_steps)
         if n_means is None:
-            result[some] = state.visible
+            result[some, -width:] = state.visible
             continue
         total = np.zeros(own.shape)
         with threads_for(len(some), machine.n_weights):
             for _ in range(n_means):
                 total += masked.visible_mean(chains.advance().hidden)
-        result[some] = np.where(known, own, total / n_means)
+        result[some, -width:] = np.where(known, own, total / n_means)
     return result
 
 
@@ -174,21 +175,23 @@ def known_pseudo_log_likelihood(machine, X, unknown):
     """
     X = X.astype(machine.weights.dtype)
     visible = ask(machine.visible, Grouped)
-    columns = [visible.columns(i) for i in range(visible.n_coordinates(X.shape[1]))]
+    width = machine.shape[0]
+    columns = [visible.columns(i) for i in range(visible.n_coordinates(width))]
     result = np.zeros(len(X))
     step = max(1, CHAIN_ELEMENTS // X.shape[1])
     for start in range(0, len(X), step):
         part = slice(start, start + step)
-        own, holes = X[part], unknown[part]
-        streams = RowStreams(0, row_keys(own, holes))
+        streams = RowStreams(0, row_keys(X[part], unknown[part]))
+        few, own = machine.given(X[part])
+        holes = unknown[part, -width:]
         chains = Chains(
-            machine.masked(holes, own), len(own), streams, 1, Clamp(own, ~holes)
+            few.masked(holes, own), len(own), streams, 1, Clamp(own, ~holes)
         )
         chains.advance(SCORE_BURN_IN)
         inverse = np.full((len(own), len(columns)), -np.inf)
         for _ in range(N_SCORE_STATES):
             v = chains.advance(SCORE_STEPS).visible
-            np.logaddexp(inverse, -machine.log_conditionals(v), out=inverse)
+            np.logaddexp(inverse, -few.log_conditionals(v), out=inverse)
         known = [~holes[:, some].any(axis=1) for some in columns]
         log_p = np.log(N_SCORE_STATES) - inverse
         result[part] = np.where(np.transpose(known), log_p, 0).sum(axis=1)

@@ -110,6 +110,11 @@ class ArraySource:
         """The data, with what stands at present for unknown values."""
         return self.X
 
+    @property
+    def whole_rows(self):
+        """The same with all columns that the machine is given, as a table."""
+        return self.values
+
     def begin(self, machine, rng, n_steps, sample_data=False):
         """Prepare for a training of a machine; there is nothing to do for an array."""
 
@@ -344,13 +349,16 @@ class IncompleteSource(ArraySource):
         if not len(some):
             return
         unknown, moved = unknown[some], batch.values[some]
+        few, v = machine.given(moved)
+        # A view of the last columns, where others are given.
+        modeled, holes = moved[:, -v.shape[1] :], unknown[:, -v.shape[1] :]
         if self.sample_data:
-            machine.visible.draw(moved, rng)
-        h = machine.hidden_sample(moved, rng)
-        v = machine.masked(unknown, moved).visible_sample(h, rng)
-        np.copyto(moved, v, where=unknown)
+            machine.visible.draw(v, rng)
+            modeled[:] = v
+        new = few.masked(holes, v).visible_sample(few.hidden_sample(v, rng), rng)
+        np.copyto(modeled, new, where=holes)
         batch.values[some] = moved
         rows = batch.rows[some]
         kept = self.draws[rows]
-        np.copyto(kept, v, where=unknown)
+        np.copyto(kept, moved, where=unknown)
         self.draws[rows] = kept

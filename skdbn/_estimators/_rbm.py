@@ -317,21 +317,21 @@ class RBM(ScoresMixin, RestrictedEstimator):
         machine=None,
         keeps_interrupted=True,
         auto_rate=0.1,
+        **data,
     ):
         """Fit the model, from a given machine if there is one."""
         with restoring(self):
             goes_on = machine is None and self.warm_start and hasattr(self, "machine_")
-            given, (X, unknown) = X, self._validate_training_data(X, reset=not goes_on)
-            given = given if hasattr(given, "shape") else np.asarray(given)
+            given = X if hasattr(X, "shape") else np.asarray(X)
+            X, unknown = self._validate_training_data(X, reset=not goes_on)
             rng = make_rng(self.random_state)
             probe_rng = rng.spawn(1)[0]
-            weights, rows = check_weights(sample_weight, X, normalized=True)
-            held_out = None
+            source = self._source(X, unknown, sample_weight, whole=True, **data)
+            table, modeled, held_out = source.whole_rows, source.values, None
             if self.early_stopping:
-                rows, held_out = hold_out(
-                    rows, self.validation_fraction, rng, X.shape[0]
+                source.rows, held_out = hold_out(
+                    source.rows, self.validation_fraction, rng, X.shape[0]
                 )
-            source = make_source(X, unknown, rows, weights, whole=True)
             plan, gradient = self._plan(auto_rate=auto_rate), None
             n_epochs = plan.n_epochs(len(source))
             if goes_on:
@@ -340,8 +340,9 @@ class RBM(ScoresMixin, RestrictedEstimator):
             elif machine is None:
                 self._check_scale(source)
             session = plan.start(source, rng, machine, gradient)
-            measured = X, rows, held_out, self.batch_size, probe_rng, unknown
-            judge = Likelihoods(*make_probes(session.machine, *measured))
+            measured = held_out, self.batch_size, probe_rng, unknown, modeled
+            probes = make_probes(session.machine, table, source.rows, *measured)
+            judge = Likelihoods(*probes)
             monitor = Monitor(
                 self,
                 self._init_callback_context(max_subtasks=n_epochs),
@@ -357,7 +358,7 @@ class RBM(ScoresMixin, RestrictedEstimator):
             session.finish(monitor)
             monitor.end(session.machine)
             warn_if_worse(judge.training, session.machine, before)
-            self._adopt(session, source.values)
+            self._adopt(session, source.whole_rows)
             self.history_ = monitor.history
             self.n_iter_ = len(monitor.history)
         return self
@@ -400,18 +401,25 @@ class RBM(ScoresMixin, RestrictedEstimator):
         ConvergenceWarning
             If a schedule has come to zero, so that nothing is learned, or as in `fit`.
         """
+        return self._partial_fit(X, sample_weight)
+
+    def _partial_fit(self, X, sample_weight=None, **data):
         first = not hasattr(self, "machine_")
         with restoring(self):
             X, unknown = self._validate_training_data(X, reset=first)
-            weights, rows = check_weights(sample_weight, X)
-            source = make_source(X, unknown, rows, weights)
+            source = self._source(X, unknown, sample_weight, **data)
             plan, before = self._plan(), getattr(self, "_session", None)
             if first:
                 self._check_scale(source)
             machine = None if first else self.machine_.copy()
             session = plan.go_on(before, source, self.random_state, machine)
-            self._adopt(session, source.values)
+            self._adopt(session, source.whole_rows)
         return self
+
+    def _source(self, X, unknown, sample_weight, whole=False):
+        """Where batches of validated data come from."""
+        weights, rows = check_weights(sample_weight, X, normalized=whole)
+        return make_source(X, unknown, rows, weights, whole)
 
     def _validate_training_data(self, X, reset):
         """The data, and where they have something in place of unknown values."""
@@ -443,7 +451,7 @@ class RBM(ScoresMixin, RestrictedEstimator):
         if chains is None:
             chains = self.machine_.state(self._rows(X[: self.batch_size]), self._rng)
         self.h_samples_ = chains.hidden
-        warn_if_far(self.machine_, chains.hidden)
+        warn_if_far(self.machine_, chains)
         if session.direction.sparsity is not None:
             self.mean_activation_ = mean_activation(self.machine_, X)
 

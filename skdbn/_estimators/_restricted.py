@@ -88,14 +88,18 @@ class RestrictedEstimator(
             If values are outside the range of the visible units.
         """
         check_is_fitted(self, "machine_")
-        X, unknown = self._validate_incomplete(X)
+        return self._hidden_means(*self._validate_incomplete(X))
+
+    def _hidden_means(self, X, unknown=None):
+        """The features of valid rows, of which some values may be unknown."""
         machine = self.machine_
         H = np.empty((X.shape[0], self._n_features_out), machine.weights.dtype)
         sure = True
         for part, block in mean_field_blocks(machine, X, unknown, H.shape[1]):
             self._block_features(block, H[part])
-            # While the block is dense.
-            sure = sure and machine.visible.surely_supports(block)
+            # While the block is dense; its last columns are modeled, if not all are.
+            modeled = block[:, -machine.shape[0] :]
+            sure = sure and machine.visible.surely_supports(modeled)
         if not sure:
             self._rows_outside(X)
         return H
@@ -204,6 +208,10 @@ class RestrictedEstimator(
 
     def _visible_rows(self, X):
         """Validated values of the visible units for each row."""
+        return self._validate(X)
+
+    def _machine_rows(self, X):
+        """Validated rows as the machine has them."""
         return self._validate(X)
 
     def _rows_outside(self, X):

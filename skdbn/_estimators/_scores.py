@@ -115,8 +115,9 @@ class ScoresMixin:
         width = max(machine.shape) if dense else machine.shape[1]
         sure = True
         for part, block in blocks(X, width, result.dtype):
-            result[part] = getattr(machine, name)(block)
-            sure = sure and machine.visible.surely_supports(block)
+            few, v = machine.given(block)
+            result[part] = getattr(few, name)(v)
+            sure = sure and machine.visible.surely_supports(v)
         if not sure:
             result[self._rows_outside(X)] = outside
         return result

@@ -1,5 +1,7 @@
 """Chains of a machine from its initial states on."""
 
+import numpy as np
+
 from .._utils._threads import threads_for
 from ._tempered import tempered_chains
 
@@ -27,6 +29,8 @@ class Chains:
     """
 
     def __init__(self, machine, n, rng, n_temperatures=1, clamp=None):
+        if n_temperatures > 1 and hasattr(machine, "of_rows"):
+            machine = machine.of_rows(np.arange(n * n_temperatures) % n)
         self._machine, self._rng = machine, rng
         if clamp is not None and n_temperatures > 1:
             clamp = clamp.repeated(n_temperatures)

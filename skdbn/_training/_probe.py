@@ -26,15 +26,20 @@ MOST_COLUMNS = 16
 ELEMENTS, FEWEST = 2**15, 100
 
 
-def make_probes(machine, X, rows, held_out, batch_size, rng, unknown=None):
+def make_probes(
+    machine, X, rows, held_out, batch_size, rng, unknown=None, modeled=None
+):
     """Probes of the rows that are learned from, and of held-out rows or None.
+
+    `modeled` has the columns that the machine models, where X has more.
 
     At the same coordinates in turn, so that columns that are harder than others make no
     difference between the two. Of rows that have no likelihood nothing is measured.
     """
     if held_out is not None:
         check_capability(machine.visible, Conditional, "early_stopping=True")
-    n_coordinates = ask(machine.visible, Grouped).n_coordinates(X.shape[1])
+    width = machine.shape[0]
+    n_coordinates = ask(machine.visible, Grouped).n_coordinates(width)
     order = rng.permutation(n_coordinates)
     n_steps = -(-len(rows) // batch_size)
     epoch = n_steps * STEP + len(rows) * machine.n_weights * STEP_PRODUCTS
@@ -42,7 +47,13 @@ def make_probes(machine, X, rows, held_out, batch_size, rng, unknown=None):
         None
         if some is None
         else Probe(
-            machine, X, _possible(machine, X, some), order, rng, share * epoch, unknown
+            machine,
+            X,
+            _possible(machine, X if modeled is None else modeled, some),
+            order,
+            rng,
+            share * epoch,
+            unknown,
         )
         for some, share in zip((held_out, rows), SHARES, strict=True)
     ]
@@ -127,14 +138,15 @@ class Probe:
         step = max(32, FEWEST // n_columns, ELEMENTS // n_columns // width)
         for start in range(0, n_rows, step):
             part = slice(start, start + step)
-            v, unknown = self._rows(machine, part)
-            field = machine.hidden_field(v)
-            free_energy.append(machine.free_energy(v, field))
+            few, v, unknown = self._rows(machine, part)
+            field = few.hidden_field(v)
+            free_energy.append(few.free_energy(v, field))
             # Each row as often as it has columns to be measured, in a single call.
             i = self.coordinates[:, part]
-            several = (np.tile(array, (n_columns, 1)) for array in (v, field))
+            turns = np.tile(np.arange(len(v)), n_columns)
             if self.is_conditional:
-                log = machine.log_conditional(*several, i.ravel())
+                few = few.of_rows(turns)
+                log = few.log_conditional(v[turns], field[turns], i.ravel())
                 logs.append(log.reshape(i.shape))
             else:
                 logs.append(np.full(i.shape, np.nan))
@@ -155,20 +167,20 @@ class Probe:
         }
 
     def _rows(self, machine, part):
-        """Some of the rows, and where they are unknown or None."""
+        """The machine of some of the rows, they, and where they are unknown or None."""
         rows = self.rows[part]
-        v = as_float(self.X[rows], machine.weights.dtype)
+        few, v = machine.given(as_float(self.X[rows], machine.weights.dtype))
         if self.unknown is None:
-            return v, None
-        unknown = self.unknown[rows]
-        return machine.mean_field(v, unknown), unknown
+            return few, v, None
+        unknown = self.unknown[rows, -v.shape[1] :]
+        return few, few.mean_field(v, unknown), unknown
 
     def _reconstruction_error(self, machine):
         n_rows = len(self.rows)
-        v, unknown = self._rows(
+        few, v, unknown = self._rows(
             machine, slice(None, None, -(-n_rows // N_RECONSTRUCTED))
         )
-        error = machine.visible_mean(machine.hidden_mean(v))
+        error = few.visible_mean(few.hidden_mean(v))
         error -= v
         if unknown is not None:
             error = error[~unknown]

@@ -17,7 +17,7 @@ ERRORS, SHARE = 10.0, 0.5
 REMEDY = "Take a smaller learning_rate, fewer hidden units or gradient='pcd'."
 
 
-def warn_if_far(machine, hidden):
+def warn_if_far(machine, chains):
     """Warn if most values that follow hidden units are far from the data.
 
     Parameters
@@ -25,12 +25,13 @@ def warn_if_far(machine, hidden):
     machine : RestrictedMachine
         The fitted machine.
 
-    hidden : ndarray of shape (n_chains, n_hidden)
-        The hidden units of a fit's chains.
+    chains : State
+        The states of a fit's chains.
     """
     if machine.visible.tail is None or machine.center is None:
         return
-    squares = np.square(machine.visible_mean(hidden) - machine.center)
+    machine, _ = machine.given(chains.visible)
+    squares = np.square(machine.visible_mean(chains.hidden) - machine.center)
     scale = ask(machine.visible, Scaled).step_scale
     if scale is not None:
         squares *= scale

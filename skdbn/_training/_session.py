@@ -97,7 +97,8 @@ class Session:
 
     def _check_finite(self):
         """Raise a DivergenceError if a parameter is not finite, or too large."""
-        arrays = self.machine.params.values()
+        # Weights from no columns are none.
+        arrays = [array for array in self.machine.params.values() if array.size]
         # The sum of an array is finite only if all of it is, and needs no mask.
         if all(np.isfinite(array.sum()) for array in arrays):
             largest = getattr(self.machine, "largest", np.inf)

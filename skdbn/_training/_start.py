@@ -28,8 +28,11 @@ RARE, RARE_NORM, RARE_SHARE = 0.05, 2.0, 0.2
 COVARIANCE_ELEMENTS, INCOMPLETE_ROWS = 2**24, 40
 
 
-def new_machine(plan, source, rng):
-    """Random weights, and biases with which the units are as in the data."""
+def new_machine(plan, source, rng, starts_small=False):
+    """Random weights, and biases with which the units are as in the data.
+
+    With `starts_small` no unit starts with large weights, whatever the data are.
+    """
     dtype = working_dtype(source.X)
     visible, hidden = plan.visible, plan.hidden
     n_visible, n_hidden = source.X.shape[1], plan.n_components
@@ -62,8 +65,8 @@ def new_machine(plan, source, rng):
     weights = rng.normal(0, spread, (n_visible, n_hidden))
     hidden_mean = np.zeros(n_hidden)
     # Incomplete rows do not tell how heavy tails are.
-    is_whole = source.unknown is None
-    if is_whole and isinstance(visible, units.Gaussian) and not hidden_bias.any():
+    may_be_large = source.unknown is None and not starts_small
+    if may_be_large and isinstance(visible, units.Gaussian) and not hidden_bias.any():
         root = visible.step_root
         gaps = source.some_gaps()
         gaps = gaps / np.sqrt(variance) if root is None else gaps @ root

@@ -20,11 +20,13 @@ class WeightDecay:
         l1, l2 = strength * self.l1_ratio, strength * (1 - self.l1_ratio)
         for name in machine.penalized:
             weights, scale = machine.params[name], machine.step_scale(name)
-            pull = weights * -l2
+            share = machine.rate_of(name)
+            pull = weights * (-l2 * share)
             if l1:
                 signs = np.sign(weights)
-                pull -= l1 * (signs if scale is None else signs * scale**0.5)
+                signs = signs if scale is None else signs * scale**0.5
+                pull -= l1 * share * signs
             direction[name] += pull
             if centering is not None:
-                centering.follow(direction, pull)
+                centering.follow(direction, pull, name)
         return direction

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils._indexing import _get_column_indices as column_indices
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -28,6 +29,7 @@ __all__ = [
     "check_feature_names",
     "check_feature_names_in",
     "check_sample_weight",
+    "column_indices",
     "fit_context",
     "is_pandas_na",
     "is_scalar_nan",

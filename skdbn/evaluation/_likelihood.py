@@ -232,12 +232,12 @@ def reconstruction_error(rbm: Any, X: Any) -> np.ndarray:
     (1797,)
     """
     check_is_fitted(rbm, "machine_")
-    X = rbm._validate(X)
-    machine = rbm.machine_
-    errors = np.empty(X.shape[0], machine.weights.dtype)
+    X = rbm._machine_rows(X)
+    errors = np.empty(X.shape[0], rbm.machine_.weights.dtype)
     for part, block in blocks(X, X.shape[1], errors.dtype):
-        difference = machine.visible_mean(machine.hidden_mean(block))
-        difference -= as_float(block, errors.dtype)
+        machine, v = rbm.machine_.given(block)
+        difference = machine.visible_mean(machine.hidden_mean(v))
+        difference -= as_float(v, errors.dtype)
         errors[part] = np.square(difference, out=difference).mean(axis=1)
     return errors
 

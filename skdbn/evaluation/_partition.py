@@ -130,6 +130,11 @@ def log_partition(
     if n_betas < 2:
         raise ValueError(f"n_betas={n_betas}: take at least 2, both ends of the way.")
     machine = rbm.machine_
+    if machine.conditional:
+        raise TypeError(
+            f"{type(rbm).__name__} has a partition function for each context, and "
+            "log_partition is for one: take its method log_likelihood, or score_samples."
+        )
     is_gaussian = _is_gaussian(machine.visible) and _is_gaussian(machine.hidden)
     if is_gaussian:
         closed_form = _gaussian_log_z(machine)

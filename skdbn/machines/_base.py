@@ -356,6 +356,21 @@ class Machine:
         """
         return
 
+    def rate_of(self, name):
+        """Factor of the steps of a parameter beside those of the others.
+
+        Parameters
+        ----------
+        name : str
+            One of ``penalized``.
+
+        Returns
+        -------
+        factor : float
+            1 by default; :meth:`difference` includes it, and weight decay asks for it.
+        """
+        return 1.0
+
     def length(self, direction, limit=np.inf):
         """Length of a step of the penalized parameters, in units of its scale.
 

@@ -33,8 +33,10 @@ class Centering:
         """
         return self.follow(direction, direction["weights"])
 
-    def follow(self, direction, change):
-        """Let the plain biases follow a change of the weights."""
+    def follow(self, direction, change, name="weights"):
+        """Let the plain biases follow a change of the weights; others are not centered."""
+        if name != "weights":
+            return direction
         direction["visible_bias"] -= change @ self.hidden
         direction["hidden_bias"] -= self.visible @ change
         return direction

@@ -337,7 +337,7 @@ class TiedCentering(Centering):
         self.window = np.tile(channels, prod(machine.filter_shape))
         self._machine = machine
 
-    def follow(self, direction, change):
+    def follow(self, direction, change, name="weights"):
         """Let the plain biases follow a change of the weights."""
         machine = self._machine
         maps = np.broadcast_to(self.hidden, (1, *machine.map_shape, len(self.hidden)))

@@ -52,9 +52,10 @@ def _parts(machine, v):
     by_values = offers(machine.visible, Enumerable) or not _has_series(machine.hidden)
     step = max(32, SERIES_ELEMENTS // n_hidden)
     for start in range(0, len(v), step):
-        part = v[start : start + step]
+        rows = slice(start, start + step)
+        part, own = v[rows], machine.of_rows(rows)
         result = np.empty((len(part), n_coordinates))
-        (_by_values if by_values else _by_series)(machine, part, result)
+        (_by_values if by_values else _by_series)(own, part, result)
         yield result
 
 
@@ -84,7 +85,8 @@ def log_conditional(machine, v, field, i, before=None):
         result = np.empty(len(v), v.dtype)
         for one in np.unique(i):
             rows = i == one
-            result[rows] = log_conditional(machine, v[rows], field[rows], one)
+            own = machine.of_rows(rows)
+            result[rows] = log_conditional(own, v[rows], field[rows], one)
         return result
     coordinate = Coordinate(machine, v, field, i)
     if before is None and coordinate.shares is None:
@@ -119,7 +121,12 @@ class Coordinate:
         self.machine, self.field, self.i = machine, field, i
         columns = ask(machine.visible, Grouped).columns(i)
         self.weights = machine.weights[columns]
-        self.bias = machine.visible_bias[columns].astype(np.float64)
+        bias = machine.visible_bias
+        if bias.ndim == 1:
+            self.bias = bias[columns].astype(np.float64)
+        else:
+            bias = np.take_along_axis(bias, np.atleast_2d(columns), axis=1)
+            self.bias = bias.astype(np.float64)
         own = np.take_along_axis(v, np.atleast_2d(columns), axis=1)
         self.own = own.astype(np.float64)
         self._given_back = given_back
@@ -262,7 +269,7 @@ def _by_series(machine, v, result):
     for start in range(0, len(coordinates), N_TOGETHER):
         some = [grouped.columns(i) for i in coordinates[start : start + N_TOGETHER]]
         first = np.array([columns[0] for columns in some])
-        given_back = machine.visible_bias[first] + terms[0] @ weights[first].T
+        given_back = machine.visible_bias[..., first] + terms[0] @ weights[first].T
         several = [
             Coordinate(
                 machine, v, field, start + k, given_back[:, k].astype(np.float64)

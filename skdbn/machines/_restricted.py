@@ -11,6 +11,7 @@ from ..units import Bernoulli, Grouped, Parametric, Scaled, Units
 from ..units._base import ask
 from ..units._grouped import masked
 from ..units._parametric import copied
+from ..units._shifted import row_dot, units_of_rows
 from ._base import Machine, State
 from ._centering import Centering
 from ._phases import Phases
@@ -45,7 +46,7 @@ class RestrictedMachine(Machine):
         then need no copy.
 
     visible_bias, hidden_bias : ndarray of shape (n_visible,) and (n_hidden,)
-        b and c.
+        b and c; in a machine of given rows with a row for each of these.
 
     visible, hidden : Units
         The types of the units.
@@ -78,6 +79,21 @@ class RestrictedMachine(Machine):
     visible: Units = field(default_factory=Bernoulli)
     hidden: Units = field(default_factory=Bernoulli)
     center: np.ndarray | None = None
+
+    def given(self, rows):
+        """The machine of what rows model, and its rows: all, where nothing is given."""
+        return self, rows
+
+    def of_rows(self, index):
+        """The machine of some rows: itself, unless each row has its own biases."""
+        if self.visible_bias.ndim == 1:
+            return self
+        return replace(
+            self,
+            visible_bias=self.visible_bias[index],
+            hidden_bias=self.hidden_bias[index],
+            visible=units_of_rows(self.visible, index),
+        )
 
     # The share of the visible units that a hidden unit sees.
     input_share = 1.0
@@ -119,7 +135,7 @@ class RestrictedMachine(Machine):
         field = self.hidden_field(v) if hidden_field is None else hidden_field
         return (
             self.visible.base_energy(v)
-            - v @ self.visible_bias
+            - row_dot(v, self.visible_bias)
             - self.hidden.log_partition(field)
         )
 
@@ -139,7 +155,8 @@ class RestrictedMachine(Machine):
 
     def initial_state(self, n, rng, clamp=None):
         """Initial states of n chains: drawn from the visible biases alone."""
-        fields = np.repeat(self.visible_bias[None], n, axis=0)
+        shape = n, self.shape[0]
+        fields = np.array(np.broadcast_to(self.visible_bias, shape), order="C")
         v = self.visible.sample(fields, rng, out=fields)
         if clamp is not None:
             clamp(v)
@@ -168,7 +185,7 @@ class RestrictedMachine(Machine):
         No sampling, so that a row has a single answer, which depends on no other row.
         """
         machine = self.masked(unknown, v)
-        fields = np.repeat(self.visible_bias[None], len(v), axis=0)
+        fields = np.broadcast_to(self.visible_bias, v.shape)
         v = np.where(unknown, machine.visible.mean(fields), v)
         for _ in range(n_steps):
             np.copyto(v, machine.visible_mean(self.hidden_mean(v)), where=unknown)

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..units._analytic import log_partition_change
 from ..units._parametric import between
+from ..units._shifted import row_dot
 
 
 class Tempered:
@@ -58,7 +59,7 @@ class Tempered:
 
     def _visible_slope(self, v):
         machine = self.machine
-        slope = v @ (machine.visible_bias - self.base_bias)
+        slope = row_dot(v, machine.visible_bias - self.base_bias)
         if self.base_units is not machine.visible:
             slope += self.base_units.base_energy(v) - machine.visible.base_energy(v)
         return slope

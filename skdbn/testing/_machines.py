@@ -72,7 +72,8 @@ class MachineCase:
     @cached_property
     def is_restricted(self):
         names = "weights", "visible_bias", "hidden_bias", "visible", "hidden"
-        if not all(hasattr(self.machine, name) for name in names):
+        restricted = all(hasattr(self.machine, name) for name in names)
+        if self.machine.conditional or not restricted:
             return False
         # Others have tied weights.
         widths = tuple(layer.shape[1] for layer in self.start[:2])

@@ -18,6 +18,7 @@ from ._pooled import Pooled
 from ._ranged import Ranged
 from ._rectified import Rectified
 from ._scaled import Scaled
+from ._shifted import Shifted
 from ._softmax import Softmax
 from ._spin import Spin
 
@@ -37,6 +38,7 @@ __all__ = [
     "Ranged",
     "Rectified",
     "Scaled",
+    "Shifted",
     "Softmax",
     "Spin",
     "Units",

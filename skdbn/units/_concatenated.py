@@ -15,6 +15,7 @@ from ._grouped import Grouped, masked
 from ._parametric import Parametric, between, copied, independent
 from ._parts import by_kind, columns_of, in_one_pass, names_of, numbers_of, width_of
 from ._scaled import Scaled
+from ._shifted import Shifted, shift_scale, shift_slope, shifted, units_of_rows
 from ._softmax import Softmax
 
 
@@ -24,6 +25,7 @@ class Concatenated(
     Differentiable,
     Grouped,
     Scaled,
+    Shifted,
     Parametric,
     Analytic,
     Units,
@@ -214,6 +216,25 @@ class Concatenated(
         return self._join(
             [ask(units, Scaled).uncentered(own) for units, own in self._split(bias)]
         )
+
+    def shifted(self, shift):
+        units, fields = zip(
+            *(shifted(units, own) for units, own in self._split(shift)), strict=True
+        )
+        return self._with(list(units)), self._join(fields)
+
+    def of_rows(self, index):
+        return self._with([units_of_rows(units, index) for units in self._units])
+
+    def shift_slope(self, x):
+        return self._join([shift_slope(units, own) for units, own in self._split(x)])
+
+    @property
+    def shift_scale(self):
+        scales = [shift_scale(units) for units in self._units]
+        if all(scale is None for scale in scales):
+            return None
+        return self._join([np.ones(1) if scale is None else scale for scale in scales])
 
     def freeze(self):
         for units in self._asked(Parametric):

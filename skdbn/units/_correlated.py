@@ -7,6 +7,7 @@ from .._utils._covariance import conditionals, shrunk_covariance
 from .._utils._random import normal
 from ._gaussian import Gaussian
 from ._grouped import Grouped
+from ._shifted import row_dot
 
 
 class CorrelatedGaussian(Grouped, Gaussian):
@@ -102,7 +103,7 @@ class CorrelatedGaussian(Grouped, Gaussian):
         # ∫ exp(x·f − (x − μ)ᵀΣ⁻¹(x − μ)/2) dx = |2πΣ|^½ exp(μ·f + fᵀΣf/2)
         total = 0.5 * np.square(field @ self._inverse_root.T).sum(axis=1)
         total += self._log_volume
-        return total if self.center_ is None else total + field @ self.center_
+        return total if self.center_ is None else total + row_dot(field, self.center_)
 
     def mean(self, field, out=None):
         return self._known_kept(self._free_mean(field), field.dtype, out)

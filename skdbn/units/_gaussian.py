@@ -1,5 +1,6 @@
 """Real-valued units."""
 
+import copy
 from numbers import Real
 
 import numpy as np
@@ -13,6 +14,7 @@ from ._differentiable import Differentiable
 from ._parametric import Parametric
 from ._ranged import STATE
 from ._scaled import Scaled
+from ._shifted import Shifted, row_dot
 
 # Variances stay above this share of those from which they start. So many times as large
 # they have diverged.
@@ -25,7 +27,7 @@ REACH = 8
 MOST_NODES = 10_000
 
 
-class Gaussian(Conditional, Differentiable, Scaled, Parametric, Units):
+class Gaussian(Conditional, Differentiable, Scaled, Shifted, Parametric, Units):
     r"""Real-valued units with a variance σ².
 
     .. math:: p(x \mid \text{field})
@@ -154,7 +156,7 @@ class Gaussian(Conditional, Differentiable, Scaled, Parametric, Units):
         terms += np.log(2 * np.pi / precision)
         terms *= 0.5
         total = terms.sum(axis=1)
-        return total if self.center_ is None else total + field @ self.center_
+        return total if self.center_ is None else total + row_dot(field, self.center_)
 
     def mean(self, field, out=None):
         # A product is quicker than a quotient.
@@ -186,6 +188,26 @@ class Gaussian(Conditional, Differentiable, Scaled, Parametric, Units):
 
     def uncentered(self, bias):
         return bias if self.center_ is None else bias + self.center_ * self.precision
+
+    def shifted(self, shift):
+        new = copy.copy(self)
+        new.center_ = shift if self.center_ is None else self.center_ + shift
+        return new, np.zeros_like(shift)
+
+    def of_rows(self, index):
+        if self.center_ is None or self.center_.ndim == 1:
+            return self
+        new = copy.copy(self)
+        new.center_ = self.center_[index]
+        return new
+
+    def shift_slope(self, x):
+        return self.link(x)
+
+    @property
+    def shift_scale(self):
+        # The inverse of the precision that is in the slope.
+        return None
 
     def statistics(self, x, weights=None):
         if not self._learns:
@@ -297,7 +319,11 @@ class Gaussian(Conditional, Differentiable, Scaled, Parametric, Units):
     def _center_of(self, coordinate):
         """The center of a coordinate, of shape (1,) or (n_samples,)."""
         coordinate = np.atleast_1d(coordinate)
-        return np.zeros(1) if self.center_ is None else self.center_[coordinate]
+        if self.center_ is None:
+            return np.zeros(1)
+        if self.center_.ndim == 1:
+            return self.center_[coordinate]
+        return self.center_[np.arange(len(self.center_)), coordinate]
 
     def _precision_of(self, coordinate):
         """The precision of a coordinate, of shape (1,) or (n_samples,)."""
