@@ -417,6 +417,33 @@ def test_scores_are_the_sums_of_conditionals(table):
     assert model.score(table) == pytest.approx(total.mean())
 
 
+def test_likelihoods_are_sums_over_all_states_or_annealed(table, seed, monkeypatch):
+    model = fitted([0, 1]).fit(table)
+    codes = (table[:, 2:] @ [4, 2, 1]).astype(int)
+    expected = exact_log_p(model, table)[codes, np.arange(400)]
+    np.testing.assert_allclose(model.log_likelihood(table), expected, atol=1e-8)
+    monkeypatch.setattr("skdbn.evaluation._conditional.MOST_BITS", 0)
+    settings = {"n_betas": 200, "random_state": seed}
+    for n_chains in (1, 5):
+        found = model.log_likelihood(table, n_chains=n_chains, **settings)
+        error = np.abs(found - expected)
+        assert error.mean() < 0.05 and error.max() < 0.5
+    with pytest.raises(ValueError, match="between those"):
+        model.log_likelihood(np.where(table == 1, 0.5, table))
+
+
+def test_densities_integrate_to_one(rng):
+    """By quadrature over a real value; its variance is learned."""
+    u = rng.normal(size=(100, 1))
+    X = np.hstack([u, u + np.sign(rng.normal(size=(100, 1))) + 0.1 * u])
+    model = fitted([0], visible="gaussian", n_iter=5).fit(X)
+    grid = np.linspace(-15, 15, 3001)
+    for context in (-1.0, 0.5):
+        rows = np.stack([np.full(len(grid), context), grid], axis=1)
+        p = np.exp(model.log_likelihood(rows))
+        assert p.sum() * (grid[1] - grid[0]) == pytest.approx(1, abs=1e-6)
+
+
 def test_unknown_values_do_not_spoil_the_fit(table, rng):
     holes = table.copy()
     holes[:, 2:][rng.random((400, 3)) < 0.3] = np.nan

@@ -343,7 +343,7 @@ class ConditionalRBM(ConditionalEstimator):
             rows.append(self._as_data(np.hstack([u, v])))
         return film(rows, trace)
 
-    def inverse_transform(self, H, context):
+    def inverse_transform(self, H, context=None):
         """The visible units' means, E[v | h, u].
 
         Parameters
@@ -351,15 +351,19 @@ class ConditionalRBM(ConditionalEstimator):
         H : array-like of shape (n_samples, n_components)
             Values of the hidden units, or their means.
 
-        context : array-like of shape (n_samples, n_context)
-            The given columns alone, in the order of ``context_columns_``.
+        context : array-like of shape (n_samples, n_context), default=None
+            The given columns alone, in the order of ``context_columns_``. None takes
+            their means in the training data.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features)
             The expected rows, with their contexts.
         """
-        H, u = self._hidden_rows(H), self._context_rows(context)
+        H = self._hidden_rows(H)
+        if context is None:
+            context = np.tile(self.machine_.given_center, (len(H), 1))
+        u = self._context_rows(context)
         if len(u) != len(H):
             raise ValueError(
                 f"context has {len(u)} rows, and H has {len(H)}: give a row for each."
@@ -494,6 +498,12 @@ class ConditionalRBM(ConditionalEstimator):
 
     def _merged(self, X, rows, means, like):
         return self._as_data(rows)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # It may be in the other columns alone.
+        tags.input_tags.allow_nan = self.context is None
+        return tags
 
     @property
     def _n_given(self):

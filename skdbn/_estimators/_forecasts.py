@@ -182,6 +182,55 @@ class ForecastMixin:
         frames = self._frames_to_come(self._rows(past), n_frames, rng, n_steps, means)
         return np.vstack([mean if means else v for v, mean in frames])
 
+    def log_likelihood(
+        self, X, lengths=None, *, n_chains=1, n_betas=1000, random_state=None
+    ):
+        r"""The log-likelihood of each frame given those before it.
+
+        .. math:: \log p(v \mid u) = -F(v \mid u) - \log Z(u)
+
+        where log Z(u) is a sum over all states of the smaller layer, if that is of 12
+        binary units or as many states, and otherwise found by annealed importance
+        sampling. It is then too small where chains miss a mode, and the likelihood too
+        large: take more `n_betas` until the result stays.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_frames, n_features)
+            The frames of the sequences.
+
+        lengths : array-like of int of shape (n_sequences,), default=None
+            The number of frames of each sequence in X; None means that X is one.
+
+        n_chains : int, default=1
+            Number of annealed chains for a row.
+
+        n_betas : int, default=1000
+            Number of distributions on their way.
+
+        random_state : int, RandomState instance or None, default=None
+            None continues the estimator's own stream of random numbers, so that the
+            next call draws anew.
+
+        Returns
+        -------
+        log_likelihood : ndarray of shape (n_frames,)
+            In nats; −inf for a row with a value that the visible units cannot have.
+
+        Raises
+        ------
+        ValueError
+            If a number is not an int of at least 1, or if values of X are means of
+            states, such as gray levels of binary units.
+
+        References
+        ----------
+        .. [1] Neal, R. M. (2001). Annealed importance sampling. Statistics and
+           Computing 11, 125-139.
+        """
+        table = self._machine_rows(X, lengths)
+        return self._log_likelihood(table, n_chains, n_betas, random_state)
+
     @available_if(lambda self: False)
     def inverse_transform(self):
         """Not offered: hidden units alone say no frame."""

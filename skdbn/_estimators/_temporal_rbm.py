@@ -488,6 +488,4 @@ class TemporalRBM(ForecastMixin, ConditionalEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = False
-        # A row depends on those before it, so that a part of X is not like the whole.
-        tags.non_deterministic = True
         return tags

@@ -63,7 +63,7 @@ def log_likelihood(
     """
     check_is_fitted(rbm, "machine_")
     given, X = X, rbm._validate(X)
-    _check_states(rbm.machine_.visible, X)
+    check_states(rbm.machine_.visible, X)
     if log_partition is None:
         log_partition = _find_log_partition(rbm, X=given, random_state=0)
     value = getattr(log_partition, "value", log_partition)
@@ -147,7 +147,7 @@ def log_likelihood_bound(
     check_counts("log_likelihood_bound", n_samples=n_samples)
     first, top = dbn._layers[0], dbn.rbms_[-1]
     X = first._validate(dbn._validate(X))
-    _check_states(first.machine_.visible, X)
+    check_states(first.machine_.visible, X)
     outside = first._rows_outside(X)
     stack, rng = dbn._stack(), make_rng(random_state)
     dtype = first.machine_.weights.dtype
@@ -298,7 +298,7 @@ def _mean_of_finite(values):
     return float(finite.mean()) if len(finite) else np.nan
 
 
-def _check_states(visible, X):
+def check_states(visible, X):
     """Raise a ValueError if values of X stand for a distribution over states."""
     rows, _ = visible.lowest_support(X)
     if (rows == MEAN).any():
