@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.special import entr
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -25,7 +26,9 @@ from skdbn import (
     MixedRBM,
     RBMClassifier,
 )
+from skdbn._data._sources import LabeledSource
 from skdbn._estimators._dbn_supervised import Targets
+from skdbn._training._fine_tuning import _loss_of_learned
 from skdbn._training._judges import Outputs
 from skdbn._training._monitor import Monitor
 from skdbn.schedules import Linear, Step
@@ -213,14 +216,74 @@ def reaches(dbn, X):
 )
 def test_epochs_of_pretraining(cls, settings, n_epochs, X, y, seed):
     net = cls(**{"layers": (2,)} | settings, max_iter=0, random_state=seed)
+    if cls is DBNClassifier and not settings:
+        assert net.fit(X > 0, y).rbms_[0].n_iter_ == 5
+        y[0], net.unlabeled = -1, -1
     assert [rbm.n_iter_ for rbm in net.fit(X > 0, y).rbms_] == [n_epochs]
 
 
-@pytest.mark.parametrize("n_rows, n_epochs", [(4000, 10), (8001, 4), (20_000, 3)])
-def test_pretraining_of_many_rows_is_short(n_rows, n_epochs, seed):
+@pytest.mark.parametrize(
+    "n_rows, n_epochs, n_epochs_of_labeled",
+    [(3000, 10, 5), (4001, 9, 3), (8001, 4, 2), (20_000, 3, 2)],
+)
+def test_pretraining_of_many_rows_is_short(n_rows, n_epochs, n_epochs_of_labeled, seed):
     rows = np.resize([[0, 1], [1, 0]], (n_rows, 2))
-    net = DBNClassifier((1,), max_iter=0, random_state=seed).fit(rows, rows[:, 0])
-    assert net.rbms_[0].n_iter_ == n_epochs
+    y = rows[:, 0].copy()
+    net = DBNClassifier((1,), unlabeled=-1, max_iter=0, random_state=seed)
+    assert net.fit(rows, y).rbms_[0].n_iter_ == n_epochs_of_labeled
+    y[9:] = -1
+    net.unlabeled_weight = 0
+    assert net.fit(rows, y).rbms_[0].n_iter_ == n_epochs
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_learned_labels_end_the_fit(n_classes, seed):
+    """A third of the epochs at the end, 15 at least, in which the rate falls to zero."""
+    y = np.repeat(np.arange(n_classes), (60, 30, 20)[:n_classes])
+    X = np.eye(3)[y]
+    net = DBNClassifier((20,), n_iter=0, alpha=0.0, random_state=seed).fit(X, y)
+    rates, losses = (
+        np.array([epoch[name] for epoch in net.history_])
+        for name in ("learning_rate", "loss")
+    )
+    shares = np.bincount(y) / len(y)
+    enough = -0.1 * shares @ np.log(shares)
+    begin = 1 + int(np.argmax(losses <= enough))
+    n_epochs = begin + max(15, begin // 2)
+    assert net.n_iter_ == min(n_epochs, 100) < 100
+    assert rates[0] == pytest.approx(0.02) and rates[-1] < 0.1 * rates[begin - 1]
+    assert (np.diff(rates) < 0).all()
+    slopes = np.diff(rates[begin:])
+    np.testing.assert_allclose(slopes, slopes[0])
+    net.set_params(max_iter=begin + 5).fit(X, y)
+    assert net.n_iter_ == begin + 5
+
+
+@pytest.mark.parametrize(
+    "settings", [{"learning_rate_init": 0.02}, {"solver": "sgd"}, {"solver": "lbfgs"}]
+)
+def test_other_fits_of_learned_labels_have_all_epochs(settings, seed):
+    y = np.arange(60) % 2
+    net = DBNClassifier((4,), n_iter=0, max_iter=40, random_state=seed, **settings)
+    assert net.fit(np.eye(2)[y], y).n_iter_ == 40
+
+
+def test_labels_that_are_not_learned_do_not_end_the_fit(X, seed):
+    y = np.random.default_rng(seed).integers(2, size=len(X))
+    assert make(seed, max_iter=30).fit(X, y).n_iter_ == 30
+
+
+def test_learned_probabilities(rng):
+    """Their loss is not zero: it is their entropy, which for 0 and 1 is."""
+    p = rng.choice([0, 1, 0.5, 0.2], size=(200, 1))
+    source = LabeledSource(np.zeros((200, 1)), p)
+    constant, least = entr(p.mean()) + entr(1 - p.mean()), entr(p) + entr(1 - p)
+    expected = 0.1 * constant + 0.9 * least.mean()
+    assert _loss_of_learned(Bernoulli(), source) == pytest.approx(expected, rel=1e-3)
+
+
+def test_numbers_do_not_end_the_fit(X, seed):
+    assert make_regressor(seed, max_iter=60).fit(X, X[:, 0]).n_iter_ == 60
 
 
 @pytest.mark.parametrize("repeats, width", [(1, 4), (60, 4), (1, 900)])
@@ -232,7 +295,7 @@ def test_first_rate_in_wide_layers(repeats, width, X, y, seed):
     )
     absolute, squared = reaches(adam, X)
     rates = [dbn.history_[0]["learning_rate"] for dbn in (adam, sgd)]
-    expected = [0.01 * min(1, 128 / absolute), 0.1 * min(1, 256 / squared)]
+    expected = [0.02 * min(1, 128 / absolute), 0.1 * min(1, 256 / squared)]
     np.testing.assert_allclose(rates, expected, rtol=1e-9)
     net = GenerativeDBNClassifier(**settings, random_state=seed).fit(X, y)
     spread = X.var(axis=0).sum() if repeats > 1 else 0
@@ -343,7 +406,7 @@ def test_what_auto_stands_for(X, y, seed):
     for solver, values in (
         (
             "adam",
-            {"dropout": 0.1, "batch_size": 21, "learning_rate_init": Linear(0.01)},
+            {"dropout": 0.1, "batch_size": 42, "learning_rate_init": Linear(0.02)},
         ),
         ("sgd", {"dropout": 0.1, "batch_size": 21, "learning_rate_init": Linear(0.1)}),
         ("cg", {"dropout": 0.0, "batch_size": 1000}),

@@ -25,7 +25,8 @@ NOT_CHECKED_ON_EXCEPTIONS = {
     "SA01": "its text says where it comes from",
 }
 # Classes in which a parameter or attribute means something of its own, alone or together.
-NETS = {"DBNClassifier", "DBNRegressor"}
+LABELS = {"DBNClassifier"}
+NETS = LABELS | {"DBNRegressor"}
 GENERATIVE = {"GenerativeDBNClassifier"}
 AUTO = {"DBNAutoencoder"}
 NEIGHBORS = {"DBNNeighborhoodComponents"}
@@ -42,7 +43,7 @@ TOGETHER = {
 }
 OWN_MEANING = {
     "alpha": [BACKWARD],
-    "batch_size": [NETS | AUTO, NEIGHBORS, GENERATIVE],
+    "batch_size": [LABELS, (NETS | AUTO) - LABELS, NEIGHBORS, GENERATIVE],
     "class_weight": EACH,
     "classes_": [{"DBNClassifier"}],
     "cost": EACH,
@@ -67,13 +68,18 @@ OWN_MEANING = {
     "intercept_visible_": [{"MixedRBM"}],
     "layers": [NETS, GENERATIVE, CODES],
     "learning_rate": EACH,
-    "learning_rate_init": [BACKWARD, GENERATIVE],
+    "learning_rate_init": [LABELS, BACKWARD - LABELS, GENERATIVE],
     "machine_": [{"RBMClassifier"}],
     "mean_activation_": [{"RBMClassifier"}, {"SparseRBM"}, TIED, GIVEN, TEMPORAL],
-    "max_iter": [NETS, GENERATIVE],
+    "max_iter": [LABELS, NETS - LABELS, GENERATIVE],
     "momentum": [BACKWARD, GENERATIVE],
     "n_components": [CODES],
-    "n_iter": [BACKWARD | GENERATIVE, {"DBNTransformer"}, {"RBMClassifier"}],
+    "n_iter": [
+        LABELS,
+        (BACKWARD | GENERATIVE) - LABELS,
+        {"DBNTransformer"},
+        {"RBMClassifier"},
+    ],
     "n_iter_": [BACKWARD | GENERATIVE],
     "network_": [AUTO, NEIGHBORS],
     "penalized": EACH,

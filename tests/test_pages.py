@@ -57,8 +57,8 @@ def short_runs(monkeypatch):
 
     run = Session.run
 
-    def run_briefly(self, source, batch_size, n_epochs=1, monitor=None):
-        return run(self, source, batch_size, min(n_epochs, 1), monitor)
+    def run_briefly(self, source, batch_size, n_epochs=1, *others):
+        return run(self, source, batch_size, min(n_epochs, 1), *others)
 
     monkeypatch.setattr(Session, "run", run_briefly)
     load = sklearn.datasets.load_digits

@@ -22,6 +22,10 @@ from ._generative_dbn_classifier import GenerativeDBNClassifier
 # The most rows without a label to which labels spread: the time is that of the square.
 N_TAUGHT = 10_000
 
+# Rows presented in pre-training, and the fewest and the most epochs, where all rows have
+# a label: these tell more than what layers learn without them.
+ALL_LABELED = 15_000, 2, 5
+
 
 class DBNClassifier(LabelsMixin, NetworkDBN):
     r"""Deep belief net that classifies, also from few labels.
@@ -53,10 +57,10 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
         cloned it has to be frozen: ``pretrained=FrozenEstimator(dbn)``.
 
     n_iter : int, default=None
-        Number of epochs of pre-training for each layer. With None it is 10 for layers
-        that are numbers without `rbm`, but 3 to 9 of more than 4,000 rows, and RBMs
-        that are given decide themselves; 0 keeps the random initial weights, which is
-        no pre-training.
+        Number of epochs of pre-training for each layer. With None and without `rbm` it
+        is, for layers that are numbers, 10 and from 4,000 rows on down to 3; where each
+        row has a label, 5 and from 3,000 rows on down to 2. RBMs that are given decide
+        themselves. 0 keeps the random initial weights, which is no pre-training.
 
     transposed : bool, default=False
         Whether a layer starts from the weights of the one below, transposed.
@@ -71,10 +75,10 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
 
     batch_size : int or "auto", default="auto"
         Number of rows in a batch of fine-tuning. "auto" is a fiftieth of the rows, but
-        from 10 to 100, and 1,000 for "cg" and "lbfgs".
+        from 10 to 100; twice as many for "adam", and 1,000 for "cg" and "lbfgs".
 
     learning_rate_init : float, Schedule or "auto", default="auto"
-        Learning rate; only used when solver="adam" or "sgd". "auto" falls from 0.01 or
+        Learning rate; only used when solver="adam" or "sgd". "auto" falls from 0.02 or
         0.1 to zero over the epochs of :meth:`fit`. :meth:`partial_fit` divides by
         1 + epochs / 10, where an epoch is as many rows as ``fit`` or the first call had,
         and at least 1,000. Where layers have so many inputs x that a step would move
@@ -97,7 +101,10 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
         Number of line searches on each batch. Only used when solver="cg" or "lbfgs".
 
     max_iter : int, default=100
-        Number of epochs of fine-tuning. 0 keeps the initial head.
+        Largest number of epochs of fine-tuning; 0 keeps the initial head. With "adam" at
+        its automatic rate there are fewer if labels are learned before: from the epoch
+        on whose loss is a tenth of that of the best constant probabilities, the rate
+        falls to zero in half as many epochs again, and at least 15.
 
     head_iter : int, default=0
         Number of epochs at the beginning of fine-tuning in which only the head is
@@ -381,6 +388,9 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
             else:
                 weights[rows, label] = compute_sample_weight(own, column)
         return weights
+
+    def _presented(self, targets):
+        return super()._presented(targets) if len(targets.without()) else ALL_LABELED
 
     def _new_network(self, transformer, inputs, targets, rows, rng):
         given = self._given()

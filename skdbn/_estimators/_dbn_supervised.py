@@ -40,7 +40,7 @@ ALIKE = 1e-5
 # Epochs of layers that are no more than numbers: as many as present so many rows, within
 # these limits. More take hidden units to their ends, from where back-propagation does not
 # move them, and cost more time than all that comes after.
-N_PRESENTED, FEWEST_EPOCHS, MOST_EPOCHS = 40_000, 3, 10
+PRESENTED = 40_000, 3, 10
 
 # On so many rows a network is measured before and after it learns.
 N_MEASURED = 1000
@@ -246,7 +246,9 @@ class SupervisedDBN(
                 self._check_same(targets)
                 transformer, network = self.transformer_, self._present_network()
             else:
-                transformer = self._pretrain(X, rng, context, data, sample_weight)
+                transformer = self._pretrain(
+                    X, targets, rng, context, data, sample_weight
+                )
             wanted = self.pretrained is not None
             inputs = with_hints(wanted, self._inputs, transformer, X)
             rows, held_out = targets.rows, None
@@ -299,7 +301,7 @@ class SupervisedDBN(
             rng = make_rng(self.random_state)
             context = self._init_callback_context(max_subtasks=1)
             data = {"X": X, "y": y}
-            transformer = self._pretrain(X, rng, context, data, sample_weight)
+            transformer = self._pretrain(X, targets, rng, context, data, sample_weight)
             wanted = self.pretrained is not None
             inputs = with_hints(wanted, self._inputs, transformer, X)
             network = self._start_network(
@@ -392,7 +394,7 @@ class SupervisedDBN(
                 "sklearn.frozen.FrozenEstimator(dbn)."
             )
 
-    def _pretrain(self, X, rng, context, data, sample_weight):
+    def _pretrain(self, X, targets, rng, context, data, sample_weight):
         """The fitted layers: the ones given, or new ones that learn from all rows."""
         if self.pretrained is not None:
             given = self._given_transformer()
@@ -405,7 +407,8 @@ class SupervisedDBN(
         layers, n_iter = self._pretrained_layers(), self.n_iter
         plain = all(isinstance(layer, Integral) for layer in layers)
         if n_iter is None and self.rbm is None and plain:
-            n_iter = int(np.clip(N_PRESENTED // X.shape[0], FEWEST_EPOCHS, MOST_EPOCHS))
+            n_rows, *limits = self._presented(targets)
+            n_iter = int(np.clip(n_rows // X.shape[0], *limits))
         transformer = DBNTransformer(
             (*layers, *self._added_layers()),
             rbm=self.rbm,
@@ -424,6 +427,10 @@ class SupervisedDBN(
                 estimator=self, reconstruction_attributes=dict, **data
             )
         return transformer
+
+    def _presented(self, targets):
+        """Rows to present in pre-training, and the fewest and the most epochs."""
+        return PRESENTED
 
     def _start_network(self, transformer, inputs, targets, rows, rng):
         """A network to be fine-tuned on these rows."""

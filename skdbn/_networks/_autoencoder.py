@@ -62,6 +62,10 @@ class Autoencoder(Network):
             x[some] = self.bottom.mean_field(np.nan_to_num(x[some]), unknown)
         return super().standardized(x)
 
+    @property
+    def tells_labels(self):
+        return False
+
     def targets(self, x):
         """What the head is to have for these rows of data."""
         return (as_float(x, self.dtype) - self.zero) / self.unit

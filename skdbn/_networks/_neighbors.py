@@ -29,6 +29,10 @@ class NeighborNetwork(Network):
         )
         return network._started(machines[0])
 
+    @property
+    def tells_labels(self):
+        return False
+
     def downhill(self, field, batch, out):
         code = self.head.mean(field, out=out)
         loss, error = downhill_of_code(code, batch.targets)

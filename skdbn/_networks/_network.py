@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from .._utils._numerics import as_float, blocks
-from ..units import Differentiable, Scaled, Units
+from ..units import Bernoulli, Differentiable, Scaled, Softmax, Units
 from ..units._base import ask, check_capability
 
 # Fields of a hidden layer that differ less among rows, by their standard deviation,
@@ -138,6 +138,11 @@ class Network:
         return max(map(len, self.biases))
 
     @property
+    def tells_labels(self):
+        """Whether the outputs are probabilities of labels."""
+        return isinstance(self.head, Bernoulli | Softmax)
+
+    @property
     def n_outputs(self):
         """The number of units of the head."""
         return len(self.biases[-1])
@@ -209,7 +214,7 @@ class Network:
 
         These are fields of the head.
         """
-        loss = _losses(self.head, field, batch)
+        loss = losses(self.head, field, batch)
         error = self.head.mean(field, out=out)
         np.subtract(batch.targets, error, out=error)
         if batch.weights is not None:
@@ -255,7 +260,7 @@ class Network:
                 weights *= np.minimum(1, self.max_norm / np.maximum(norm, 1e-30))
 
 
-def _losses(head, field, batch):
+def losses(head, field, batch):
     """−log p(target) of each row, weighted."""
     targets, weights = batch.targets, batch.weights
     each = weights is not None and weights.ndim > 1

@@ -8,6 +8,7 @@ import numpy as np
 from .. import schedules
 from .._networks._backprop import BackPropagation
 from .._networks._line_search import LineSearches
+from .._networks._network import losses
 from .._networks._up_down import UpDown
 from .._updates._optimizer import SGD, Adam, without_end
 from ..gradients import Gradient
@@ -32,6 +33,17 @@ LARGE_BATCH = 1000
 
 # The same where a row needs others of its label: at least 10 steps an epoch.
 PAIRS_BATCH = (100, LARGE_BATCH)
+
+# Adam learns labels as well with twice the rows in a batch and twice the rate.
+FOR_LABELS = 2
+
+# At the rate of "auto" labels are learned once the loss has come down to this share of
+# what the best constant outputs have. The rate then falls to zero, for this share of the
+# epochs so far and so many at least.
+LEARNED, REST, SHORTEST_REST = 0.1, 0.5, 15
+
+# Rows to measure that on, and how far from 0 and 1 their targets are taken to be.
+N_MEASURED, TINY = 1000, 1e-6
 
 
 @dataclass(frozen=True)
@@ -90,7 +102,8 @@ class FineTuningPlan:
 
     def run(self, session, source, monitor):
         """Learn for all epochs, at first the head alone if it is to; keep the best."""
-        size, network = self._batch_size(len(source)), session.machine
+        network = session.machine
+        size = self._batch_size(len(source), network)
         n_head = min(self.head_iter, self.max_iter)
         if n_head:
             network.first = len(network.weights) - 1
@@ -98,10 +111,23 @@ class FineTuningPlan:
             session.optimizer.finish()
             network.first = 0
         if n_head < self.max_iter and not monitor.stopped:
-            session.run(source, size, self.max_iter - n_head, monitor)
+            n_epochs = self.max_iter - n_head
+            self._run_all_layers(session, source, size, n_epochs, monitor)
         session.finish(monitor)
         if n_head:
             session.machine.first = 0
+
+    def _run_all_layers(self, session, source, size, n_epochs, monitor):
+        """Learn for so many epochs; fewer at the rate of "auto" if labels are learned."""
+        enough, before = -np.inf, session.epoch
+        if self.learning_rate_init == "auto" and self._learns_labels(session.machine):
+            enough = _loss_of_learned(session.machine.head, source)
+        session.run(source, size, n_epochs, monitor, enough)
+        done = int(session.epoch - before)
+        if done < n_epochs and not monitor.stopped:
+            rest = min(max(SHORTEST_REST, int(REST * done)), n_epochs - done)
+            session.optimizer.fall(session.epoch, rest)
+            session.run(source, size, rest, monitor)
 
     def go_on(self, before, network, source, rng):
         """Learn once from a source, after a session if there was one."""
@@ -120,10 +146,14 @@ class FineTuningPlan:
             session.direction = direction
         session.optimizer = optimizer
         session.warn_if_at_rest("learning_rate_init", source)
-        session.run(source, self._batch_size(len(source)))
+        session.run(source, self._batch_size(len(source), network))
         return session
 
-    def _batch_size(self, n_rows):
+    def _learns_labels(self, network):
+        """Whether Adam learns the outputs of a network, and they are labels."""
+        return self.solver == "adam" and network.tells_labels
+
+    def _batch_size(self, n_rows, network):
         """The number of rows in a batch."""
         if self.batch_size != "auto":
             return self.batch_size
@@ -131,7 +161,8 @@ class FineTuningPlan:
             return min(LARGE_BATCH, n_rows)
         if self.pairs:
             return int(np.clip(n_rows // 10, *PAIRS_BATCH))
-        return int(np.clip(n_rows // 50, *BATCH))
+        size = int(np.clip(n_rows // 50, *BATCH))
+        return FOR_LABELS * size if self._learns_labels(network) else size
 
     def _new_optimizer(self, network, decay=schedules.Linear):
         """What makes the steps; `decay` makes a schedule of the first rate of "auto"."""
@@ -140,7 +171,8 @@ class FineTuningPlan:
         rate = self.learning_rate_init
         if rate == "auto":
             share = LARGEST_REACH[self.solver] / max(network.reach[self.solver], 1e-30)
-            rate = decay(min(1.0, share) * RATES[self.solver])
+            faster = FOR_LABELS if self._learns_labels(network) else 1
+            rate = decay(faster * min(1.0, share) * RATES[self.solver])
         if self.solver == "adam":
             betas = self.beta_1, self.beta_2
             return Adam(rate, *betas, self.epsilon, self.max_iter)
@@ -150,9 +182,28 @@ class FineTuningPlan:
         """What makes the steps if there is no last epoch."""
         # Of fewer rows than in a batch steps are shorter, so that calls add up to one;
         # those of Adam by the root, since they do not grow with the gradient.
-        share = min(1.0, n_rows / self._batch_size(session.n_rows))
+        network = session.machine
+        share = min(1.0, n_rows / self._batch_size(session.n_rows, network))
         if self.solver == "adam":
             share **= 0.5
         return self._new_optimizer(
-            session.machine, lambda rate: without_end(share * rate, session.n_rows)
+            network, lambda rate: without_end(share * rate, session.n_rows)
         )
+
+
+def _loss_of_learned(head, source):
+    """The mean loss at which targets count as learned.
+
+    Between that of the best constant outputs and the least that there is, which is not
+    zero for targets that are probabilities.
+    """
+    batch = source.batch(source.rows[:: 1 + len(source) // N_MEASURED])
+    neutral = head.mean(np.zeros_like(batch.targets[:1]))
+
+    def loss(means, share):
+        field = head.link(means + share * (neutral - means))
+        return float(losses(head, field, batch).mean(dtype=np.float64))
+
+    mean = np.broadcast_to(batch.targets.mean(axis=0), batch.targets.shape)
+    constant, least = loss(mean, 1 / (len(mean) + 1)), loss(batch.targets, TINY)
+    return least + LEARNED * (constant - least)

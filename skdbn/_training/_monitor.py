@@ -84,6 +84,11 @@ class Monitor:
         return self.stopped
 
     @property
+    def loss(self):
+        """The mean loss of the last epoch; infinite where there is none."""
+        return self.history[-1].get("loss", np.inf)
+
+    @property
     def has_last(self):
         """Whether there is an epoch to go back to."""
         return self.keeps_interrupted and self._last is not None

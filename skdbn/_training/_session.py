@@ -28,15 +28,17 @@ class Session:
     auto_rate: float | None = None
     epoch: float = 0
 
-    def run(self, source, batch_size, n_epochs=1, monitor=None):
+    def run(self, source, batch_size, n_epochs=1, monitor=None, enough=-np.inf):
         """Learn from all rows of a source, so many times or until the monitor stops.
+
+        Or until the mean loss of an epoch is small enough.
 
         An interrupt leaves the machine of the last epoch that was completed, if the
         monitor has one, and otherwise propagates.
         """
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                self._run(source, batch_size, n_epochs, monitor)
+                self._run(source, batch_size, n_epochs, monitor, enough)
         except KeyboardInterrupt:
             if monitor is None or not monitor.has_last:
                 raise
@@ -47,7 +49,7 @@ class Session:
                 UserWarning,
             )
 
-    def _run(self, source, batch_size, n_epochs, monitor):
+    def _run(self, source, batch_size, n_epochs, monitor, enough):
         machine, direction, optimizer = self.machine, self.direction, self.optimizer
         n_rows = min(batch_size, len(source))
         length = len(source) / self.n_rows
@@ -66,7 +68,9 @@ class Session:
                         machine.project()
                     self._check_finite()
                     self.epoch += length
-                    if monitor is not None and monitor.epoch_ends(self):
+                    if monitor is None:
+                        continue
+                    if monitor.epoch_ends(self) or monitor.loss <= enough:
                         break
         finally:
             direction.stop()

@@ -13,7 +13,16 @@ HALF_LIFE = 10
 SHORTEST_EPOCH = 1000
 
 
-class SGD:
+class Optimizer:
+    """What makes the steps, at a learning rate."""
+
+    def fall(self, epoch, n_epochs):
+        """From this epoch on, let the learning rate fall to zero in so many."""
+        rate = self.learning_rate(epoch, self.n_iter)
+        self.learning_rate = Falling(rate, epoch, n_epochs)
+
+
+class SGD(Optimizer):
     """velocity ← momentum · velocity + learning_rate · direction; params += velocity
 
     The direction comes multiplied by the learning rate. The velocity is not scaled by
@@ -63,7 +72,7 @@ class SGD:
             array += velocity
 
 
-class Adam:
+class Adam(Optimizer):
     """Steps whose length does not depend on the scale of the gradient.
 
     Parameters
@@ -131,6 +140,18 @@ class Adam:
             np.divide(mean, change, out=change)
             change *= factor * (1 - self.beta_1)
             array += change
+
+
+class Falling(schedules.Schedule):
+    """A straight line from `initial` after so many epochs to zero after so many more."""
+
+    def __init__(self, initial, begin, length):
+        self.initial = initial
+        self.begin = begin
+        self.length = length
+
+    def __call__(self, epoch, n_iter):
+        return self.initial * max(0.0, 1 - (epoch - self.begin) / self.length)
 
 
 def without_end(rate, epoch_rows):
