@@ -271,6 +271,23 @@ def test_hints(rng):
     assert caught[0].filename == __file__
 
 
+@pytest.mark.parametrize("n_rows", [100, 400])
+def test_hint_at_heavy_tails(n_rows, rng):
+    """At a column with an outlier; not at normal columns, indicators and few rows."""
+    X = rng.normal(size=(n_rows, 5))
+    X[:, 4] = np.arange(n_rows) == 5
+    X[:, 4] /= X[:, 4].std()
+    X[7, 2] = 60.0
+    X[:, 2] /= X[:, 2].std()
+    with pytest.warns(DataRangeWarning, match="of a hundred: 2. .*PowerTr") as caught:
+        GaussianRBM(2, n_iter=1, random_state=0).fit(X)
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        GaussianRBM(2, n_iter=1).fit(X[:, [0, 1, 4]])
+        GaussianRBM(2, n_iter=1).fit(X[:90])
+
+
 def test_infinity(rng):
     X = factors(rng, 20)
     X[3, 2] = np.inf

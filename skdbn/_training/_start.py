@@ -23,6 +23,10 @@ LIGHT_NORM, LIGHT_SHARE = 1.5, 0.5
 RARE, RARE_NORM, RARE_SHARE = 0.05, 2.0, 0.2
 
 
+# The share of the variance in a hundredth of the rows that makes a column heavy-tailed, if
+# there are so many rows. Of 20,000 normal columns of 100 rows none had more than 0.28.
+MOST_OF_VARIANCE, FEWEST_ROWS_OF_TAILS = 0.6, 100
+
 # Covariances are those of rows with so many values, or of so many incomplete ones for each
 # column, which have to be solved for one by one.
 COVARIANCE_ELEMENTS, INCOMPLETE_ROWS = 2**24, 40
@@ -122,6 +126,30 @@ def check_scale(names, real, source, where_to_scale="before"):
             "Real-valued units learn best from mean 0 and standard deviation 1: put "
             f"sklearn.preprocessing.StandardScaler {where_to_scale}."
         )
+    heavy = _heavy_columns(source.some_gaps()) & real & ~constant
+    if heavy.any():
+        warn(
+            f"Columns of X have most of their variance in one row of a hundred: "
+            f"{listed(names, heavy)}. Real-valued units are for columns that are next to "
+            "normal: put sklearn.preprocessing.PowerTransformer or, against outliers, "
+            f"QuantileTransformer(output_distribution='normal') {where_to_scale}."
+        )
+
+
+def _heavy_columns(gaps):
+    """Columns of which a hundredth of the rows has most of the variance.
+
+    Not those that are the same in most rows, as indicators are, which no transformation
+    makes normal.
+    """
+    n_rows, n_columns = gaps.shape
+    if n_rows < FEWEST_ROWS_OF_TAILS:
+        return np.zeros(n_columns, bool)
+    squares = np.sort(np.square(gaps), axis=0)
+    n_extreme = max(1, n_rows // 100)
+    spread = np.ptp(np.quantile(gaps, [0.25, 0.75], axis=0), axis=0)
+    heavy = squares[-n_extreme:].sum(axis=0) > MOST_OF_VARIANCE * squares.sum(axis=0)
+    return heavy & (spread > 0)
 
 
 def listed(names, chosen, most=5):
