@@ -566,6 +566,29 @@ def test_hidden_side_has_no_scale():
         )
 
 
+def test_weakened_units_tell_less_of_each_other(rng):
+    """The conditional mean of a column is as far from its own as the share says."""
+    units = CorrelatedGaussian().start(3, (50, np.zeros(3), np.ones(3)))
+    x = rng.normal(size=(50, 3)) + rng.normal(size=(50, 1))
+    units.see((x - x.mean(axis=0)) / x.std(axis=0))
+    share, before = np.array([0.3, 1.0, 1.0]), units.covariance_.copy()
+    weak = units.weakened(share)
+    np.testing.assert_allclose(np.diagonal(weak.covariance_), np.diagonal(before))
+
+    def slopes(covariance):
+        return np.linalg.solve(covariance[1:, 1:], covariance[1:, 0])
+
+    expected = 0.3 * slopes(before)
+    np.testing.assert_allclose(slopes(weak.covariance_), expected, rtol=1e-9)
+    np.testing.assert_array_equal(units.covariance_, before)
+    assert units.weakened(np.ones(3)) is units
+    beside = Concatenated([("bernoulli", 1), (CorrelatedGaussian(), 3)])
+    beside.start(4, (50, np.zeros(4), np.ones(4)))
+    beside.see(np.hstack([x[:, :1] > 0, x - x.mean(axis=0)]))
+    alone = beside.weakened(np.array([1, 0, 0, 0])).widths()[1][0].covariance_
+    np.testing.assert_array_equal(alone, np.diag(np.diagonal(alone)))
+
+
 def test_side_by_side_with_units_without_a_scale():
     units = Concatenated([(CorrelatedGaussian(), 2), ("bernoulli", 1)])
     units.start(3, (10, np.zeros(3), np.array([4.0, 1.0, 0.2])))

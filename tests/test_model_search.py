@@ -12,11 +12,13 @@ def test_sizes_follow_what_is_known(share_known):
     """A unit for each 5 known values of a column, and a prior of a column's variance."""
     unknown = np.zeros((200, 10), bool)
     unknown[int(200 * share_known) :] = True
-    first, factors = _model_search.default_models(GaussianRBM, unknown)
+    first, factors, correlated = _model_search.default_models(GaussianRBM, unknown)
     n_units = min(200 * share_known / 5, 20)
     assert first.n_components == n_units
     assert first.weight_decay == pytest.approx(n_units / 800)
     assert factors.n_components == min(10 * share_known / 3, 10) // 1
+    assert correlated.get_params() == first.get_params() | {"variance": "full"}
+    assert len(_model_search.default_models(GaussianRBM, np.zeros((9, 101), bool))) == 2
     (bits,) = _model_search.default_models(BernoulliRBM, unknown)
     assert bits.weight_decay == pytest.approx(1.5 * n_units / 800)
 

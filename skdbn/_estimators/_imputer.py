@@ -63,8 +63,9 @@ class BoltzmannImputer(
 
     * a :class:`BernoulliRBM` for bits and gray levels: numbers that reach from 0 to 1 and
       a quarter of which is at these ends, or columns of two values each;
-    * for other numbers a :class:`GaussianRBM`, or an :class:`RBM` with Gaussian units on
-      both sides if that is better at held-out values. It sees columns in units of their
+    * for other numbers a :class:`GaussianRBM`, one with ``variance="full"`` or an
+      :class:`RBM` with Gaussian units on both sides, whichever is best at held-out
+      values; the second one for up to 100 columns. It sees columns in units of their
       standard deviations from their means, so that the unit of a column does not matter;
     * a :class:`MixedRBM` where some columns are of two values and others are not, and
       for DataFrames with text or categories, which are filled in as well.
@@ -491,7 +492,8 @@ class BoltzmannImputer(
 
 
 def _description(model):
-    return f"{type(model).__name__} of {model.n_components} units"
+    noise = " and correlated noise" * (getattr(model, "variance", None) == "full")
+    return f"{type(model).__name__} of {model.n_components} units{noise}"
 
 
 def _unfrozen(estimator):

@@ -12,8 +12,8 @@ from .._utils._numerics import column_mean
 from .._utils._random import make_rng
 from ..exceptions import DivergenceError
 from ..schedules import Linear
-from ..units import Gaussian, Grouped
-from ..units._base import ask
+from ..units import Gaussian, Grouped, Parametric
+from ..units._base import ask, offers
 from ._bernoulli_rbm import BernoulliRBM
 from ._gaussian_rbm import GaussianRBM
 from ._mixed_rbm import MixedRBM
@@ -39,6 +39,10 @@ VALUES_PER_STEP = 5
 
 # The rate of "auto" where the data allow it, for fits that are as short as these.
 AUTO_RATE = 0.3
+
+# Columns, at most, of which a model has the covariance: the time for unknown values grows
+# with the cube of their number.
+MOST_CORRELATED = 100
 
 # Updates of the parameters after which a fit is judged, as far as the products of all
 # of them stay below so many multiplications, and epochs, at most. Fits whose rate is not
@@ -81,7 +85,8 @@ def default_models(kind, unknown):
     The first one is of the given kind. The penalty on its weights is that of a normal
     prior under which all hidden units together have the variance of a standardized
     column. For real numbers another one has Gaussian units on both sides, which is best
-    where columns are linear in a few factors.
+    where columns are linear in a few factors. Of few columns that vary together one has
+    noise with their covariance.
     """
     n_rows, n_columns = unknown.shape
     n_known = (~unknown).sum()
@@ -105,6 +110,8 @@ def default_models(kind, unknown):
                 batch_size=int(np.clip(least_batch, batch_size, 100)),
             )
         )
+    if kind in (GaussianRBM, MixedRBM) and n_columns <= MOST_CORRELATED:
+        models.append(clone(models[0]).set_params(variance="full"))
     return models
 
 
@@ -279,7 +286,10 @@ def shrink(model, X, share):
     rows, unknown = model._validate_incomplete(X)
     share = share * np.ones(rows.shape[1])
     machine = model.machine_
-    dtype, visible, center = machine.weights.dtype, machine.visible, machine.center
+    dtype, center = machine.weights.dtype, machine.center
+    if offers(machine.visible, Parametric):
+        machine.visible = machine.visible.weakened(share)
+    visible = machine.visible
     means = column_mean(rows, unknown=unknown)
     independent = visible.link(visible.shrink(means, 1 / (len(rows) + 1)))
     field = machine.hidden_field(center)

@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 
 from ._analytic import Analytic, log_partition_change
-from ._base import Units, ask
+from ._base import Units, ask, offers
 from ._conditional import Conditional
 from ._differentiable import Differentiable
 from ._enumerable import Enumerable
@@ -184,6 +184,14 @@ class Concatenated(
             if part is not None:
                 matrix[place, place] = part
         return matrix
+
+    def weakened(self, share):
+        return self._with(
+            [
+                units.weakened(own) if offers(units, Parametric) else units
+                for units, own in self._split(share)
+            ]
+        )
 
     def see(self, gaps, weights=None, unknown=None):
         for units, place in zip(self._asked(Parametric), self._places, strict=True):

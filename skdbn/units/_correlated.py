@@ -1,5 +1,7 @@
 """Real-valued units whose noise is correlated."""
 
+import copy
+
 import numpy as np
 from scipy.sparse import issparse
 
@@ -74,6 +76,16 @@ class CorrelatedGaussian(Grouped, Gaussian):
             gaps, self._variance, weights, unknown
         )
         self._take(covariance)
+
+    def weakened(self, share):
+        if (share == 1).all():
+            return self
+        other = copy.copy(self)
+        # Positive definite, as a product of elements of such matrices and a diagonal.
+        covariance = self.covariance_ * np.outer(share, share).astype(self._dtype)
+        np.fill_diagonal(covariance, np.diagonal(self.covariance_))
+        other._take(covariance)
+        return other
 
     @property
     def param_steps(self):

@@ -92,6 +92,21 @@ class Parametric:
             )
         ]
 
+    def weakened(self, share):
+        """Let units tell of each other by these shares only.
+
+        Parameters
+        ----------
+        share : ndarray of shape (n_units,)
+            0 for units that are to vary alone, and 1 for those that stay as they are.
+
+        Returns
+        -------
+        units : Units
+            The same ones where each varies alone anyway.
+        """
+        return self
+
     def see(self, gaps, weights=None, unknown=None):
         """See rows of the data before training, for what depends on several columns.
 
