@@ -8,6 +8,7 @@ olivetti_faces.npz          X, y: 64 × 64 bytes, people in order
 frey_faces.npz              X: 28 × 20 bytes, in order of time
 spoken_digits.npz           logmel, lengths, digit, speaker, is_test
 natural_images_bsds.npz     images_train, images_test: bytes
+mocap_walk.npz              frames, seq_lengths: joint angles and velocities
 lfw_parts.npz               images, labels_64, split: 32 × 32 bytes in RGB, 64 × 64 labels
 """
 
@@ -118,3 +119,16 @@ def face_parts(folder):
     """Faces in RGB and maps of background, hair and face, of training, validation, test."""
     images, maps, split = arrays(folder, "lfw_parts", "images", "labels_64", "split")
     return [(images[split == part], maps[split == part]) for part in range(3)]
+
+
+def walks(folder):
+    """Training frames and their lengths, validation and test frames, standardized.
+
+    The last 830 frames of the third sequence are held out, of which 300 choose.
+    """
+    frames, lengths = arrays(folder, "mocap_walk", "frames", "seq_lengths")
+    end = len(frames) - 830
+    own = frames[:end]
+    frames = ((frames - own.mean(axis=0)) / own.std(axis=0)).astype(np.float32)
+    lengths = [*lengths[:2], lengths[2] - 830]
+    return frames[:end], lengths, frames[end : end + 300], frames[end + 300 :]
