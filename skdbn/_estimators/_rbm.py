@@ -6,7 +6,6 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .. import gradients, units
-from .._data._incomplete import check_columns
 from .._data._sources import check_weights, make_source
 from .._training._judges import Likelihoods
 from .._training._monitor import Monitor
@@ -322,8 +321,8 @@ class RBM(ScoresMixin, RestrictedEstimator):
         """Fit the model, from a given machine if there is one."""
         with restoring(self):
             goes_on = machine is None and self.warm_start and hasattr(self, "machine_")
-            given = X if hasattr(X, "shape") else np.asarray(X)
-            X, unknown = self._validate_training_data(X, reset=not goes_on)
+            given, (X, unknown) = X, self._validate_training_data(X, reset=not goes_on)
+            given = given if hasattr(given, "shape") else np.asarray(given)
             rng = make_rng(self.random_state)
             probe_rng = rng.spawn(1)[0]
             source = self._source(X, unknown, sample_weight, whole=True, **data)
@@ -420,14 +419,6 @@ class RBM(ScoresMixin, RestrictedEstimator):
         """Where batches of validated data come from."""
         weights, rows = check_weights(sample_weight, X, normalized=whole)
         return make_source(X, unknown, rows, weights, whole)
-
-    def _validate_training_data(self, X, reset):
-        """The data, and where they have something in place of unknown values."""
-        X, unknown = self._validate_incomplete(X, reset, order="C")
-        if unknown is not None:
-            check_columns(unknown, self._unit_names())
-        self._check_data(X)
-        return X, unknown
 
     def _plan(self, **others):
         """How the machine is to be trained."""

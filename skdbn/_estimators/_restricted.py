@@ -12,7 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import units
 from .._data._codec import Numbers
-from .._data._incomplete import mean_field_blocks, nan_places, with_neutral_values
+from .._data._incomplete import (
+    check_columns,
+    mean_field_blocks,
+    nan_places,
+    with_neutral_values,
+)
 from .._data._tables import validate_hidden, validate_numbers, with_index_of
 from .._utils._numerics import as_float, check_size
 from .._utils._persistence import VersionMixin
@@ -188,6 +193,14 @@ class RestrictedEstimator(
             visible = self._new_units()[0].start(X.shape[1])
             names = self._unit_names()
             X = with_neutral_values(X, unknown, visible, names)
+        return X, unknown
+
+    def _validate_training_data(self, X, reset):
+        """The data, and where they have something in place of unknown values."""
+        X, unknown = self._validate_incomplete(X, reset, order="C")
+        if unknown is not None:
+            check_columns(unknown, self._unit_names())
+        self._check_data(X)
         return X, unknown
 
     def _refuse_nan(self, X):
