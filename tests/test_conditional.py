@@ -193,7 +193,10 @@ def test_chains_at_rest_give_the_slope_of_the_likelihood(kind, gradient, rng, se
         # In groups, since persistent chains are not independent.
         steps = np.array([one[name] for one in found[5:]])
         steps = steps.reshape(5, 5, *steps.shape[1:]).mean(axis=1)
-        mean, error = steps.mean(axis=0), steps.std(axis=0) / np.sqrt(len(steps))
+        mean = steps.mean(axis=0)
+        # Five groups tell an error roughly; it is no smaller than of independent steps.
+        singles = np.array([one[name] for one in found[5:]]).std(axis=0) / 5
+        error = np.maximum(steps.std(axis=0) / np.sqrt(len(steps)), singles)
         # Steps are in units of the deviations, and slower for learned variances.
         if name in ("weights", "visible_bias"):
             factor = np.where(is_real, 1 / VARIANCE, 1.0)
@@ -377,7 +380,7 @@ def test_it_learns_how_columns_follow_from_the_context(gradient, table):
     codes = (table[:, 2:] @ [4, 2, 1]).astype(int)
     found = exact_log_p(model, table)[codes, np.arange(400)].mean()
     share = np.bincount(codes, minlength=8) / 400
-    assert found > share @ np.log(share) + 0.45
+    assert found > share @ np.log(share) + 0.25
 
 
 def test_draws_and_means_follow_the_distribution_given_the_context(table, seed):

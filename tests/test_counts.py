@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skdbn import RBM, DBNTransformer
 from skdbn._training._runaway import score_without_bounds, warn_if_far, warn_if_worse
+from skdbn.machines import State
 from skdbn.units import Bernoulli, Poisson, Softmax
 
 DIGITS = load_digits().data[::2]
@@ -170,7 +171,9 @@ def test_values_far_from_the_data(distances, expected):
         machine = SimpleNamespace(
             visible=visible, center=center, visible_mean=lambda h: values
         )
-        assert warns(warn_if_far, machine, None) == (expected and tailed)
+        machine.given = lambda rows, machine=machine: (machine, rows)
+        chains = State(values, None)
+        assert warns(warn_if_far, machine, chains) == (expected and tailed)
 
 
 @pytest.mark.parametrize(

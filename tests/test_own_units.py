@@ -28,6 +28,7 @@ CAPABILITIES = (
     units.Parametric,
     units.Ranged,
     units.Scaled,
+    units.Shifted,
 )
 
 
