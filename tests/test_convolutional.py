@@ -5,6 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.linear_model import LogisticRegression
@@ -220,6 +221,12 @@ def test_draws_of_pooled_units(seed):
 def digits():
     X, y = load_digits(return_X_y=True)
     return X / 16, y
+
+
+def test_far_fields_of_pooled_units():
+    field = np.array([[-1000.0, -1000.0], [1000.0, 0.0]])
+    assert_array_equal(Pooled(2).mean(field), [[0, 0], [1, 0]])
+    assert_array_equal(Pooled(2).log_partition(field), [0, 1000])
 
 
 def test_learns_filters_of_all_places(seed):

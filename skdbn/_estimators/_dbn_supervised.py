@@ -246,9 +246,8 @@ class SupervisedDBN(
                 self._check_same(targets)
                 transformer, network = self.transformer_, self._present_network()
             else:
-                transformer = self._pretrain(
-                    X, targets, rng, context, data, sample_weight
-                )
+                given = X, targets, rng, context, data, sample_weight
+                transformer = self._pretrain(*given)
             wanted = self.pretrained is not None
             inputs = with_hints(wanted, self._inputs, transformer, X)
             rows, held_out = targets.rows, None
@@ -256,24 +255,20 @@ class SupervisedDBN(
                 rows, held_out = targets.split(self.validation_fraction, rng)
             if not goes_on:
                 network = self._start_network(transformer, inputs, targets, rows, rng)
-            rows = self._rows_to_learn(
-                transformer, X, network, inputs, targets, rows, rng
-            )
+            learned = transformer, X, network, inputs, targets
+            rows = self._rows_to_learn(*learned, rows, rng)
             source = targets.source(inputs, network, rows)
             session = plan.start(network, direction, source, rng)
 
             def fitted(network):
-                return {
-                    "transformer_": transformer,
-                    "network_": network,
-                } | targets.fitted
+                own = {"transformer_": transformer, "network_": network}
+                return own | targets.fitted
 
             def validation(network):
                 return self._held_out_score(network, inputs, targets, held_out)
 
-            task = context.subcontext(
-                task_name="fine-tuning", max_subtasks=self.max_iter
-            )
+            kind = "fine-tuning"
+            task = context.subcontext(task_name=kind, max_subtasks=self.max_iter)
             judge = Outputs(None if held_out is None else validation)
             monitor = Monitor(self, task, judge, fitted, X, y)
             monitor.begin()
@@ -282,11 +277,8 @@ class SupervisedDBN(
             if monitor.history:
                 _warn_if_alike(session.machine, first)
             monitor.end(session.machine)
-            context.call_on_fit_task_end(
-                estimator=self,
-                reconstruction_attributes=lambda: fitted(session.machine.copy()),
-                **data,
-            )
+            kept = {"reconstruction_attributes": lambda: fitted(session.machine.copy())}
+            context.call_on_fit_task_end(estimator=self, **kept, **data)
             vars(self).update(fitted(session.machine))
             self.history_ = monitor.history
             self.n_iter_ = len(monitor.history)
