@@ -133,7 +133,7 @@ class BoltzmannImputer(
     Attributes
     ----------
     estimator_ : estimator
-        The fitted model.
+        The fitted model. The `history_` of a default one has no likelihoods.
 
     mean_ : ndarray of shape (n_features,)
         What is subtracted from each column before the model sees it.
@@ -285,9 +285,8 @@ class BoltzmannImputer(
             rows, unknown = self._rows(table), table.unknown[:, self._kept]
             if is_frozen and hasattr(model.estimator, "feature_names_in_"):
                 check_feature_names(model.estimator, rows, reset=False)
-            context = self._init_callback_context(
-                max_subtasks=None if self.estimator is None else 1
-            )
+            n_fits = None if self.estimator is None else 1
+            context = self._init_callback_context(max_subtasks=n_fits)
             data = {"X": rows, "y": np.zeros(len(rows)) if y is None else y}
             context.call_on_fit_task_begin(estimator=self, **data)
 
@@ -301,6 +300,7 @@ class BoltzmannImputer(
                             rows,
                             machine=machine,
                             keeps_interrupted=False,
+                            is_measured=False,
                             auto_rate=initial_rate(new),
                         )
                     else:

@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import gradients, units
 from .._data._sources import check_weights, make_source
-from .._training._judges import Likelihoods
+from .._training._judges import Likelihoods, Outputs
 from .._training._monitor import Monitor
 from .._training._plan import Plan
 from .._training._probe import make_probes
@@ -315,6 +315,7 @@ class RBM(ScoresMixin, RestrictedEstimator):
         sample_weight=None,
         machine=None,
         keeps_interrupted=True,
+        is_measured=True,
         auto_rate=0.1,
         **data,
     ):
@@ -341,22 +342,21 @@ class RBM(ScoresMixin, RestrictedEstimator):
             session = plan.start(source, rng, machine, gradient)
             measured = held_out, self.batch_size, probe_rng, unknown, modeled
             probes = make_probes(session.machine, table, source.rows, *measured)
-            judge = Likelihoods(*probes)
+            before = score_without_bounds(probes[0], session.machine)
             monitor = Monitor(
                 self,
                 self._init_callback_context(max_subtasks=n_epochs),
-                judge,
+                Likelihoods(*probes) if is_measured else Outputs(),
                 lambda machine: {"machine_": machine},
                 X if unknown is None else given,
                 y,
                 keeps_interrupted,
             )
-            before = score_without_bounds(judge.training, session.machine)
             monitor.begin()
             session.run(source, self.batch_size, n_epochs, monitor)
             session.finish(monitor)
             monitor.end(session.machine)
-            warn_if_worse(judge.training, session.machine, before)
+            warn_if_worse(probes[0], session.machine, before)
             self._adopt(session, source.whole_rows)
             self.history_ = monitor.history
             self.n_iter_ = len(monitor.history)
