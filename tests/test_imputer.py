@@ -696,9 +696,7 @@ def test_several_imputations(rng, seed):
         imputer.sample_imputations(X, 0)
 
 
-@pytest.mark.parametrize(
-    "library, n_chains", [(pd.DataFrame, 3), (pl.DataFrame, 1), (pl.DataFrame, 3)]
-)
+@pytest.mark.parametrize("library, n_chains", [(pd.DataFrame, 3), (pl.DataFrame, 1)])
 def test_tables_with_words(library, n_chains, rng, monkeypatch, seed):
     monkeypatch.setattr("skdbn._estimators._model_search.N_UPDATES", (2000,))
     size = rng.normal(50, 10, 120)

@@ -454,7 +454,7 @@ def test_not_fitted(method, X):
 @pytest.mark.parametrize("names", [PAIRS[0], PAIRS[2], PAIRS[7]], ids=str)
 def test_score_of_what_is_known(names, make_case, monkeypatch):
     """Each known value given the other known ones, the rest integrated out."""
-    monkeypatch.setattr("skdbn._data._incomplete.N_SCORE_STATES", 2000)
+    monkeypatch.setattr("skdbn._data._incomplete.N_SCORE_STATES", 1000)
     monkeypatch.setattr("skdbn._data._incomplete.SCORE_STEPS", 1)
     case = make_case(names)
     found = known_pseudo_log_likelihood(case.machine, case.v[None], case.unknown[None])
