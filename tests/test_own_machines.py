@@ -373,7 +373,7 @@ def test_machine_moved_by_hybrid_monte_carlo_reaches_the_maximum(rng, seed):
     v = side + 0.4 * rng.normal(size=(500, 1))
     machine, n_chains = HybridMachine(), 500
     gradient = PCD(n_steps=5, n_chains=n_chains)
-    _, gradient = fit(machine, v, gradient, seed, n_iter=300, rate=0.1)
+    _, gradient = fit(machine, v, gradient, seed, n_iter=300, rate=0.05)
     grid = np.linspace(-4, 4, 4001)[:, None]
 
     def log_likelihood(params):
