@@ -47,7 +47,7 @@ ESTIMATORS = [
     ),
     GaussianRBM(n_components=4),
     GaussianRBM(n_components=4, variance="shared", gradient=CD(n_steps=2)),
-    GaussianRBM(n_components=4, variance=1.0, gradient=ScoreMatching(0.1)),
+    GaussianRBM(4, variance=1.0, gradient=ScoreMatching(0.1), random_state=0),
     GaussianRBM(n_components=4, variance="full"),
     ConvolutionalRBM(n_filters=2, filter_shape=1, pool=1),
     ConvolutionalRBM(n_filters=2, filter_shape=1, pool=1, visible="gaussian"),
@@ -62,8 +62,8 @@ ESTIMATORS = [
     TemporalRBM(n_components=4, order=1, visible="bernoulli", early_stopping=True),
     BoltzmannImputer(n_samples=2, n_steps=2),
     BoltzmannImputer(GaussianRBM(4), n_samples=2, n_steps=2, standardize=True),
-    RBMClassifier(n_components=4),
-    RBMClassifier(n_components=4, visible="gaussian", objective="generative"),
+    RBMClassifier(n_components=4, n_iter=8),
+    RBMClassifier(4, visible="gaussian", objective="generative", n_iter=16),
     RBMClassifier(
         n_components=4,
         objective="discriminative",
@@ -73,19 +73,21 @@ ESTIMATORS = [
     ),
     DBNTransformer((4, 3)),
     DBNTransformer((4,), rbm=BernoulliRBM(), layer=0, transposed=True),
-    DBNClassifier((8, 4), learning_rate_init=0.02),
+    DBNClassifier((8, 4), learning_rate_init=0.02, max_iter=40),
     DBNClassifier((8,), solver="sgd", dropout=0.1, max_norm=3.0, early_stopping=True),
-    DBNClassifier((8,), solver="cg", unlabeled="none"),
-    GenerativeDBNClassifier((8, 4), max_iter=40),
-    GenerativeDBNClassifier((8, 4), gradient=PCD(2), max_iter=20, unlabeled="none"),
-    DBNAutoencoder((8, 4)),
-    DBNAutoencoder((8,), solver="cg", code="bernoulli", early_stopping=True),
-    DBNNeighborhoodComponents((8, 4)),
-    DBNNeighborhoodComponents(
-        (8,), solver="cg", reconstruction=0.1, early_stopping=True
+    DBNClassifier((8,), solver="cg", unlabeled="none", max_iter=20),
+    GenerativeDBNClassifier((8, 4), max_iter=20),
+    GenerativeDBNClassifier((8, 4), gradient=PCD(2), max_iter=10, unlabeled="none"),
+    DBNAutoencoder((8, 4), max_iter=10),
+    DBNAutoencoder(
+        (8,), solver="cg", code="bernoulli", early_stopping=True, max_iter=10
     ),
-    DBNRegressor((8, 4), learning_rate_init=0.02),
-    DBNRegressor((8,), solver="lbfgs", head_iter=2),
+    DBNNeighborhoodComponents((8, 4), max_iter=10),
+    DBNNeighborhoodComponents(
+        (8,), solver="cg", reconstruction=0.1, early_stopping=True, max_iter=10
+    ),
+    DBNRegressor((8, 4), learning_rate_init=0.02, max_iter=40),
+    DBNRegressor((8,), solver="lbfgs", head_iter=2, max_iter=40),
     RBM(n_components=4, visible="spin", hidden="spin"),
     RBM(n_components=4, visible="gaussian", hidden="rectified"),
     RBM(n_components=4, visible="poisson"),
@@ -107,7 +109,7 @@ DRAWN = (
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """Fits that are short, of the imputer's default model and of "auto"."""
-    monkeypatch.setattr("skdbn._estimators._model_search.N_UPDATES", (50, 100))
+    monkeypatch.setattr("skdbn._estimators._model_search.N_UPDATES", (20, 40))
     monkeypatch.setattr("skdbn._training._plan.MOST_EPOCHS", 3)
 
 
