@@ -63,7 +63,7 @@ ESTIMATORS = [
     BoltzmannImputer(n_samples=2, n_steps=2),
     BoltzmannImputer(GaussianRBM(4), n_samples=2, n_steps=2, standardize=True),
     RBMClassifier(n_components=4, n_iter=8),
-    RBMClassifier(4, visible="gaussian", objective="generative", n_iter=16),
+    RBMClassifier(n_components=4, visible="gaussian", objective="generative"),
     RBMClassifier(
         n_components=4,
         objective="discriminative",
