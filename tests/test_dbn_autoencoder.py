@@ -1,5 +1,6 @@
 """Deep autoencoders: gradients, the unrolled stack, PCA beside them, what they refuse."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from scipy.special import expit, gammaln, log_softmax
+from scipy.stats import norm
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
@@ -25,7 +27,14 @@ from skdbn._networks._autoencoder import Autoencoder
 from skdbn._networks._backprop import BackPropagation
 from skdbn.exceptions import DataRangeWarning
 from skdbn.machines import RestrictedMachine
-from skdbn.units import Bernoulli, Concatenated, Gaussian, Softmax
+from skdbn.units import (
+    Bernoulli,
+    Concatenated,
+    Gaussian,
+    Poisson,
+    Rectified,
+    Softmax,
+)
 
 FAST = {"layers": (6,), "n_iter": 5, "max_iter": 6}
 
@@ -80,6 +89,10 @@ def in_squares(x, field):
     return (np.square(x - field) / 2 + np.log(2 * np.pi) / 2).sum(axis=1)
 
 
+def in_counts(x, field):
+    return (np.exp(field) - x * field + gammaln(x + 1)).sum(axis=1)
+
+
 def in_all(x, field):
     parts = [
         (in_bits, slice(2)),
@@ -94,6 +107,7 @@ VISIBLE = {
     "bernoulli": (Bernoulli(), 4, in_bits),
     "softmax": (Softmax(3), 3, in_categories),
     "gaussian": (Gaussian(), 2, in_squares),
+    "poisson": (Poisson(), 3, in_counts),
     "mixed": (Concatenated(MIXED), 7, in_all),
 }
 
@@ -104,6 +118,7 @@ def rows_of(kind, rng):
     category = np.eye(3)[rng.integers(3, size=8)]
     numbers = rng.normal([10, -3], [5, 0.2], (8, 2))
     parts = {"bernoulli": [bits], "softmax": [category], "gaussian": [numbers]}
+    parts["poisson"] = [rng.poisson(2.0, (8, 3)).astype(float)]
     parts["mixed"] = [bits[:, :2], category, numbers]
     rows = np.hstack(parts[kind])
     is_real = np.zeros(rows.shape[1], bool)
@@ -111,15 +126,26 @@ def rows_of(kind, rng):
     return rows, is_real
 
 
-@pytest.mark.parametrize("kind", VISIBLE)
-def test_gradient(kind, rng):
+CODES = {
+    "gaussian": (Gaussian(1.0), lambda x: x),
+    "bernoulli": (Bernoulli(), expit),
+    "rectified": (Rectified(), lambda x: x + norm.pdf(x) / norm.cdf(x)),
+}
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize(
+    "kind, code",
+    [*((kind, "gaussian") for kind in VISIBLE), *(("bernoulli", c) for c in CODES)],
+)
+def test_gradient(kind, code, tied, rng):
     visible, width, loss_of = VISIBLE[kind]
     rows, is_real = rows_of(kind, rng)
     mean, variance = rows.mean(axis=0), rows.var(axis=0) + 0.1
     visible = visible.start(width, (8, mean, variance))
     sizes = [
         (width, 5, visible, Bernoulli()),
-        (5, 2, Bernoulli(), Gaussian(1.0).start(2)),
+        (5, 2, Bernoulli(), CODES[code][0].start(2)),
     ]
     machines = [
         RestrictedMachine(
@@ -129,23 +155,31 @@ def test_gradient(kind, rng):
     ]
     machines[0].center = mean
     network = Autoencoder.unrolled(machines)
+    if tied:
+        network.tie(rows)
     shift = np.where(is_real, mean, 0)
     scale = np.where(is_real, np.sqrt(variance), 1)
     inputs = (rows - (mean if is_real.any() else 0)) / scale
-    weights = rng.random(8)
+    weights, link = rng.random(8), CODES[code][1]
 
     def loss():
-        W, b = network.weights, network.biases
-        code = expit(inputs @ W[0] + b[0]) @ W[1] + b[1]
+        W, b = network.weights[: 2 if tied else 4], network.biases
+        if tied:
+            W = [*W, W[1].T, W[0].T]
+        code = link(expit(inputs @ W[0] + b[0]) @ W[1] + b[1])
         field = expit(code @ W[2] + b[2]) @ W[3] + b[3]
-        return (weights * loss_of((rows - shift) / scale, field)).mean()
+        penalty = 0.3 * sum(np.square(W[i]).sum() for i in range(2 if tied else 4)) / 16
+        return (weights * loss_of((rows - shift) / scale, field)).mean() + penalty
 
     source = ReconstructedSource(rows, network.targets, weights=weights)
     batch = source.batch(np.arange(8))
-    back = BackPropagation()
+    back = BackPropagation(decay=0.3)
     back.start(network, 8, rng)
-    found, downhill = back.descent(network, batch, rng)
+    for _ in range(2):
+        found, downhill = back.descent(network, batch, rng)
     assert found == pytest.approx(loss())
+    assert len(network.params) == (6 if tied else 8)
+    assert downhill.keys() == network.params.keys()
     for name, array in network.params.items():
         numeric = np.empty_like(array)
         for place in np.ndindex(*array.shape):
@@ -319,11 +353,55 @@ def test_mean_fields_stay_where_weights_are_lengthened(X, seed):
     np.testing.assert_allclose(again.weights[1], own.weights[1], rtol=1e-9)
 
 
+@pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize("solver", ["adam", "sgd", "cg", "lbfgs"])
-def test_solvers(solver, X, seed):
-    net = make(seed, solver=solver, max_iter=10).fit(X)
+def test_solvers(solver, tied, X, seed):
+    net = make(seed, solver=solver, tied=tied, max_iter=10).fit(X)
     unrolled = make(seed, max_iter=0).fit(X)
     assert net.score(X) > unrolled.score(X)
+
+
+def assert_tied(net):
+    weights = net.network_.weights
+    for up, down in zip(weights, weights[::-1], strict=True):
+        np.testing.assert_array_equal(up, down.T)
+
+
+@pytest.mark.filterwarnings("ignore::skdbn.exceptions.DataRangeWarning")
+def test_tied_weights_stay_so(real, seed):
+    net = make(seed, layers=(6, 4), tied=True, max_iter=3).fit(real)
+    assert_tied(net)
+    before = net.score(real)
+    copies = [pickle.loads(pickle.dumps(net)), copy.deepcopy(net)]
+    for other in (*copies, net.set_params(warm_start=True)):
+        np.testing.assert_array_equal(other.reconstruct(real), net.reconstruct(real))
+        for _ in range(3):
+            other.partial_fit(real)
+        assert_tied(other)
+        assert other.score(real) > before
+    net.fit(real)
+    assert_tied(net)
+    with pytest.raises(
+        ValueError, match="tied=False, but the fitted net has tied=True"
+    ):
+        net.set_params(tied=False).partial_fit(real)
+
+
+@pytest.mark.parametrize("n_iter", [0, 5])
+def test_mean_fields_stay_where_weights_are_tied(n_iter, X, seed):
+    """Where weights were lengthened, those of the two ways differ."""
+    net = make(seed, layers=(6, 4), n_iter=n_iter, max_iter=0).fit(X).network_
+    net.lengthen(X)
+    own = net.copy()
+    own.tie(X)
+    for i in range(3, 6):
+        fields = [
+            (list(one._inputs(X))[i] @ one.weights[i] + one.biases[i]).mean(axis=0)
+            for one in (net, own)
+        ]
+        np.testing.assert_allclose(fields[1], fields[0], atol=1e-9)
+        # Above, what goes into a layer differs.
+        net.weights[i], net.biases[i] = own.weights[i].copy(), own.biases[i]
 
 
 @pytest.mark.parametrize("code, low, high", [("bernoulli", 0, 1), ("rectified", 0, 99)])
@@ -482,8 +560,8 @@ def test_gradient_of_what_is_known(kind, rng):
     def losses():
         field = network.field(filled)
         own = network.targets(np.where(unknown, 0, rows))
-        if kind == "bernoulli":
-            return column_by_column(in_bits, own, field, unknown)
+        if kind in ("bernoulli", "poisson"):
+            return column_by_column(VISIBLE[kind][2], own, field, unknown)
         found = 0
         if kind == "mixed":
             found = column_by_column(in_bits, own[:, :2], field[:, :2], unknown[:, :2])
@@ -602,7 +680,12 @@ def test_codes_of_another_width(X, seed):
 
 
 def test_a_code_may_be_wider_than_the_layer_below(X, seed):
-    assert make(seed, n_components=9).fit(X).transform(X).shape == (80, 9)
+    with pytest.warns(UserWarning, match="n_components=9 is a code wider .* 6 units"):
+        make(seed, n_components=9).fit(X)
+    net = make(seed, layers=(RBM(8, n_iter=2),), n_iter=None, n_components=9)
+    with pytest.warns(UserWarning, match="has 8 units"):
+        net.fit(X)
+    assert net.transform(X).shape == (80, 9)
 
 
 def test_a_value_that_the_units_cannot_have(X, seed):

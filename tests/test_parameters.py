@@ -124,6 +124,7 @@ CASES = {
     "strength": (0.3, {}),
     "target": (0.3, {}),
     "tempering": (3, {}),
+    "tied": (True, {}),
     "tol": (1e9, PATIENT | {"learning_rate": 0.02, "n_iter": 20}),
     "DBNNeighborhoodComponents tol": (1e9, PATIENT | {"max_iter": 30}),
     "DBNAutoencoder tol": (1e9, PATIENT | {"n_iter": 60, "max_iter": 20}),

@@ -23,7 +23,7 @@ class DBNAutoencoder(CodeDBN):
     `n_components` units on top, the code. It is unrolled into one net, up through the
     hidden layers to the code and down again by the same weights transposed, and the two
     ways are then fine-tuned together by back-propagation, each with weights of its own
-    [1]_. Weights of layers that have learned little, so that their fields hardly differ
+    unless they are tied [1]_. Weights of layers that have learned little, so that their fields hardly differ
     among rows, are lengthened before. The loss of a row is −log p(x | code) under the
     visible units of the first RBM: the cross-entropy for binary units and categories,
     half the squared error of standardized columns for real-valued ones, that of a
@@ -46,6 +46,11 @@ class DBNAutoencoder(CodeDBN):
     code : {"gaussian", "bernoulli", "rectified"}, default="gaussian"
         Units of the code. "gaussian" is linear, as the scores of PCA are; "bernoulli"
         is between 0 and 1, and "rectified" positive.
+
+    tied : bool, default=False
+        Whether the way down keeps the weights of the way up, transposed, and only has
+        biases of its own. Half as many weights fit fewer rows better, and need more
+        epochs.
 
     rbm : RBM, default=None
         The settings of the layers that are given as a number, as in
@@ -183,6 +188,7 @@ class DBNAutoencoder(CodeDBN):
 
     _parameter_constraints: dict = CodeDBN._parameter_constraints | {
         "input_noise": [Interval(Real, 0, None, closed="left")],
+        "tied": ["boolean"],
         "code": [StrOptions({"gaussian", "bernoulli", "rectified"})],
     }
 
@@ -194,6 +200,7 @@ class DBNAutoencoder(CodeDBN):
         n_components=2,
         *,
         code="gaussian",
+        tied=False,
         rbm=None,
         pretrained=None,
         n_iter=None,
@@ -217,6 +224,7 @@ class DBNAutoencoder(CodeDBN):
         self.layers = layers
         self.n_components = n_components
         self.code = code
+        self.tied = tied
         self.rbm = rbm
         self.pretrained = pretrained
         self.n_iter = n_iter
@@ -386,8 +394,8 @@ class DBNAutoencoder(CodeDBN):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows of data, of which known values count. A value between 0 and 1 on binary units counts by its
-            cross-entropy.
+            Rows of data, of which known values count. A value between 0 and 1 on binary
+            units counts by its cross-entropy.
 
         Returns
         -------
@@ -428,9 +436,22 @@ class DBNAutoencoder(CodeDBN):
 
     def _new_network(self, transformer, inputs, targets, rows, rng):
         network = Autoencoder.unrolled([rbm.machine_ for rbm in transformer.rbms_])
+        some = inputs[some_of(rows)]
         if self.max_iter:
-            network.lengthen(inputs[some_of(rows)])
+            network.lengthen(some)
+        if self.tied:
+            network.tie(some)
         return network
+
+    def _check_same(self, targets):
+        super()._check_same(targets)
+        # Models of earlier versions have no such parameter.
+        wanted, tied = getattr(self, "tied", False), self.network_.tied
+        if wanted != tied:
+            raise ValueError(
+                f"tied={wanted}, but the fitted net has tied={tied}: "
+                "training cannot go on. Call fit with warm_start=False."
+            )
 
     def _held_out_score(self, network, inputs, targets, rows):
         losses = network.in_blocks(network.losses, inputs[rows])

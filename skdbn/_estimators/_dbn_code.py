@@ -7,11 +7,12 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils._sklearn import Interval
+from ..exceptions import warn
 from ..units import Grouped, resolve
 from ..units._base import ask
 from ._dbn_network import NetworkDBN
 from ._dbn_supervised import SupervisedDBN
-from ._layers import layer_of_code, refuse_missing
+from ._layers import layer_of_code, refuse_missing, size_of_last
 
 # Constraints of parameters of fine-tuning.
 SHARED = ("solver", "alpha", "line_searches", "input_dropout")
@@ -79,7 +80,15 @@ class CodeDBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SupervisedDBN):
             )
 
     def _added_layers(self):
-        return (layer_of_code(self),)
+        code, below = layer_of_code(self), size_of_last(self)
+        if code.n_components > below:
+            warn(
+                f"n_components={code.n_components} is a code wider than the last of "
+                f"layers, which has {below} units. It keeps no more than these do: take "
+                "a narrower code or a wider layer.",
+                UserWarning,
+            )
+        return (code,)
 
     def _check_same(self, targets):
         code, n_units = self.rbms_[-1].machine_.hidden, self._n_features_out

@@ -204,6 +204,12 @@ def _above(template):
     return clone(BernoulliRBM(**{name: settings[name] for name in common}))
 
 
+def size_of_last(net):
+    """The number of units of the last layer below the code of an autoencoder."""
+    last = _sizes(net)[-1]
+    return last.n_components if isinstance(last, RBM) else last
+
+
 def layer_of_code(net):
     """An unfitted RBM with the code of an autoencoder as its hidden units."""
     last, template = _sizes(net)[-1], net.rbm

@@ -17,7 +17,7 @@ class Autoencoder(Network):
     """A network whose targets are its inputs, with a code in the middle.
 
     The first `n_up` layers lead to the code, and the others have weights of their own,
-    which begin as those of the way up, transposed. The head has the visible units of
+    which begin as those of the way up, transposed, or with `tied` stay that. The head has the visible units of
     the data. Real-valued ones are standardized as targets, with a variance of 1, so that
     neither losses nor steps depend on the unit and the zero of a column: a value of the
     data is `zero` + `unit` times that of the head.
@@ -30,6 +30,7 @@ class Autoencoder(Network):
     zero: np.ndarray | None = None
     unit: np.ndarray | None = None
     bottom: RestrictedMachine | None = None
+    tied: bool = False
 
     @classmethod
     def unrolled(cls, machines):
@@ -52,6 +53,42 @@ class Autoencoder(Network):
             bottom=machines[0],
         )
         return network._started(machines[0])
+
+    def __post_init__(self):
+        self._share()
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self._share()
+
+    def _share(self):
+        """Let the way down see the weights of the way up, of which copies part them."""
+        if self.tied:
+            self.weights[self.n_up :] = [w.T for w in self.weights[: self.n_up][::-1]]
+
+    def tie(self, x):
+        """Have the weights of the way up, transposed, on the way down from now on.
+
+        The mean fields of these rows stay, where weights differed.
+        """
+        self.tied, before = True, self.weights[self.n_up :]
+        self._share()
+        x = self.code(x)
+        for i, weights in enumerate(before, self.n_up):
+            self.biases[i] += x.mean(axis=0) @ (weights - self.weights[i])
+            if i < len(self.layers):
+                x = self.layers[i].mean(x @ self.weights[i] + self.biases[i])
+
+    def tied_to(self, i):
+        return len(self.weights) - 1 - i if self.tied else None
+
+    @property
+    def params(self):
+        params = super().params
+        if self.tied:
+            for i in range(self.n_up, len(self.weights)):
+                del params[f"weights_{i}"]
+        return params
 
     def standardized(self, x):
         x = as_float(x, self.dtype)

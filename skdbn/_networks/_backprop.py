@@ -65,10 +65,9 @@ class BackPropagation:
         error *= rate / n_rows
         for i in reversed(range(network.first, len(network.weights))):
             weights = network.weights[i]
-            change = self._gradient[f"weights_{i}"]
-            np.dot(inputs[i].T, error, out=change)
+            change = self._by_weights(network, i, inputs[i], error)
             np.sum(error, axis=0, out=self._gradient[f"bias_{i}"])
-            if self.decay:
+            if self.decay and change is not None:
                 add_multiple(change, weights, -rate * self.decay / n_rows)
                 loss += self.decay / (2 * n_rows) * float(np.vdot(weights, weights))
             if i > network.first:
@@ -81,6 +80,18 @@ class BackPropagation:
                     error += rate / n_rows * inside[1]
                 error = network.layers[i - 1].backpropagate(error, means[i - 1])
         return loss, self._gradient
+
+    def _by_weights(self, network, i, x, error):
+        """The gradient by the weights of layer i, or None if a lower layer has them."""
+        own = network.tied_to(i)
+        if own is None:
+            return np.dot(x.T, error, out=self._gradient[f"weights_{i}"])
+        if own < i:
+            np.dot(error.T, x, out=self._gradient[f"weights_{own}"])
+            return None
+        change = self._gradient[f"weights_{i}"]
+        change += x.T @ error
+        return change
 
     def _forward(self, network, X, n_rows, rng):
         """What goes into each layer, the layers' means, and which units are kept.

@@ -122,6 +122,9 @@ class Network:
             for name, array in (("weights", self.weights[i]), ("bias", self.biases[i]))
         }
 
+    def tied_to(self, i):
+        """The layer with the weights of layer i, transposed, or None."""
+
     @property
     def n_weights(self):
         """Number of elements of the largest matrix of weights."""
