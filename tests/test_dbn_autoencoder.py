@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from scipy.special import expit, gammaln, log_softmax
+from scipy.special import expit, gammaln, log_softmax, logit
 from scipy.stats import norm
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -402,6 +402,36 @@ def test_mean_fields_stay_where_weights_are_tied(n_iter, X, seed):
         np.testing.assert_allclose(fields[1], fields[0], atol=1e-9)
         # Above, what goes into a layer differs.
         net.weights[i], net.biases[i] = own.weights[i].copy(), own.biases[i]
+
+
+@pytest.mark.parametrize("solver", ["adam", "cg"])
+def test_hash_codes(solver, rng, seed):
+    """A row is rebuilt from the bits of its code about as well."""
+    X = load_digits().data[rng.permutation(1797)[:400]] / 16
+    settings = {"layers": (32,), "max_iter": 20}
+    net = make(seed, n_components=10, code="bernoulli", solver=solver, **settings)
+    H = net.fit(X).transform(X)
+    bits = H > 0.5
+    assert np.mean(np.abs(H - bits) < 0.1) > 0.5
+    error = np.square(X - net.inverse_transform(bits)).mean()
+    assert error < 0.7 * X.var(axis=0).mean()
+
+
+def test_noise_in_the_fields_of_the_code(X, seed):
+    """It is there in learning only, and of this deviation."""
+    rng = np.random.default_rng(seed)
+    rows = np.repeat(X[:1], 4000, axis=0)
+    fields = []
+    for code in ("bernoulli", "gaussian"):
+        network = make(seed, code=code, max_iter=0).fit(X).network_
+        back = BackPropagation()
+        back.start(network, 4000, rng)
+        means = back._forward(network, rows, 4000, rng)[1]
+        np.testing.assert_allclose(means[0], list(network._inputs(rows))[1])
+        fields.append(means[1])
+    noise = logit(fields[0])
+    assert noise.std(axis=0) == pytest.approx(2, rel=0.1)
+    np.testing.assert_array_equal(np.ptp(fields[1], axis=0), 0)
 
 
 @pytest.mark.parametrize("code, low, high", [("bernoulli", 0, 1), ("rectified", 0, 99)])

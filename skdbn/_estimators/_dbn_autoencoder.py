@@ -13,6 +13,9 @@ from ._dbn_code import CodeDBN
 from ._dbn_supervised import Rows, some_of
 from ._restricted import restoring
 
+# The deviation of the noise in the fields of binary codes.
+NOISE_OF_BITS = 2.0
+
 
 class DBNAutoencoder(CodeDBN):
     r"""Deep autoencoder: a nonlinear replacement of PCA that begins as a belief net.
@@ -44,8 +47,10 @@ class DBNAutoencoder(CodeDBN):
         Number of units of the code.
 
     code : {"gaussian", "bernoulli", "rectified"}, default="gaussian"
-        Units of the code. "gaussian" is linear, as the scores of PCA are; "bernoulli"
-        is between 0 and 1, and "rectified" positive.
+        Units of the code. "gaussian" is linear, as the scores of PCA are, "rectified"
+        positive, and "bernoulli" between 0 and 1. The latter is for hash codes,
+        ``transform(X) > 0.5``: normal noise of deviation 2 in the fields of the code
+        while the net learns drives its units to 0 and 1 [3]_.
 
     tied : bool, default=False
         Whether the way down keeps the weights of the way up, transposed, and only has
@@ -170,6 +175,8 @@ class DBNAutoencoder(CodeDBN):
        data with neural networks. Science 313, 504-507.
     .. [2] Vincent, P., Larochelle, H., Lajoie, I., Bengio, Y. and Manzagol, P.-A. (2010).
        Stacked denoising autoencoders. JMLR 11, 3371-3408.
+    .. [3] Salakhutdinov, R. and Hinton, G. E. (2009). Semantic hashing. International
+       Journal of Approximate Reasoning 50, 969-978.
 
     Examples
     --------
@@ -441,6 +448,8 @@ class DBNAutoencoder(CodeDBN):
             network.lengthen(some)
         if self.tied:
             network.tie(some)
+        if self.code == "bernoulli":
+            network.noise = NOISE_OF_BITS
         return network
 
     def _check_same(self, targets):

@@ -17,7 +17,8 @@ class Autoencoder(Network):
     """A network whose targets are its inputs, with a code in the middle.
 
     The first `n_up` layers lead to the code, and the others have weights of their own,
-    which begin as those of the way up, transposed, or with `tied` stay that. The head has the visible units of
+    which begin as those of the way up, transposed, or with `tied` stay that. In a step
+    of learning the fields of the code have normal noise of deviation `noise`. The head has the visible units of
     the data. Real-valued ones are standardized as targets, with a variance of 1, so that
     neither losses nor steps depend on the unit and the zero of a column: a value of the
     data is `zero` + `unit` times that of the head.
@@ -31,6 +32,7 @@ class Autoencoder(Network):
     unit: np.ndarray | None = None
     bottom: RestrictedMachine | None = None
     tied: bool = False
+    noise: float = 0.0
 
     @classmethod
     def unrolled(cls, machines):
@@ -78,6 +80,9 @@ class Autoencoder(Network):
             self.biases[i] += x.mean(axis=0) @ (weights - self.weights[i])
             if i < len(self.layers):
                 x = self.layers[i].mean(x @ self.weights[i] + self.biases[i])
+
+    def noise_of(self, i):
+        return self.noise if i == self.n_up - 1 else 0.0
 
     def tied_to(self, i):
         return len(self.weights) - 1 - i if self.tied else None

@@ -110,6 +110,9 @@ class BackPropagation:
             inputs.append(x * masks[-1] if drop else x)
             x = np.dot(inputs[-1], weights, out=self._fields[i][:n_rows])
             x += bias
+            noise = network.noise_of(i)
+            if noise:
+                x += noise * normal(rng, x.shape, x.dtype)
             if i < len(network.layers):
                 x = network.layers[i].mean(x, out=x)
             means.append(x)

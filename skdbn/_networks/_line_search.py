@@ -20,10 +20,12 @@ class LineSearches(BackPropagation):
     def __call__(self, network, batch, rng, rate=1.0):
         params = list(network.params.values())
         before = _flat(params)
+        # The same noise all along a line.
+        seed = rng.integers(2**32)
 
         def objective(vector):
             _unflatten(vector, params)
-            loss, direction = self.descent(network, batch, rng)
+            loss, direction = self.descent(network, batch, np.random.default_rng(seed))
             return loss, -_flat(direction.values())
 
         found = minimize(

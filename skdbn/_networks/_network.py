@@ -122,6 +122,10 @@ class Network:
             for name, array in (("weights", self.weights[i]), ("bias", self.biases[i]))
         }
 
+    def noise_of(self, i):
+        """The deviation of the noise that fields of layer i have in a step."""
+        return 0.0
+
     def tied_to(self, i):
         """The layer with the weights of layer i, transposed, or None."""
 
