@@ -34,6 +34,7 @@ CLASSES = (
     fitted.Gibbs,
     networks.FineTuning,
     networks.UpDown,
+    networks.Codes,
 )
 PARTS = {
     re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower(): kind for kind in CLASSES

@@ -41,11 +41,11 @@ def apart(module):
     return mark
 
 
-def seconds(call):
+def seconds(call, clock=time.perf_counter):
     """Seconds of one call."""
-    start = time.perf_counter()
+    start = clock()
     call()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def measured(bench, name, params):
@@ -54,10 +54,10 @@ def measured(bench, name, params):
     if name.startswith("track_"):
         return method()
     if not hasattr(bench, "n_iter"):
-        return seconds(method)
+        return seconds(method, bench.clock)
     found = []
     for bench.n_iter in (3, 1):
-        found.append(seconds(method))
+        found.append(seconds(method, bench.clock))
     return (found[0] - found[1]) / 2
 
 
@@ -97,7 +97,7 @@ def once(kind, bench, n_rows, params, method, threads):
 
 def page(kind, n_rows, repeats):
     """The table of a benchmark."""
-    threads = [1, 2] if kind.by_threads else [None]
+    threads = kind.threads if kind.by_threads else [None]
     head = ["threads"] * kind.by_threads + [*kind.param_names, "", kind.ratio]
     table = Table([*head, *([f"÷ {kind.first}"] if kind.first else []), "seconds"])
     for n in threads:
@@ -135,6 +135,8 @@ class Benchmark:
     floor = "time_products"
     ratio = "÷ products"
     by_threads = False
+    threads = (1, 2)
+    clock = time.perf_counter
     # What the first method is called, where the others are divided by it as well.
     first = None
     timeout = 600

@@ -1,5 +1,6 @@
 """Epochs of fine-tuning, 784-500-500-2000-10."""
 
+import time
 import warnings
 from itertools import pairwise
 
@@ -8,8 +9,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from skdbn import (
+    RBM,
     BernoulliRBM,
+    DBNAutoencoder,
     DBNClassifier,
+    DBNNeighborhoodComponents,
     DBNTransformer,
     GenerativeDBNClassifier,
 )
@@ -158,3 +162,112 @@ class UpDown(_Network):
             gradient=CD(n_steps),
             weight_decay=0.0,
         )
+
+
+class Codes(_Network):
+    """An epoch of learning a code of 30 numbers ÷ its products, float32
+
+    Seconds of the processor, so that other work beside it hardly counts. An autoencoder
+    learns from batches of 100, and neighborhood components from batches of 1,000, of
+    which the products of all pairs of rows count as well. PyTorch learns by hand.
+    """
+
+    params = [["784-1000-500-250-30", "784-500-500-2000-30"]]
+    param_names = ["net"]
+    threads = (1,)
+    clock = time.process_time
+
+    def setup(self, net):
+        super().setup()
+        self.sizes = tuple(map(int, net.split("-")))
+        self.unrolled = self.sizes[1] == 1000
+        self.batch = 100 if self.unrolled else 1000
+        *below, code = self.sizes[1:]
+        layers = (*below, RBM(code, hidden="gaussian"))
+        self.layers = DBNTransformer(layers, n_iter=0, random_state=0).fit(self.X)
+
+    def ways(self):
+        """The sizes of all layers."""
+        return self.sizes + self.sizes[-2::-1] if self.unrolled else self.sizes
+
+    def n_batches(self):
+        return range(self.n_iter * (self.n_rows // self.batch))
+
+    def time_products(self, net):
+        pairs = list(pairwise(self.ways()))
+        rng = np.random.default_rng(0)
+        weights = [rng.random(pair, dtype=np.float32) for pair in pairs]
+        changes = [np.empty_like(array) for array in weights]
+        below, above = (
+            [rng.random((self.batch, pair[i]), dtype=np.float32) for pair in pairs]
+            for i in range(2)
+        )
+        up, down = ([np.empty_like(x) for x in group] for group in (above, below))
+        code = above[-1]
+        for _ in self.n_batches():
+            for x, array, out in zip(below, weights, up, strict=True):
+                np.dot(x, array, out=out)
+            if not self.unrolled:
+                pairs_of_rows = code @ code.T
+                pairs_of_rows @ code
+                pairs_of_rows.T @ code
+            for i in reversed(range(len(pairs))):
+                np.dot(below[i].T, above[i], out=changes[i])
+                if i:
+                    np.dot(above[i], weights[i].T, out=down[i])
+
+    def learn(self, solver):
+        kind = DBNAutoencoder if self.unrolled else DBNNeighborhoodComponents
+        settings = dict(pretrained=self.layers, n_components=30, solver=solver)
+        self.fit(kind, alpha=0.0, batch_size=self.batch, **settings)
+
+    def time_momentum(self, net):
+        """skdbn, momentum"""
+        self.learn("sgd")
+
+    def time_adam(self, net):
+        """skdbn, Adam"""
+        self.learn("adam")
+
+    def by_hand(self, kind, **settings):
+        import torch
+
+        X, y = torch.from_numpy(self.X), torch.from_numpy(self.y)
+        parts, ways = [], self.ways()
+        for i, pair in enumerate(pairwise(ways), 1):
+            parts.append(torch.nn.Linear(*pair))
+            if i not in (len(self.sizes) - 1, len(ways) - 1):
+                parts.append(torch.nn.Sigmoid())
+        net = torch.nn.Sequential(*parts)
+        optimizer = kind(net.parameters(), **settings)
+
+        def loss(rows):
+            out = net(X[rows])
+            if self.unrolled:
+                loss = torch.nn.functional.binary_cross_entropy_with_logits
+                return loss(out, X[rows], reduction="sum") / len(rows)
+            squares = (out**2).sum(1)
+            near = 2 * out @ out.T - squares[:, None] - squares
+            near.fill_diagonal_(-torch.inf)
+            same = y[rows][:, None] == y[rows]
+            return -(torch.softmax(near, 1) * same).sum(1).mean()
+
+        for _ in range(self.n_iter):
+            for rows in torch.randperm(len(X)).split(self.batch):
+                optimizer.zero_grad()
+                loss(rows).backward()
+                optimizer.step()
+
+    @apart("torch")
+    def time_torch_momentum(self, net):
+        """PyTorch by hand, momentum"""
+        from torch.optim import SGD
+
+        self.by_hand(SGD, lr=1e-3, momentum=0.9)
+
+    @apart("torch")
+    def time_torch_adam(self, net):
+        """PyTorch by hand, Adam"""
+        from torch.optim import Adam
+
+        self.by_hand(Adam)

@@ -18,6 +18,7 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
 from skdbn import DBNAutoencoder
+from skdbn.plotting import FiltersDisplay
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, _, y_test = train_test_split(
@@ -61,4 +62,21 @@ for place, (name, model) in zip(axes, maps.items(), strict=True):
     points = place.scatter(*codes.T, c=y_test, cmap="tab10", s=12, vmin=-0.5, vmax=9.5)
     place.set(title=f"{name}, mean squared error {error:.4f}", xticks=[], yticks=[])
 figure.colorbar(points, ticks=range(10), label="digit")
+
+# %%
+# The filters of the unrolled net, of units of its hidden layer: the weights of the RBM, with
+# which both ways begin, and those that fine-tuning has made of them, up to the code and down
+# to the pixels. The units are those whose weights are longest in the end.
+
+net = models["DBNAutoencoder"]
+layers = {
+    "RBM": net.rbms_[0].components_,
+    "way up": net.network_.coefs[0].T,
+    "way down": net.network_.coefs[-1],
+}
+longest = np.argsort(-np.linalg.norm(layers["way down"], axis=1))[:24]
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.6), layout="constrained")
+for place, (name, weights) in zip(axes, layers.items(), strict=True):
+    FiltersDisplay(weights[longest], n_columns=6).plot(place)
+    place.set_title(name)
 plt.show()
