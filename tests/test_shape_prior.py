@@ -9,6 +9,7 @@ import pytest
 from conftest import needs_callbacks
 from scipy.special import expit
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 
@@ -147,6 +148,15 @@ def test_frozen_parts(data, fitted):
         clone(model).set_params(grid=4).fit(X, y)
     with pytest.raises(ValueError, match="crf has learned the classes"):
         model.fit(X, [own + 1 for own in y])
+    wider = [
+        Graph(np.hstack([g.node_features] * 2), g.edges, g.edge_features, g.regions)
+        for g in X
+    ]
+    with pytest.raises(ValueError, match=r"X\[0\] has 2 node features, and 1 are"):
+        model.fit(wider, y)
+    for name, own in [("crf", CRFClassifier()), ("rbm", RBM())]:
+        with pytest.raises(NotFittedError):
+            clone(model).set_params(**{name: FrozenEstimator(own)}).fit(X, y)
 
 
 def test_random_fields_without_edges(data):

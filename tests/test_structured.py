@@ -329,6 +329,7 @@ def test_positions(rng):
         (dict(edges=[[0, 3]]), "edges has node 3, and the graph has 3 nodes"),
         (dict(edges=[[-1, 0]]), "edges has node -1"),
         (dict(edges=[[1, 1]]), "joins node 1 with itself"),
+        (dict(edges=[[0, 1], [1, 2], [2, 1]]), "joins nodes 1 and 2 more than once"),
         (dict(edges=[[0.0, 1.0]]), "take pairs of ints"),
         (dict(edges=[0, 1]), "take pairs of ints"),
         (
@@ -517,8 +518,15 @@ def test_bad_scores(rng):
         model.score(graphs, [np.full(64, 7)] * 6)
     with pytest.raises(ValueError, match="no known label"):
         model.score(graphs, [np.full(64, -1)] * 6)
-    with pytest.raises(ValueError, match=r"sample_weight\[0\]"):
-        model.score(graphs, y, sample_weight=[np.ones(3)] * 6)
+    for weights, words in [
+        (np.ones(3), r"sample_weight\[0\]"),
+        (np.full(64, -1.0), "sample_weight has -1.0"),
+        (np.full(64, np.nan), "sample_weight has nan"),
+        (np.zeros(64), "sample_weight is 0"),
+        (np.full(64, "a"), "sample_weight has to be numbers"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            model.score(graphs, y, sample_weight=[weights] * 6)
 
 
 def test_a_picture_without_some_class(rng):

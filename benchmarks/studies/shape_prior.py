@@ -52,12 +52,11 @@ MODELS = {
     "spatial logistic regression": CRFClassifier(16, edges=None, max_iter=60),
     "CRF": CRFClassifier(max_iter=60),
     "spatial CRF and shape prior": ShapePriorCRFClassifier(
-        CRFClassifier(16, cv=3, alpha=5e-4, max_iter=60), **PRIOR
+        CRFClassifier(16, cv=3, alpha=5e-4, max_iter=60), **PRIOR | dict(dropout=0.3)
     ),
 }
 CHOICES = {
     "spatial logistic regression": [dict(alpha=3e-4), dict(alpha=1e-3)],
-    "spatial CRF and shape prior": [dict(dropout=0.0), dict(dropout=0.3)],
 }
 
 TRIED = (

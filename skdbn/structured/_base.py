@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .._data._targets import is_missing, known_labels
+from .._utils._checks import as_numbers
 from .._utils._persistence import VersionMixin
 from .._utils._sklearn import CallbackSupportMixin, DocLinkMixin
 from ._graphs import Batch, as_graphs
@@ -94,7 +95,8 @@ class GraphClassifier(
         Raises
         ------
         ValueError
-            If labels or weights are not one for each node, or no label is known.
+            If labels or weights are not one for each node, if no label is known or one
+            is not among ``classes_``, or if weights are negative, not finite or all 0.
         """
         labels = np.concatenate(self.predict(X))
         graphs = as_graphs(X)
@@ -108,7 +110,9 @@ class GraphClassifier(
             raise ValueError("y has no known label: there is nothing to score.")
         weights = None
         if sample_weight is not None:
-            weights = values_of_nodes("sample_weight", sample_weight, graphs)[known]
+            weights = weights_of_nodes(sample_weight, graphs)[known]
+            if not weights.any():
+                raise ValueError("sample_weight is 0 for every node of a known label.")
         return float(np.average(labels[known] == truth[known], weights=weights))
 
     def _check_graphs(self, X, reset=False):
@@ -189,6 +193,18 @@ def values_of_nodes(name, values, graphs):
                 "nodes: give one value for each node."
             )
     return np.concatenate(arrays)
+
+
+def weights_of_nodes(weights, graphs):
+    """An array of finite weights of all nodes, none of them negative."""
+    weights = values_of_nodes("sample_weight", weights, graphs)
+    weights = as_numbers("sample_weight", weights, "numbers")
+    bad = ~(np.isfinite(weights) & (weights >= 0))
+    if bad.any():
+        raise ValueError(
+            f"sample_weight has {weights[bad][0]}: take finite weights of at least 0."
+        )
+    return weights
 
 
 def labels_of_nodes(y, graphs, unlabeled):

@@ -47,7 +47,8 @@ class Graph:
     ------
     ValueError
         If shapes do not fit, if an edge leads to a node that does not exist or from a
-        node to itself, if features are not finite, or if a node has no pixel.
+        node to itself, if two edges join the same nodes, if features are not finite, or
+        if a node has no pixel.
 
     See Also
     --------
@@ -208,6 +209,15 @@ def as_edges(edges, n_nodes):
     if loops.any():
         raise ValueError(
             f"edges joins node {edges[loops][0, 0]} with itself: leave such edges out."
+        )
+    low, high = np.sort(edges, axis=1).T
+    keys = np.sort(low * n_nodes + high)
+    again = keys[1:][keys[1:] == keys[:-1]]
+    if len(again):
+        i, j = divmod(int(again[0]), n_nodes)
+        raise ValueError(
+            f"edges joins nodes {i} and {j} more than once: an edge has no direction, so "
+            "give one of (i, j) and (j, i)."
         )
     return edges
 

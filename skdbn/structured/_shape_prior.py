@@ -323,9 +323,10 @@ class ShapePriorCRFClassifier(GraphClassifier):
         """Fit the random field; gives scores of nodes."""
         crf = CRFClassifier(spatial=16) if self.crf is None else self.crf
         if isinstance(crf, FrozenEstimator):
+            check_is_fitted(crf)
             self.crf_ = crf.estimator
             self._check_classes("crf", self.crf_.classes_)
-            return self.crf_._scores(Batch(graphs))
+            return self.crf_._scores(Batch(self.crf_._check_graphs(graphs)))
         crf = with_seed(clone(crf).set_params(unlabeled=self.unlabeled), seed)
         self.crf_, scores = self._cached(fitted_field)(crf, X, y, task)
         return scores
@@ -356,6 +357,7 @@ class ShapePriorCRFClassifier(GraphClassifier):
     def _fit_rbm(self, shapes, seed, task):
         """Fit the machine to shapes."""
         if isinstance(self.rbm, FrozenEstimator):
+            check_is_fitted(self.rbm)
             self.rbm_ = self.rbm.estimator
             if self.rbm_.n_features_in_ != shapes.shape[1]:
                 raise ValueError(
