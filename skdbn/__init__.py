@@ -22,6 +22,7 @@ from ._estimators._dbn_regressor import DBNRegressor
 from ._estimators._gaussian_rbm import GaussianRBM
 from ._estimators._generative_dbn_classifier import GenerativeDBNClassifier
 from ._estimators._imputer import BoltzmannImputer
+from ._estimators._mean_covariance_rbm import MeanCovarianceRBM
 from ._estimators._mixed_rbm import MixedRBM
 from ._estimators._rbm import RBM
 from ._estimators._rbm_classifier import RBMClassifier
@@ -46,6 +47,7 @@ __all__ = [
     "DBNTransformer",
     "GaussianRBM",
     "GenerativeDBNClassifier",
+    "MeanCovarianceRBM",
     "MixedRBM",
     "RBMClassifier",
     "SparseRBM",

@@ -2,10 +2,15 @@
 
 import numpy as np
 
+from ..exceptions import DivergenceError
 from ..machines._label import log_label
 
-# Rows on which the training of a classifier is monitored.
+# Rows on which the training of a classifier is monitored, and of others.
 N_LABELED_ROWS = 1000
+N_ROWS = 1000
+
+# The share of moves of which so many are rejected that chains stay where they are.
+MOST_REJECTED = 0.95
 
 
 class Likelihoods:
@@ -39,6 +44,49 @@ class Likelihoods:
     def score(self, row):
         """The figures by which to stop, the first one first; larger is better."""
         return (row["validation_pseudo_likelihood"],)
+
+
+class FreeEnergies:
+    """What the training of a machine without a likelihood is watched by.
+
+    Parameters
+    ----------
+    source : ArraySource
+        The rows that are learned from.
+
+    gradient : Gradient
+        Its chains move by hybrid Monte Carlo.
+    """
+
+    shown = {
+        name.replace("_", " "): name
+        for name in ("free_energy", "chain_free_energy", "rejected_moves")
+    }
+
+    def __init__(self, source, gradient):
+        self.rows = source.X[np.sort(source.rows)[:: 1 + len(source) // N_ROWS]]
+        self.gradient = gradient
+
+    def measure(self, machine):
+        """Figures of an epoch, by name.
+
+        Raises a DivergenceError where chains no longer move.
+        """
+        v, step, rejection = self.gradient.state
+        row = {
+            "free_energy": float(machine.free_energy(self.rows).mean(dtype=float)),
+            "chain_free_energy": float(machine.free_energy(v).mean(dtype=float)),
+            "step_size": float(step[0, 0]),
+            "rejected_moves": float(rejection[0, 0]),
+        }
+        if row["rejected_moves"] > MOST_REJECTED:
+            raise DivergenceError(
+                f"Hybrid Monte Carlo rejects {row['rejected_moves']:.0%} of its moves, "
+                f"at a step of {row['step_size']:.2g}: the energy is too steep for "
+                "chains to follow it. Take a smaller learning_rate, or a larger "
+                "weight_decay."
+            )
+        return row
 
 
 class Labels:

@@ -68,6 +68,13 @@ class LogPartition:
     settled: bool = True
 
 
+def path(machine, X, rng):
+    """The distributions from independent columns to a machine."""
+    if hasattr(machine, "annealed"):
+        return machine.annealed()
+    return machine.tempered(*base(machine, X, rng))
+
+
 def base(machine, X, rng):
     """Visible bias and units of the independent distribution where annealing begins."""
     visible, dtype = machine.visible, machine.weights.dtype
@@ -90,9 +97,9 @@ def base(machine, X, rng):
 class Annealing:
     """Walks between independent units and a machine."""
 
-    def __init__(self, machine, base, n_betas, n_jobs):
+    def __init__(self, machine, tempered, n_betas, n_jobs):
         self.machine = machine
-        self.tempered = machine.tempered(*base)
+        self.tempered = tempered
         self.betas = np.linspace(0, 1, n_betas)
         self.n_jobs = n_jobs
 
@@ -135,14 +142,10 @@ class Annealing:
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def anneal(tempered, v, betas, rng):
     """The log-weight of each chain from the rows v along the betas."""
-    log_weights = np.zeros(len(v))
-    v, h, field = v.copy(), None, None
+    log_weights, walk = np.zeros(len(v)), tempered.begin(v)
     with threads_for(len(v), tempered.machine.n_weights):
         for before, beta in zip(betas[:-1].tolist(), betas[1:].tolist(), strict=True):
-            field = tempered.machine.hidden_field(v, out=field)
-            log_weights += tempered.log_weight_change(v, field, before, beta)
-            h = tempered.hidden_sample(field, beta, rng, out=h)
-            tempered.visible_sample(h, beta, rng, out=v)
+            log_weights += tempered.advance(walk, before, beta, rng)
     return log_weights
 
 

@@ -12,9 +12,10 @@ from .._utils._checks import check_counts
 from .._utils._random import make_rng
 from .._utils._threads import threads_for
 from ..exceptions import EstimateWarning
+from ..machines import RestrictedMachine
 from ..units import Concatenated, Enumerable, Gaussian
 from ..units._base import offers
-from ._annealing import Annealing, LogPartition, base, bracket
+from ._annealing import Annealing, LogPartition, bracket, path
 
 METHODS = ("auto", "exact", "ais", "reverse-ais", "bracket")
 
@@ -154,7 +155,7 @@ def log_partition(
     rng = make_rng(random_state)
     # Without a normalizer values grow without bounds.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        annealing = Annealing(machine, base(machine, X, rng), n_betas, n_jobs)
+        annealing = Annealing(machine, path(machine, X, rng), n_betas, n_jobs)
         if method == "ais":
             result = annealing.forward(n_chains, rng)
         else:
@@ -190,6 +191,8 @@ def _enumerable(machine):
 
 def _n_states(machine):
     """The numbers of states of both layers; infinity where they cannot be listed."""
+    if not isinstance(machine, RestrictedMachine):
+        return [np.inf]
     layers = machine.visible, machine.hidden
     return [
         layer.n_states(n_units) if offers(layer, Enumerable) else np.inf

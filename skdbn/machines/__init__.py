@@ -3,6 +3,7 @@
 from ._base import Clamp, Machine, State
 from ._conditional import ConditionalMachine
 from ._convolutional import ConvolutionalMachine
+from ._mean_covariance import MeanCovarianceMachine
 from ._restricted import RestrictedMachine
 from ._stack import Stack
 
@@ -11,6 +12,7 @@ __all__ = [
     "ConditionalMachine",
     "ConvolutionalMachine",
     "Machine",
+    "MeanCovarianceMachine",
     "RestrictedMachine",
     "Stack",
     "State",

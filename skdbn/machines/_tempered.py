@@ -1,5 +1,7 @@
 """The path from independent units to a machine, for tempering and annealing."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from ..units._analytic import log_partition_change
@@ -43,6 +45,18 @@ class Tempered:
         """n visible rows at β = 0."""
         fields = np.repeat(self.base_bias[None], n, axis=0)
         return self.base_units.sample(fields, rng, out=fields)
+
+    def begin(self, v):
+        """Where a walk from the rows v is at first."""
+        return SimpleNamespace(v=v.copy(), h=None, field=None)
+
+    def advance(self, walk, before, beta, rng):
+        """Move a walk from one β to the next; the change of its log-weights."""
+        walk.field = self.machine.hidden_field(walk.v, out=walk.field)
+        change = self.log_weight_change(walk.v, walk.field, before, beta)
+        walk.h = self.hidden_sample(walk.field, beta, rng, out=walk.h)
+        self.visible_sample(walk.h, beta, rng, out=walk.v)
+        return change
 
     def log_weight_change(self, v, hidden_field, before, after):
         """log p_β(v) at one β minus that at another, up to the constants log Z."""
