@@ -34,6 +34,7 @@ GIVEN, TEMPORAL = {"ConditionalRBM"}, {"TemporalRBM"}
 CODES = AUTO | NEIGHBORS
 BACKWARD = NETS | CODES
 TIED = {"ConvolutionalRBM"}
+COVARIANCE = {"MeanCovarianceRBM"}
 EACH = "every class"
 # But for these, which share what they say.
 TOGETHER = {
@@ -43,11 +44,18 @@ TOGETHER = {
 }
 OWN_MEANING = {
     "alpha": [BACKWARD],
-    "batch_size": [LABELS, (NETS | AUTO) - LABELS, NEIGHBORS, GENERATIVE],
+    "batch_size": [LABELS, (NETS | AUTO) - LABELS, NEIGHBORS, GENERATIVE, COVARIANCE],
     "class_weight": EACH,
     "classes_": [{"DBNClassifier"}],
     "cost": EACH,
-    "components_": [{"MixedRBM"}, {"RBMClassifier"}, TIED, GIVEN, TEMPORAL],
+    "components_": [
+        {"MixedRBM"},
+        {"RBMClassifier"},
+        TIED,
+        GIVEN,
+        TEMPORAL,
+        COVARIANCE,
+    ],
     "context_coef_": EACH,
     "context_components_": EACH,
     "early_stopping": [BACKWARD, GENERATIVE, {"RBMClassifier"}],
@@ -61,6 +69,7 @@ OWN_MEANING = {
         {"RBMClassifier"},
         GIVEN,
         TEMPORAL,
+        COVARIANCE,
     ],
     "h_samples_": [TIED, GIVEN | TEMPORAL],
     "hidden": [TEMPORAL],
@@ -69,8 +78,9 @@ OWN_MEANING = {
     "layers": [NETS, GENERATIVE, CODES],
     "learning_rate": EACH,
     "learning_rate_init": [LABELS, BACKWARD - LABELS, GENERATIVE],
-    "machine_": [{"RBMClassifier"}],
+    "machine_": [{"RBMClassifier"}, COVARIANCE],
     "mean_activation_": [{"RBMClassifier"}, {"SparseRBM"}, TIED, GIVEN, TEMPORAL],
+    "mean_": [COVARIANCE],
     "max_iter": [LABELS, NETS - LABELS, GENERATIVE],
     "momentum": [BACKWARD, GENERATIVE],
     "n_components": [CODES],
@@ -79,8 +89,9 @@ OWN_MEANING = {
         (BACKWARD | GENERATIVE) - LABELS,
         {"DBNTransformer"},
         {"RBMClassifier"},
+        COVARIANCE,
     ],
-    "n_iter_": [BACKWARD | GENERATIVE],
+    "n_iter_": [BACKWARD | GENERATIVE, COVARIANCE],
     "network_": [AUTO, NEIGHBORS],
     "penalized": EACH,
     "penalty": EACH,
@@ -88,6 +99,7 @@ OWN_MEANING = {
     "random_state": [NETS, GENERATIVE, CODES, {"DBNTransformer"}, {"BoltzmannImputer"}],
     "rbm": [BACKWARD | GENERATIVE],
     "rbms_": [BACKWARD | GENERATIVE],
+    "scale_": [COVARIANCE],
     "sparsity": [TIED],
     "target": EACH,
     "tol": [BACKWARD | GENERATIVE, {"RBMClassifier"}],
@@ -99,7 +111,7 @@ OWN_MEANING = {
     "verbose": [{"DBNTransformer"}, {"BoltzmannImputer"}],
     "visible": EACH,
     "warm_start": [NETS | GENERATIVE, {"DBNTransformer"}, CODES],
-    "weight_decay": [GENERATIVE, {"RBMClassifier"}],
+    "weight_decay": [GENERATIVE, {"RBMClassifier"}, COVARIANCE],
 }
 
 
@@ -216,15 +228,16 @@ OF_METHODS = {
         NETS | GENERATIVE,
         CODES,
         TEMPORAL,
+        COVARIANCE,
     ],
     "v": [GIVEN],
     "H": [STACKS, AUTO],
     "y": [{"DBNRegressor"}, {"RBMClassifier"}, {"DBNTransformer"}, LABELS, NEIGHBORS],
     "means": [STACKS, TEMPORAL],
     "n_samples": [STACKS],
-    "n_steps": [STACKS, TEMPORAL],
+    "n_steps": [STACKS, TEMPORAL, COVARIANCE],
     "tempering": [STACKS],
-    "trace": [STACKS],
+    "trace": [STACKS, COVARIANCE],
     "params": [STACKS],
 }
 

@@ -40,6 +40,7 @@ BASE = {
     "DBNRegressor": NET,
     "DBNTransformer": {"layers": (4, 3), "n_iter": 1},
     "GenerativeDBNClassifier": NET | {"layers": (4, 4)},
+    "MeanCovarianceRBM": {"n_factors": 4, "n_mean": 2, "n_iter": 6},
 }
 
 # Another value of a parameter, and what has to be set beside it, by its name or that of
@@ -76,6 +77,7 @@ CASES = {
     "gradient": ("pt", {}),
     "GenerativeDBNClassifier gradient": (CD(n_steps=4), {}),
     "head_iter": (3, {}),
+    "MeanCovarianceRBM gradient": ("cd", {}),
     "hidden": ("spin", {}),
     "image_shape": ((2, 3), {}),
     "input_dropout": (0.5, {}),
@@ -98,7 +100,10 @@ CASES = {
     "DBNClassifier momentum": (0.5, SGD),
     "DBNRegressor momentum": (0.5, SGD),
     "n_chains": (3, {}),
+    "n_covariance": (2, {}),
+    "n_factors": (5, {}),
     "n_filters": (4, {}),
+    "n_mean": (0, {}),
     "n_components": (5, {}),
     "n_iter": (3, {}),
     "n_iter_no_change": (1, PATIENT | {"tol": 1e9}),
@@ -110,6 +115,7 @@ CASES = {
     "penalized": ("bias", {}),
     "penalty": ("squared", {}),
     "pool": (2, {}),
+    "pooling": (np.eye(4, 3) + np.eye(4, 3, -1), {}),
     "pretrained": (LAYERS, {}),
     "DBNAutoencoder pretrained": (STACK, {}),
     "DBNNeighborhoodComponents pretrained": (STACK, {}),

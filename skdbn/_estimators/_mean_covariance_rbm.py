@@ -48,7 +48,7 @@ from ._restricted import restoring
 N_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 3000, 5, 200
 
 # The first rate of "auto".
-RATE = 0.05
+RATE = 0.1
 
 # The deviation of random weights at the start, and the first biases: units for the
 # covariances are on unless a square is too large, and those for the means are off.
@@ -93,12 +93,12 @@ class MeanCovarianceRBM(
     n_mean : int, default=64
         Number of hidden units for the means; 0 leaves them out.
 
-    pooling : "topographic" or array-like of shape (n_factors, n_covariance), \
-default=None
+    pooling : "topographic" or array-like, default=None
         Which squared answers a hidden unit adds up, P. None begins with one filter a
         unit, in turn. "topographic" arranges filters on a square whose ends meet, and
         units have neighborhoods of 3 × 3 of them, 2 apart, so that neighbors learn
-        similar filters. An array says where P may be other than 0, and begins with it.
+        similar filters. An array of shape (n_factors, n_covariance) is where P begins,
+        and its zeros stay.
 
     gradient : str or Gradient, default="pcd"
         Estimator of the gradient of the likelihood: "cd", "pcd", "fpcd", or an object of
@@ -106,31 +106,36 @@ default=None
 
     learning_rate : float, Schedule or "auto", default="auto"
         Step size. Filters move twice as far, and other parameters less. "auto" falls
-        from 0.05 to zero over the epochs of :meth:`fit`.
+        from 0.1 to zero over the epochs of :meth:`fit`.
 
     momentum : float or Schedule, default=0.0
-        Share of the last step that is added to the next one.
+        Fraction of the previous step that is added to the current one, in [0, 1). The
+        schedule of Hinton's guide is ``Step(0.5, 0.9, epochs=5)``.
 
     weight_decay : float, default=0.0
-        Strength of the penalty on C and W.
+        Strength of the penalty on C and W; useful values are up to 0.0001.
 
-    l1_ratio : float, default=1.0
-        Share of the penalty that is on absolute values; the rest is on squares.
+    l1_ratio : float, default=0.0
+        Fraction of the penalty that is the sum of the absolute weights (L1); the rest
+        is half of the sum of their squares (L2).
 
     batch_size : int, default=128
         Number of rows in a batch, and of chains unless `gradient` says otherwise.
 
     n_iter : int or "auto", default="auto"
-        Number of epochs. "auto" takes about 3,000 steps, in 5 to 200 epochs.
+        Number of epochs. "auto" is as many as make 3,000 steps, but 5 at least and 200
+        at most.
 
     warm_start : bool, default=False
-        Whether :meth:`fit` goes on from the fitted model.
+        Whether :meth:`fit` goes on from the fitted model, if there is one, rather than
+        begin anew. Columns and units have to be the same.
 
     verbose : int, default=0
-        Whether to print a line for each epoch.
+        Whether to print a line after each epoch. The model does not depend on it.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the initial weights, the order of rows and the chains.
+        Determines the initial weights, the order of the rows and the sampling. Pass an
+        int for repeatable results.
 
     Attributes
     ----------
@@ -147,7 +152,7 @@ default=None
         By what all columns are then divided.
 
     gradient_ : Gradient
-        The gradient with its chains.
+        The gradient that was used, with the chains if they persist.
 
     history_ : list of dict
         Of each epoch the mean "free_energy" of training rows and that of chains,
@@ -226,7 +231,7 @@ default=None
         learning_rate="auto",
         momentum=0.0,
         weight_decay=0.0,
-        l1_ratio=1.0,
+        l1_ratio=0.0,
         batch_size=128,
         n_iter="auto",
         warm_start=False,
