@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 
 from skdbn import RBM, DBNTransformer
-from skdbn._training._runaway import score_without_bounds, warn_if_far, warn_if_worse
+from skdbn._training._runaway import score_and_error, warn_if_far, warn_if_worse
 from skdbn.machines import State
 from skdbn.units import Bernoulli, Poisson, Softmax
 
@@ -193,11 +193,10 @@ def test_a_score_that_is_much_worse(start, error, end, expected):
     probe = SimpleNamespace(measure=lambda machine: row)
     for units in ((Bernoulli(), Poisson()), (Poisson(), Bernoulli())):
         machine = SimpleNamespace(visible=units[0], hidden=units[1])
-        assert score_without_bounds(probe, machine) == (end, 0.3)
+        assert score_and_error(probe, machine) == (end, 0.3)
         assert warns(warn_if_worse, probe, machine, (start, error)) == expected
-        assert not warns(warn_if_worse, probe, machine, None)
     machine = SimpleNamespace(visible=Bernoulli(), hidden=Bernoulli())
-    assert score_without_bounds(probe, machine) is None
+    assert not warns(warn_if_worse, probe, machine, (start, error))
 
 
 def test_calls_of_many_rows(seed):

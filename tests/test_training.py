@@ -1,14 +1,27 @@
 """The loop: which rows a gradient sees, and what is learned from them."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
 from _oracle import Enumeration, bars_and_stripes
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 
-from skdbn import RBM, BernoulliRBM, GaussianRBM, SparseRBM
+from skdbn import (
+    RBM,
+    BernoulliRBM,
+    DBNClassifier,
+    DBNRegressor,
+    DBNTransformer,
+    GaussianRBM,
+    RBMClassifier,
+    SparseRBM,
+)
+from skdbn._training._convergence import still_rises
 from skdbn.gradients import CD, PCD, REGISTRY
 from skdbn.schedules import Linear
 
@@ -247,3 +260,65 @@ def test_likelihood_rises(gradient, centered, rng, seed):
     )
     assert start < end < bound
     assert end - start > 0.8 * (bound - start)
+
+
+LINE = np.arange(10.0)
+
+
+@pytest.mark.parametrize(
+    "scores, error, share",
+    [
+        (LINE, 0.0, 1 / 3),
+        # Less than the error of a score counts for nothing.
+        (LINE, 31.0, 0.0),
+        (LINE, 29.0, 1 / 3),
+        (-LINE, 0.0, 0.0),
+        (1 - np.exp(-LINE), 0.0, 0.0),
+        # Up and down by more than it rises.
+        (LINE + 2 * (-1) ** LINE, 0.0, 0.0),
+        ([0.0, 2.0], 0.0, 0.0),
+        ([0.0, 3.0, 4.0], 0.0, 0.25),
+        ([0.0, 5.0, 6.0], 0.0, 0.0),
+        ([0.0, 3.0, 2.9, 4.0], 0.0, 0.0),
+        ([9.0, 3.0, 4.0], 0.0, 0.0),
+        ([np.nan] * 9, 0.0, 0.0),
+    ],
+)
+def test_scores_that_still_rise(scores, error, share):
+    assert still_rises(list(scores), error) == pytest.approx(share)
+
+
+def rising(X, y, model):
+    """What a fit says of its score."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        model.fit(X, y)
+    return [str(w.message) for w in caught if "still rose" in str(w.message)]
+
+
+SHORT = {"learning_rate": 0.05, "n_iter": 9}
+SHORT_NET = {"learning_rate_init": 3e-3, "max_iter": 9, "n_iter": 1}
+
+
+def test_fits_that_end_while_the_score_still_rises(seed):
+    """A small rate that does not fall learns as much at the end as at the beginning."""
+    X, y = load_digits(return_X_y=True)
+    X, y, seeds = X[:300] / 16, y[:300], {"random_state": seed}
+    for model, name in (
+        (BernoulliRBM(9, **SHORT, **seeds), "n_iter"),
+        (BernoulliRBM(9, **SHORT, early_stopping=True, **seeds), "n_iter"),
+        (RBMClassifier(9, **SHORT, **seeds), "n_iter"),
+        (DBNClassifier((9,), **SHORT_NET, **seeds), "max_iter"),
+        (DBNRegressor((9,), **SHORT_NET, **seeds), "max_iter"),
+    ):
+        assert f"larger {name}" in rising(X, y, model)[0]
+    # At its defaults it has converged; layers of a net do not have to; and who stops a
+    # fit knows.
+    for model in (
+        BernoulliRBM(9, **seeds),
+        DBNTransformer((BernoulliRBM(9, **SHORT),), **seeds),
+        BernoulliRBM(
+            9, **SHORT, early_stopping=True, tol=9.0, n_iter_no_change=7, **seeds
+        ),
+    ):
+        assert not rising(X[:150], None, model)

@@ -7,13 +7,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import gradients, units
 from .._data._sources import check_weights, make_source
+from .._training._convergence import warn_if_rising
 from .._training._judges import Likelihoods, Outputs
 from .._training._monitor import Monitor
 from .._training._plan import Plan
 from .._training._probe import make_probes
-from .._training._runaway import score_without_bounds, warn_if_far, warn_if_worse
+from .._training._runaway import score_and_error, warn_if_far, warn_if_worse
 from .._training._session import hold_out
-from .._training._start import check_scale
 from .._updates._sparsity import Penalty
 from .._utils._random import make_rng
 from .._utils._sklearn import Interval, StrOptions, fit_context
@@ -271,8 +271,7 @@ class RBM(ScoresMixin, RestrictedEstimator):
         """Fit the model to X.
 
         On a KeyboardInterrupt a warning is issued and the model of the last completed
-        epoch is kept; in the first epoch the interrupt propagates. A ConvergenceWarning
-        says if a model of units without bounds has run away from the data.
+        epoch is kept; in the first epoch the interrupt propagates.
 
         Parameters
         ----------
@@ -299,6 +298,12 @@ class RBM(ScoresMixin, RestrictedEstimator):
         ValueError
             If X is not a table of numbers, if it has infinity or a column without a
             known value, or if the fit diverges. The estimator is then unchanged.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the last third of the epochs brought a clear fifth of the whole gain in
+            pseudo-likelihood, or if a model of units without bounds has run away.
 
         References
         ----------
@@ -342,7 +347,7 @@ class RBM(ScoresMixin, RestrictedEstimator):
             session = plan.start(source, rng, machine, gradient)
             measured = held_out, self.batch_size, probe_rng, unknown, modeled
             probes = make_probes(session.machine, table, source.rows, *measured)
-            before = score_without_bounds(probes[0], session.machine)
+            before = score_and_error(probes[0], session.machine)
             monitor = Monitor(
                 self,
                 self._init_callback_context(max_subtasks=n_epochs),
@@ -357,6 +362,7 @@ class RBM(ScoresMixin, RestrictedEstimator):
             session.finish(monitor)
             monitor.end(session.machine)
             warn_if_worse(probes[0], session.machine, before)
+            warn_if_rising(monitor, "n_iter", before[0])
             self._adopt(session, source.whole_rows)
             self.history_ = monitor.history
             self.n_iter_ = len(monitor.history)
@@ -424,13 +430,6 @@ class RBM(ScoresMixin, RestrictedEstimator):
         """How the machine is to be trained."""
         visible, hidden = self._new_units()
         return Plan.of(self, visible=visible, hidden=hidden, **others)
-
-    def _check_scale(self, source):
-        """Hint at real-valued columns that are constant or not standardized."""
-        codec = self._codec
-        real = codec.real_valued(self._new_units()[0])
-        if real.any():
-            check_scale(codec.unit_names, real, source, codec.where_to_scale)
 
     def _adopt(self, session, X):
         """Make the result of a session, and of its values, this estimator's model."""

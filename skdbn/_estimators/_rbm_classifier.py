@@ -15,6 +15,7 @@ from .._data._targets import (
     label_codes,
     weights_of_classes,
 )
+from .._training._convergence import warn_if_rising
 from .._training._judges import Labels
 from .._training._monitor import Monitor
 from .._training._plan import Plan
@@ -317,6 +318,12 @@ class RBMClassifier(AccuracyMixin, LabeledEstimator):
         ValueError
             If X is not a table of finite numbers, if y has fewer than two classes, or
             if the fit diverges. The estimator is then unchanged.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the log loss clearly still fell when the fit ended: the last third of its
+            epochs brought a fifth of all that they did, and more than it varies.
         """
         with restoring(self):
             goes_on = self.warm_start and hasattr(self, "machine_")
@@ -346,6 +353,7 @@ class RBMClassifier(AccuracyMixin, LabeledEstimator):
             session.run(source, self.batch_size, self.n_iter, monitor)
             session.finish(monitor)
             monitor.end(session.machine)
+            warn_if_rising(monitor, "n_iter")
             self._adopt(session, X, classes)
             self.history_ = monitor.history
             self.n_iter_ = len(monitor.history)

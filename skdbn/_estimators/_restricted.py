@@ -19,6 +19,7 @@ from .._data._incomplete import (
     with_neutral_values,
 )
 from .._data._tables import validate_hidden, validate_numbers, with_index_of
+from .._training._start import check_scale
 from .._utils._numerics import as_float, check_size
 from .._utils._persistence import VersionMixin
 from .._utils._sklearn import CallbackSupportMixin, DocLinkMixin
@@ -218,6 +219,13 @@ class RestrictedEstimator(
         """Check that the visible units can have the values of X."""
         visible = self._new_units()[0].start(X.shape[1])
         visible.check_data(X, self._unit_names())
+
+    def _check_scale(self, source):
+        """Hint at real-valued columns that are constant or not standardized."""
+        codec = self._codec
+        real = codec.real_valued(self._new_units()[0])
+        if real.any():
+            check_scale(codec.unit_names, real, source, codec.where_to_scale)
 
     def _visible_rows(self, X):
         """Validated values of the visible units for each row."""

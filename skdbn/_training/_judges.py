@@ -23,6 +23,7 @@ class Likelihoods:
     """
 
     shown = {"pseudo-likelihood": "pseudo_likelihood"}
+    learned, larger_is_better = "pseudo_likelihood", True
 
     def __init__(self, training, validation=None):
         self.training = training
@@ -119,6 +120,7 @@ class Labels:
             "validation_accuracy",
         )
     }
+    learned, larger_is_better = "log_loss", False
 
     def __init__(self, X, codes, rows, held_out, rng):
         labeled = np.unique(rows[codes[rows] >= 0])
@@ -162,6 +164,7 @@ class Outputs:
         name.replace("_", " "): name
         for name in ("loss", "reconstruction_error", "validation_score")
     }
+    learned, larger_is_better = "loss", False
 
     def __init__(self, score=None):
         self.of_held_out = score

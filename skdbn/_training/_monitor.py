@@ -88,6 +88,16 @@ class Monitor:
         """The mean loss of the last epoch; infinite where there is none."""
         return self.history[-1].get("loss", np.inf)
 
+    def scores(self):
+        """The score of each epoch, by which to stop if it does, and the last one's error."""
+        judge = self.judge
+        if self.estimator.early_stopping:
+            return [judge.score(row)[0] for row in self.history], 0.0
+        figure = judge.learned
+        errors = [row.get(f"{figure}_error", 0.0) for row in self.history[-1:]]
+        sign = 1.0 if judge.larger_is_better else -1.0
+        return [sign * row.get(figure, np.nan) for row in self.history], sum(errors)
+
     @property
     def has_last(self):
         """Whether there is an epoch to go back to."""

@@ -44,16 +44,16 @@ def warn_if_far(machine, chains):
         )
 
 
-def score_without_bounds(probe, machine):
-    """The pseudo-likelihood and its error, or None where all units have bounds."""
-    if machine.visible.tail is None and machine.hidden.tail is None:
-        return None
+def score_and_error(probe, machine):
+    """The pseudo-likelihood of a machine and its standard error."""
     row = probe.measure(machine)
     return row["pseudo_likelihood"], row["pseudo_likelihood_error"]
 
 
 def warn_if_worse(probe, machine, before):
     """Warn if a fit has made the pseudo-likelihood much worse than at its start.
+
+    Nothing runs away where all units have bounds.
 
     Parameters
     ----------
@@ -63,13 +63,13 @@ def warn_if_worse(probe, machine, before):
     machine : RestrictedMachine
         The fitted machine.
 
-    before : tuple of float or None
-        What `score_without_bounds` said of the machine from which the fit began.
+    before : tuple of float
+        The pseudo-likelihood of the machine from which the fit began, and its error.
     """
-    if before is None:
+    if machine.visible.tail is None and machine.hidden.tail is None:
         return
     start, error = before
-    end, _ = score_without_bounds(probe, machine)
+    end, _ = score_and_error(probe, machine)
     if end < start - max(ERRORS * error, SHARE * abs(start)):
         warn(
             f"The fit ran away: from a pseudo-likelihood of {start:.4g} nats a row at "
