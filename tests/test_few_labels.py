@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits, load_wine
 from sklearn.linear_model import LogisticRegression
 
 from skdbn import DBNClassifier, DBNTransformer
+from skdbn._data import _spreading
 from skdbn._data._spreading import _held_out_loss, _regressed, taught
 from skdbn._estimators import _dbn_classifier
 
@@ -191,7 +192,7 @@ def test_sparse_rows(seed):
 
 def test_rows_are_no_more_than_there_is_time_for(heaps, monkeypatch):
     X, _, known = heaps
-    monkeypatch.setattr(_dbn_classifier, "N_TAUGHT", 5)
+    monkeypatch.setattr(_spreading, "MOST_TAUGHT", 5)
     shapes = []
     monkeypatch.setattr(
         _dbn_classifier,

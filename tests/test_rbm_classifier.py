@@ -13,7 +13,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
 from skdbn import ConstantSparsity, RBMClassifier, Sparsity, gradients
+from skdbn._data import _spreading
+from skdbn._data._sources import ArraySource
+from skdbn._data._spreading import taught
 from skdbn._data._targets import balanced, one_hot_labels
+from skdbn._estimators import _rbm_classifier
 from skdbn._utils._random import make_rng
 from skdbn.gradients import CD, FPCD, PCD
 from skdbn.gradients._discriminative import Hybrid
@@ -109,6 +113,18 @@ def test_discriminative_gradient_is_exact(n_unknown, joint, rng):
     assert_close(found, slopes(arrays, value), 1e-8)
     scaled = direction(hybrid(0.7), joint, rows, rng, rate=0.3)
     assert_close(scaled, [0.3 * array for array in found], 1e-14)
+
+
+def test_probabilities_are_shares_of_rows(joint, rng):
+    """The gradient of a row by shares of labels is that of rows with these labels."""
+    row, shares = batch(rng, 1), np.array([[0.5, 0.3, 0.2]])
+    soft = row.copy()
+    soft[:, N_FEATURES:] = shares
+    hard = np.hstack([np.tile(row[:, :N_FEATURES], (N_LABELS, 1)), np.eye(N_LABELS)])
+    found = direction(hybrid(0.7), joint, soft, rng)
+    each = [direction(hybrid(0.7), joint, one[None], rng) for one in hard]
+    expected = [np.tensordot(shares[0], parts, 1) for parts in zip(*each, strict=True)]
+    assert_close(found, expected, 1e-12)
 
 
 def moments_of_contrast(oracle, row):
@@ -446,23 +462,59 @@ def test_unlabeled_rows_of_no_weight_change_no_class(mark, some, seed):
 def test_half_of_the_rows_have_a_label(n_labeled, n_rows):
     codes = np.full(10, -1)
     codes[10 - n_labeled :] = 1
-    rows = balanced(np.arange(10), codes)
+    rows = balanced(np.arange(10), codes >= 0)
     counts = np.bincount(rows, minlength=10)
     assert len(rows) == n_rows and (counts[: 10 - n_labeled] == 1).all()
     assert np.ptp(counts[10 - n_labeled :]) <= 1
     # Rows that are held out do not take part.
-    assert (balanced(np.arange(9), codes) < 9).all()
+    assert (balanced(np.arange(9), codes >= 0) < 9).all()
 
 
 def test_labeled_rows_are_repeated_in_every_fit(some, seed):
     X, y = (array[:60] for array in some)
     few = np.where(np.arange(60) % 10 == 0, y, "none")
+    settings = {"unlabeled": "none", "spread_labels": False, "n_iter": 1}
     for model in (
-        make(seed, unlabeled="none", n_iter=1).fit(X, few),
-        make(seed, unlabeled="none", n_iter=1, early_stopping=True).fit(X, few),
+        make(seed, **settings).fit(X, few),
+        make(seed, **settings, early_stopping=True).fit(X, few),
         make(seed, unlabeled="none").partial_fit(X, few, np.unique(y)),
     ):
         assert model._session.n_rows == 2 * 54
+
+
+def test_probabilities_stand_for_labels(digits, monkeypatch, seed):
+    """What is taught to a row without a label; of more than there is time for, none."""
+    X, y = (array[:60] for array in digits)
+    few = np.where(np.arange(60) % 3 == 0, y, -1)
+    sources = []
+    monkeypatch.setattr(
+        _rbm_classifier,
+        "ArraySource",
+        lambda *args: sources.append(ArraySource(*args)) or sources[-1],
+    )
+    make(seed, unlabeled=-1, n_iter=1).fit(X, few)
+    others = few < 0
+    rows = np.append(np.flatnonzero(~others), np.flatnonzero(others))
+    codes = np.unique(few, return_inverse=True)[1] - 1
+    expected = taught([X[rows]], codes[rows], 10)[~others.sum() :]
+    labels = sources[0].X[:, -10:]
+    np.testing.assert_allclose(labels[others], expected[-others.sum() :])
+    np.testing.assert_array_equal(labels[~others], np.eye(10)[codes[~others]])
+    assert len(sources[0]) == 60
+    monkeypatch.setattr(_spreading, "MOST_TAUGHT", 5)
+    make(seed, unlabeled=-1, n_iter=1).fit(X, few)
+    assert (sources[1].X[:, -10:].any(axis=1)).sum() == (~others).sum() + 5
+
+
+def test_spread_labels_help(digits, seed):
+    X, y = (array[:900] for array in digits)
+    few = np.where(np.arange(900) < 50, y, -1)
+    found = [
+        make(seed, 32, unlabeled=-1, n_iter=5, spread_labels=spread).fit(X, few)
+        for spread in (False, True)
+    ]
+    one, other = (model.score(X[50:], y[50:]) for model in found)
+    assert other > one + 0.02
 
 
 def test_variances_follow_later_rows(some, rng, seed):
@@ -595,7 +647,7 @@ def test_history(some, seed):
 
 
 @pytest.mark.parametrize(
-    "objective, rate", [("hybrid", 0.5), ("discriminative", 0.5), ("generative", 0.1)]
+    "objective, rate", [("hybrid", 1.0), ("discriminative", 1.0), ("generative", 0.1)]
 )
 def test_automatic_rates(objective, rate, some, seed):
     model = make(seed, objective=objective, n_iter=2).fit(*some)
@@ -729,6 +781,7 @@ BAD_PARAMETERS = [
     ("objective", "joint"),
     ("generative_weight", -0.1),
     ("unlabeled", [-1]),
+    ("spread_labels", "yes"),
     ("unlabeled_weight", -1),
     ("gradient", "always"),
     ("visible", "gauss"),

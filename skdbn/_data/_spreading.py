@@ -17,6 +17,16 @@ LEAST = 1e-3
 
 MAX_ITER = 1000
 
+# The most rows without a label to which labels spread: the time is that of the square.
+MOST_TAUGHT = 10_000
+
+
+def to_be_taught(others, rng):
+    """The rows without a label, or as many of them as labels spread to."""
+    if len(others) <= MOST_TAUGHT:
+        return others
+    return np.sort(rng.choice(others, MOST_TAUGHT, replace=False))
+
 
 def taught(spaces, codes, n_labels):
     """The probabilities of each label for all rows, of which some have one.

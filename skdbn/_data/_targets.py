@@ -135,17 +135,22 @@ def rows_of(values, rows):
     return safe_indexing(values, rows)
 
 
-def joined(X, codes, n_labels):
-    """Rows with their one-hot labels; zeros where the code is -1."""
-    labels = (codes[:, None] == np.arange(n_labels)).astype(X.dtype)
+def one_hot_codes(codes, n_labels):
+    """Rows with a single 1 at the index of a label; zeros where it is -1."""
+    return (codes[:, None] == np.arange(n_labels)).astype(np.float64)
+
+
+def joined(X, labels):
+    """Rows with the columns of their labels."""
+    labels = labels.astype(X.dtype)
     if sparse.issparse(X):
         return sparse.hstack([X, sparse.csr_array(labels)], format="csr")
     return np.hstack([X, labels])
 
 
-def balanced(rows, codes):
-    """The rows, with those that have a label as often as there are others."""
-    labeled = rows[codes[rows] >= 0]
+def balanced(rows, known):
+    """The rows, with those of a known label as often as there are others."""
+    labeled = rows[known[rows]]
     n_unlabeled = len(rows) - len(labeled)
     if n_unlabeled <= len(labeled) or not len(labeled):
         return rows

@@ -8,7 +8,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
-from .._data._spreading import taught
+from .._data._spreading import taught, to_be_taught
 from .._data._targets import check_weights_known, class_weights
 from .._networks._network import Network
 from .._utils._sklearn import Interval, StrOptions
@@ -18,9 +18,6 @@ from ._dbn_labels import LabelsMixin
 from ._dbn_network import NetworkDBN
 from ._dbn_supervised import Targets
 from ._generative_dbn_classifier import GenerativeDBNClassifier
-
-# The most rows without a label to which labels spread: the time is that of the square.
-N_TAUGHT = 10_000
 
 # Rows presented in pre-training, and the fewest and the most epochs, where all rows have
 # a label: these tell more than what layers learn without them.
@@ -339,8 +336,7 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
         own = values.argmax(axis=1) if values.shape[1] > 1 else values[:, 0].astype(int)
         if not len(others) or (own == own[0]).all():
             return rows
-        if len(others) > N_TAUGHT:
-            others = np.sort(rng.choice(others, N_TAUGHT, replace=False))
+        others = to_be_taught(others, rng)
         some, codes = np.append(rows, others), np.full(len(rows) + len(others), -1)
         codes[: len(rows)] = own
         spaces = [transformer._features(X[some], hints=False)]

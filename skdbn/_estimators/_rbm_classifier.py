@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import gradients, units
 from .._data._sources import ArraySource, check_weights
+from .._data._spreading import taught, to_be_taught
 from .._data._targets import (
     balanced,
     check_labels,
@@ -13,6 +14,7 @@ from .._data._targets import (
     known_classes,
     known_labels,
     label_codes,
+    one_hot_codes,
     weights_of_classes,
 )
 from .._training._convergence import warn_if_rising
@@ -30,7 +32,10 @@ from ._labeled import LabeledEstimator
 from ._restricted import restoring
 
 # How much longer steps are by default where the gradient is mostly exact.
-EXACT_BOOST = 5
+EXACT_BOOST = 10
+
+# About so many steps of "auto", in so many epochs at most.
+N_STEPS, MOST_EPOCHS = 5000, 50
 
 
 class RBMClassifier(AccuracyMixin, LabeledEstimator):
@@ -50,7 +55,7 @@ class RBMClassifier(AccuracyMixin, LabeledEstimator):
     apart (`objective` "discriminative"), how rows and labels look together
     ("generative"), or both ("hybrid"), where the second is a regularizer. It can learn
     from rows without a label, and draw rows of a class (:meth:`sample`). Gradients are
-    taken about the means of the columns, so that inverted data are learned as well.
+    taken about the means of the columns.
 
     Parameters
     ----------
@@ -68,13 +73,16 @@ class RBMClassifier(AccuracyMixin, LabeledEstimator):
 
     unlabeled : int, float or str, default=None
         Value of y that marks a row without a label, such as -1; with NaN, None and
-        pandas' NA do so as well. These rows add `unlabeled_weight` · log p(x) to the
-        objective. If most rows have no label, the labeled rows are repeated until they
-        make up half of an epoch, which then has twice as many rows as there are without
-        a label. With None every row has a label.
+        pandas' NA do so as well. With None every row has a label.
+
+    spread_labels : bool, default=True
+        Whether :meth:`fit` first gives probabilities of labels to rows without one, as
+        :class:`DBNClassifier` does: the product of what neighbors and what a logistic
+        regression of the columns say, for up to 10,000 rows.
 
     unlabeled_weight : float, default=0.01
-        Weight of a row without a label.
+        Rows that have no label by then add so many times log p(x) to the objective. If
+        they are the most, the others are repeated until they make up half of an epoch.
 
     gradient : str or Gradient, default="cd"
         Estimator of the gradients of log p(x, y) and log p(x): "cd", "pcd", "fpcd",
@@ -86,7 +94,7 @@ class RBMClassifier(AccuracyMixin, LabeledEstimator):
         1, "gaussian" for real values, or an object of :mod:`skdbn.units`.
 
     learning_rate : float, Schedule or "auto", default="auto"
-        Step size, for gradients that are means over a batch. "auto" falls from 0.5
+        Step size, for gradients that are means over a batch. "auto" falls from 1.0
         (generative: 0.1) to zero over the epochs of :meth:`fit`. :meth:`partial_fit`
         divides by 1 + epochs / 10, where an epoch is as many rows as ``fit`` or the
         first call had, and at least 1,000.
@@ -113,8 +121,9 @@ class RBMClassifier(AccuracyMixin, LabeledEstimator):
         Number of rows in a minibatch. With many epochs or many rows, batches of 100 are
         faster and make fewer steps.
 
-    n_iter : int, default=50
+    n_iter : int or "auto", default="auto"
         Number of epochs, which are passes over the data. The rows are shuffled in each.
+        "auto" is as many as make 5,000 steps, but 10 at least and 50 at most.
 
     early_stopping : bool, default=False
         Whether to set labeled rows aside, stop when their accuracy no longer improves,
@@ -217,6 +226,7 @@ class RBMClassifier(AccuracyMixin, LabeledEstimator):
         "objective": [StrOptions({"hybrid", "discriminative", "generative"})],
         "generative_weight": [Interval(Real, 0, None, closed="left")],
         "unlabeled": [MissingValues()],
+        "spread_labels": ["boolean"],
         "unlabeled_weight": [Interval(Real, 0, None, closed="left")],
         "gradient": [StrOptions(set(gradients.REGISTRY)), gradients.Gradient],
         "visible": [StrOptions(set(units.REGISTRY)), units.Units],
@@ -230,7 +240,7 @@ class RBMClassifier(AccuracyMixin, LabeledEstimator):
         "sparsity": [Penalty, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "n_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_iter": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -247,6 +257,7 @@ class RBMClassifier(AccuracyMixin, LabeledEstimator):
         objective="hybrid",
         generative_weight=0.01,
         unlabeled=None,
+        spread_labels=True,
         unlabeled_weight=0.01,
         gradient="cd",
         visible="bernoulli",
@@ -256,7 +267,7 @@ class RBMClassifier(AccuracyMixin, LabeledEstimator):
         sparsity=None,
         class_weight=None,
         batch_size=10,
-        n_iter=50,
+        n_iter="auto",
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -269,6 +280,7 @@ class RBMClassifier(AccuracyMixin, LabeledEstimator):
         self.objective = objective
         self.generative_weight = generative_weight
         self.unlabeled = unlabeled
+        self.spread_labels = spread_labels
         self.unlabeled_weight = unlabeled_weight
         self.gradient = gradient
         self.visible = visible
@@ -322,8 +334,7 @@ class RBMClassifier(AccuracyMixin, LabeledEstimator):
         Warns
         -----
         ConvergenceWarning
-            If the log loss clearly still fell when the fit ended: the last third of its
-            epochs brought a fifth of all that they did, and more than it varies.
+            If the last third of epochs brought a clear fifth of the fall in log loss.
         """
         with restoring(self):
             goes_on = self.warm_start and hasattr(self, "machine_")
@@ -333,7 +344,8 @@ class RBMClassifier(AccuracyMixin, LabeledEstimator):
             weights, rows = check_weights(sample_weight, X, normalized=True)
             rng = make_rng(self.random_state)
             rows, held_out = self._split(rows, codes, rng)
-            source = ArraySource(joined(X, codes, len(classes)), rows, weights)
+            table, known = self._teach(X, codes, rows, len(classes), rng)
+            source = ArraySource(joined(X, table), balanced(rows, known), weights)
             plan = self._plan(weights_of_classes(self.class_weight, classes, labels))
             before = ()
             if goes_on:
@@ -341,16 +353,17 @@ class RBMClassifier(AccuracyMixin, LabeledEstimator):
                     source, self.machine_, self._session.direction.gradient
                 )
             session = plan.start(source, rng, *before)
+            n_epochs = plan.n_epochs(len(source))
             monitor = Monitor(
                 self,
-                self._init_callback_context(max_subtasks=self.n_iter),
+                self._init_callback_context(max_subtasks=n_epochs),
                 Labels(X, codes, rows, held_out, rng),
                 lambda machine: {"machine_": machine, "classes_": classes},
                 X,
                 y,
             )
             monitor.begin()
-            session.run(source, self.batch_size, self.n_iter, monitor)
+            session.run(source, self.batch_size, n_epochs, monitor)
             session.finish(monitor)
             monitor.end(session.machine)
             warn_if_rising(monitor, "n_iter")
@@ -398,9 +411,8 @@ class RBMClassifier(AccuracyMixin, LabeledEstimator):
             X, y, labels, labeled = self._validate_training_data(X, y, first)
             codes = label_codes(labels, labeled, len(y), classes)
             weights, rows = check_weights(sample_weight, X)
-            source = ArraySource(
-                joined(X, codes, len(classes)), balanced(rows, codes), weights
-            )
+            table = one_hot_codes(codes, len(classes))
+            source = ArraySource(joined(X, table), balanced(rows, codes >= 0), weights)
             plan = self._plan(weights_of_classes(self.class_weight, classes))
             before = getattr(self, "_session", None)
             session = plan.go_on(before, source, self.random_state)
@@ -423,10 +435,24 @@ class RBMClassifier(AccuracyMixin, LabeledEstimator):
     def _split(self, rows, codes, rng):
         """The rows to learn from and, for early stopping, those held out."""
         if not self.early_stopping:
-            return balanced(rows, codes), None
+            return rows, None
         labeled = rows[codes[rows] >= 0]
         _, held_out = hold_out(labeled, self.validation_fraction, rng, len(codes))
-        return balanced(np.setdiff1d(rows, held_out), codes), held_out
+        return np.setdiff1d(rows, held_out), held_out
+
+    def _teach(self, X, codes, rows, n_labels, rng):
+        """The labels to learn as rows of probabilities, and which rows have one."""
+        table, known = one_hot_codes(codes, n_labels), codes >= 0
+        labeled = rows[known[rows]]
+        if not self.spread_labels or len(np.unique(codes[labeled])) < 2:
+            return table, known
+        others = to_be_taught(np.setdiff1d(rows, labeled), rng.spawn(1)[0])
+        if len(others):
+            some = np.append(labeled, others)
+            p = taught([X[some]], codes[some], n_labels)
+            table[others] = p[len(labeled) :]
+            known[others] = True
+        return table, known
 
     def _plan(self, label_weights):
         """How the machine of rows and labels side by side is to be trained."""
@@ -448,6 +474,8 @@ class RBMClassifier(AccuracyMixin, LabeledEstimator):
             gradient=gradient,
             hidden_centered=False,
             sample_data=False,
+            auto_steps=N_STEPS,
+            auto_epochs=MOST_EPOCHS,
             rate_factor=1 if self.objective == "generative" else EXACT_BOOST,
         )
 

@@ -52,8 +52,9 @@ class Plan:
 
     The names are those of the parameters of :class:`~skdbn.RBM`, which explains them.
     `auto_rate` is the first rate of "auto" where the data allow it, and `rate_factor`
-    multiplies what they allow. With `hidden_centered` hidden units are centered as
-    visible ones are.
+    multiplies what they allow; `auto_steps` are the steps of the number of epochs of
+    "auto", and `auto_epochs` the most. With `hidden_centered` hidden units are centered
+    as visible ones are.
     """
 
     visible: Units
@@ -70,6 +71,8 @@ class Plan:
     sparsity: Penalty | None = None
     batch_size: int = 10
     n_iter: int | str = "auto"
+    auto_steps: int = N_STEPS
+    auto_epochs: int = MOST_EPOCHS
     auto_rate: float = 0.1
     rate_factor: float = 1.0
 
@@ -86,7 +89,7 @@ class Plan:
         if self.n_iter != "auto":
             return self.n_iter
         n_batches = -(-n_rows // self.batch_size)
-        return min(max(N_STEPS // n_batches, FEWEST_EPOCHS), MOST_EPOCHS)
+        return min(max(self.auto_steps // n_batches, FEWEST_EPOCHS), self.auto_epochs)
 
     def start(self, source, rng, machine=None, gradient=None):
         """A session that learns from a source.

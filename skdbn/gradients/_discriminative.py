@@ -13,7 +13,8 @@ from ._base import Gradient
 class Hybrid(Gradient):
     r"""The exact gradient of log p(y | x), plus a fraction of that of log p(x, y).
 
-    A row is x and a one-hot label y, or zeros where the label is not known. Over the m
+    A row is x and a one-hot label y, or zeros where the label is not known. Probabilities
+    of labels count as rows of each label in these shares would. Over the m
     rows with a label and the n - m others the direction is that of
 
     .. math:: \frac1n \Big(\sum_{i \le m} w_{y_i} \big(\delta \log p(y_i \mid x_i)
@@ -109,7 +110,8 @@ class Hybrid(Gradient):
         errors = np.zeros_like(y)
         if self.discriminative or unknown.any():
             p = softmax(label_scores(machine, field, n_labels), axis=1)
-            errors[...] = (y - p) * (self.discriminative * of_label)[:, None]
+            errors[...] = y * self.label_weights * each[:, None] - p * of_label[:, None]
+            errors *= self.discriminative
         if unknown.any():
             y[unknown] = Softmax(n_labels).sample(None, rng, mean=p[unknown])
         factor = np.where(unknown, self.unlabeled * each, self.generative * of_label)
