@@ -53,6 +53,8 @@ def main():
         print(*some, sep="\n")
         return 0
     os.environ |= {"MPLBACKEND": "Agg", "SCIPY_ARRAY_API": "1"}
+    # Those that are installed take as long to load as many a test to run.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     with tempfile.TemporaryDirectory() as folder:
         roots = SimpleQueue()
         for i in range(options.jobs):

@@ -12,9 +12,11 @@ import pytest
 # Seconds after which tests hang.
 PATIENCE = 300
 # Tests run in copies of a process that has imported what takes long, and not the package.
-LARGE = (
-    "numpy pandas polars pytest scipy.stats sklearn.pipeline sklearn.model_selection"
-)
+LARGE = """
+    numpy pandas polars scipy.stats matplotlib.pyplot pytest _pytest.doctest hypothesis
+    sklearn.pipeline sklearn.model_selection sklearn.linear_model sklearn.neural_network
+    sklearn.semi_supervised sklearn.impute sklearn.cluster sklearn.utils.estimator_checks
+"""
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(LARGE.split())
 
