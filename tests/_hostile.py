@@ -215,6 +215,26 @@ WEIGHTS = {
 }
 
 
+LENGTHS = {
+    "none": lambda rng, n: None,
+    "two": lambda rng, n: [n // 2, n - n // 2],
+    "ones": lambda rng, n: np.ones(n, int),
+    "floats": lambda rng, n: [float(n)],
+    "outside": lambda rng, n: [n + 1, -1],
+    "short": lambda rng, n: [n - 1],
+    "zero": lambda rng, n: [0, n],
+    "half": lambda rng, n: [n / 2, n / 2],
+    "column": lambda rng, n: np.ones((n, 1), int),
+    "bools": lambda rng, n: np.ones(n, bool),
+    "number": lambda rng, n: n,
+    "extreme": lambda rng, n: rng.choice(EXTREMES + NO_NUMBERS, 2),
+    "text": lambda rng, n: ["a"],
+    "ragged": lambda rng, n: [[1], [1, 2]],
+    "series": lambda rng, n: pd.Series([n], index=[7]),
+    "empty": lambda rng, n: [],
+}
+
+
 def columns_of(kinds, usual):
     @st.composite
     def column(draw, n_rows):
@@ -227,6 +247,7 @@ def columns_of(kinds, usual):
 targets = columns_of(TARGETS, ["two", "three", "numbers"])
 usual_targets = columns_of({"two": TARGETS["two"], "one": TARGETS["one"]}, ["two"])
 weights = columns_of(WEIGHTS, ["ones", "random"])
+lengths_of_sequences = columns_of(LENGTHS, ["none", "two"])
 
 
 EDGES = {

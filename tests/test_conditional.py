@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import gammaln, logsumexp
+from scipy.special import expit, gammaln, logsumexp
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
@@ -33,12 +33,12 @@ def bits(n):
     return np.array(list(product([0.0, 1.0], repeat=n)))
 
 
-def new_machine(kind, rng, dtype=np.float64):
+def new_machine(kind, rng, dtype=np.float64, variance=VARIANCE):
     kinds = KINDS[kind]
     n = len(kinds)
     parts = [("softmax", 1, 3)] if kind == "softmax" else [(one, 1) for one in kinds]
     visible = Concatenated(parts).start(
-        n, (50, np.full(n, CENTER), np.full(n, VARIANCE)), dtype
+        n, (50, np.full(n, CENTER), np.full(n, variance)), dtype
     )
     arrays = [
         rng.normal(0, 0.4, shape).astype(dtype)
@@ -275,6 +275,46 @@ def test_uneven_chains_have_the_u_of_the_batch(rng):
     model = machine.moments(machine.infer(state.visible))
     expected = data["to_hidden"] - model["to_hidden"]
     np.testing.assert_allclose(direction["to_hidden"], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("variance", [0.25, 4.0])
+def test_steps_of_counts_are_in_units_of_their_variance(variance, rng):
+    """Where that is above 1."""
+    machine = new_machine("poisson", rng, variance=variance)
+    rows = draw_rows("poisson", 5, rng)
+    gradient = PCD(1, 5)
+    gradient.start(machine, 5, rng)
+    found = gradient(machine, rows, rng)["to_visible"]
+    data, model = (
+        machine.moments(machine.infer(v))["to_visible"]
+        for v in (rows, gradient.state.visible)
+    )
+    expected = (data - model) / max(variance, 1)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_chains_from_the_data_keep_what_is_given(rng):
+    machine, rows = new_machine("bernoulli", rng), draw_rows("bernoulli", 7, rng)
+    work = machine.workspace(7, 7)
+    machine.load(work, rows)
+    machine.contrast(work, rng, 3)
+    np.testing.assert_array_equal(work.state.visible[:, :N_GIVEN], rows[:, :N_GIVEN])
+
+
+def test_mean_field_of_what_is_unknown(rng):
+    """E[vᵢ | h] at E[h | v], by the energy; what is given or known stays."""
+    machine, rows = new_machine("bernoulli", rng), draw_rows("bernoulli", 20, rng)
+    unknown = np.zeros(rows.shape, bool)
+    unknown[:, N_GIVEN:] = rng.random((20, 3)) < 0.5
+    found = machine.mean_field(rows, unknown)
+    np.testing.assert_array_equal(found[~unknown], rows[~unknown])
+    W, b, c, A, B, u0, *_ = arrays_of(machine)
+    u, v = found[:, :N_GIVEN] - u0, found[:, N_GIVEN:]
+    h = expit(v @ W + c + u @ B)
+    expected = expit(h @ W.T + b + u @ A)
+    np.testing.assert_allclose(
+        v[unknown[:, N_GIVEN:]], expected[unknown[:, N_GIVEN:]], atol=1e-3
+    )
 
 
 def test_ridge_is_that_of_ridge_regression(rng):

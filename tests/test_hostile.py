@@ -16,6 +16,7 @@ pytest.importorskip("hypothesis", reason="hostile input comes from hypothesis")
 from _hostile import (
     answer,
     frame,
+    lengths_of_sequences,
     n_rows,
     odd_graphs,
     pictures,
@@ -28,13 +29,15 @@ from _hostile import (
 from hypothesis import HealthCheck, given, note, seed, settings
 from hypothesis import strategies as st
 from scipy import sparse
-from sklearn.base import is_regressor
+from sklearn.base import BaseEstimator, is_regressor
 
+import skdbn
 from skdbn import (
     RBM,
     BernoulliRBM,
     BoltzmannImputer,
     ConditionalRBM,
+    ConstantSparsity,
     ConvolutionalRBM,
     DBNAutoencoder,
     DBNClassifier,
@@ -47,6 +50,7 @@ from skdbn import (
     MixedRBM,
     RBMClassifier,
     SparseRBM,
+    Sparsity,
     TemporalRBM,
     evaluation,
 )
@@ -82,6 +86,9 @@ ESTIMATORS = {
     "SparseRBM": SparseRBM(**SMALL),
     "ConvolutionalRBM": ConvolutionalRBM(3, 1, pool=1, n_iter=1, random_state=0),
     "MeanCovarianceRBM": MeanCovarianceRBM(3, n_mean=2, n_iter=1, random_state=0),
+    "pixels": ConvolutionalRBM(
+        2, 2, pool=1, visible="gaussian", n_iter=1, random_state=0
+    ),
     "MixedRBM": MixedRBM(**SMALL),
     "ConditionalRBM": ConditionalRBM(**SMALL, context=[0]),
     "given": ConditionalRBM(**SMALL, context=slice(1, 3), visible="gaussian"),
@@ -98,6 +105,7 @@ ESTIMATORS = {
     "DBNNeighborhoodComponents": DBNNeighborhoodComponents(**NETS, unlabeled=-1),
     "regularized": DBNNeighborhoodComponents(**NETS, reconstruction=0.1),
     "rectified code": DBNAutoencoder(**NETS, code="rectified"),
+    "tied": DBNAutoencoder(**NETS, tied=True, code="bernoulli", input_dropout=0.2),
     "lbfgs": DBNRegressor(**NETS, solver="lbfgs"),
     "BoltzmannImputer": BoltzmannImputer(RBM(**SMALL), **CHAINS, random_state=0),
     "gaussian": BoltzmannImputer(GaussianRBM(**SMALL), **CHAINS, add_indicator=True),
@@ -107,6 +115,11 @@ ESTIMATORS = {
 # Of which the first are fine.
 NUMBERS = [1, 2, np.int64(3), 0, -1, 2.5, True, None, "a", [2], np.nan]
 
+IMAGE_SHAPES = [
+    *(None, (1, 4), (2, 2), (1, 2, 2), [2, 1, 2], (7, 1), (1, 1, 1)),
+    *((4,), (0, 4), (-2, -2), (2.0, 2), (True, 4), (2, 2, 1, 1), "22", 4, np.eye(2)),
+]
+
 # Methods of rows, and what may be infinite in their results.
 METHODS = {
     "transform": (),
@@ -115,12 +128,20 @@ METHODS = {
     "free_energy": (np.inf,),
     "score_samples": (-np.inf,),
     "reconstruction_log_likelihood": (-np.inf,),
+    "log_likelihood": (-np.inf,),
+    "predict_next": (),
     "predict": (),
     "predict_proba": (),
     "predict_log_proba": (-np.inf,),
     "decision_function": (-np.inf, np.inf),
     "impute": (),
     "conditional_sample": (),
+}
+SETTINGS = {
+    "impute": CHAINS,
+    "predict_next": CHAINS,
+    "log_likelihood": {"n_betas": 3},
+    "conditional_sample": {"n_steps": 2},
 }
 
 
@@ -147,12 +168,13 @@ def check(result, length=None, infinite=()):
             assert not pd.isna(part).any(), part
 
 
-def fitted(estimator, method, X, y, sample_weight):
+def fitted(estimator, method, X, y, sample_weight, lengths):
     """A fitted copy, or None; after an error it is what it was."""
     model = copy.deepcopy(estimator)
     call = getattr(model, method)
     known = inspect.signature(call).parameters
     others = {"sample_weight": sample_weight} if sample_weight is not None else {}
+    others["lengths"] = lengths
     if "classes" in known:
         others["classes"] = [0, 1]
     others = {k: v for k, v in others.items() if k in known}
@@ -166,11 +188,12 @@ def fitted(estimator, method, X, y, sample_weight):
 def ask_all(model, X, y, draw):
     """Call each method with the rows."""
     length = n_rows(X)
+    lengths = draw(lengths_of_sequences(length))
     for name, infinite in METHODS.items():
         if hasattr(model, name):
             takes = inspect.signature(getattr(model, name)).parameters
-            more = CHAINS if name == "impute" and "n_steps" in takes else {}
-            more = {"n_steps": 2} if name == "conditional_sample" else more
+            more = SETTINGS.get(name, {}) | {"lengths": lengths}
+            more = {key: value for key, value in more.items() if key in takes}
             note(name)
             result = answer(getattr(model, name), X, **more)
             if result is not None:
@@ -182,9 +205,11 @@ def ask_all(model, X, y, draw):
         assert result is None or check(result, length) is None
     if hasattr(model, "score"):
         note("score")
-        result = answer(model.score, X, y)
+        sequences = isinstance(model, TemporalRBM)
+        more = {"lengths": lengths} if sequences else {}
+        result = answer(model.score, X, y, **more)
         # R² of a single row is NaN.
-        known = is_regressor(model) or not np.isnan(result or 0)
+        known = is_regressor(model) or sequences or not np.isnan(result or 0)
         assert result is None or (np.isscalar(result) and known)
     if hasattr(model, "inverse_transform"):
         note("inverse_transform")
@@ -192,6 +217,10 @@ def ask_all(model, X, y, draw):
         for H in (X, draw(tables(width))):
             result = answer(model.inverse_transform, H)
             assert result is None or check(result, n_rows(H)) is None
+        if isinstance(model, ConditionalRBM):
+            given = draw(contexts(model))
+            result = answer(model.inverse_transform, H, given)
+            assert result is None or check(result, n_rows(given)) is None
     if hasattr(model, "activations"):
         note("activations")
         for layer in answer(model.activations, X) or ():
@@ -205,6 +234,33 @@ def ask_all(model, X, y, draw):
         note("sample_imputations")
         for table in answer(model.sample_imputations, X, 2, random_state=0) or ():
             check(table, length)
+
+
+def contexts(model):
+    """Tables of given columns, or of others."""
+    return tables(len(model.context_columns_)) | tables()
+
+
+def ask_to_go_on(model, X, y, draw):
+    """Draws from models that have to be given rows to draw after."""
+    numbers = st.sampled_from([1, 2, 3]) | st.sampled_from(NUMBERS)
+    n_frames, n_steps = draw(numbers), draw(numbers)
+    if isinstance(model, ConditionalRBM):
+        note("sample of contexts")
+        given = draw(contexts(model))
+        result = answer(model.sample, given, n_steps=n_steps, means=draw(st.booleans()))
+        assert result is None or check(result, n_rows(given)) is None
+        return
+    note("sample of frames")
+    start = draw(st.none() | st.just(X) | tables(model.n_features_in_) | tables())
+    settings = dict(start=start, n_steps=n_steps, means=draw(st.booleans()))
+    result = answer(model.sample, n_frames, **settings)
+    assert result is None or check(result, n_frames) is None
+    note("forecast")
+    lengths = draw(lengths_of_sequences(n_rows(X)))
+    result = answer(model.forecast, X, n_frames, lengths, **CHAINS)
+    n_sequences = 1 if lengths is None else n_rows(lengths)
+    assert result is None or check(result, n_frames * n_sequences) is None
 
 
 def cases(share):
@@ -246,19 +302,24 @@ def evaluations(model):
 
 def run(draw):
     name = draw(st.sampled_from(list(ESTIMATORS)))
-    method = draw(st.sampled_from(["fit", "fit", "partial_fit"]))
+    method = draw(st.sampled_from(["fit", "fit_transform", "partial_fit"]))
     estimator = ESTIMATORS[name]
+    if isinstance(estimator, ConvolutionalRBM):
+        shape = draw(st.sampled_from(IMAGE_SHAPES))
+        estimator = copy.deepcopy(estimator).set_params(image_shape=shape)
     if not hasattr(estimator, method):
         method = "fit"
     X = draw(tables())
     y = draw(targets(n_rows(X)))
     sample_weight = draw(st.none() | weights(n_rows(X)))
-    model = fitted(estimator, method, X, y, sample_weight)
+    lengths = draw(lengths_of_sequences(n_rows(X)))
+    model = fitted(estimator, method, X, y, sample_weight, lengths)
     if model is None:
         return
     ask_all(model, X, y, draw)
-    # Of conditional models it takes contexts or a start, and no number of rows.
-    if hasattr(model, "sample") and not isinstance(model, ConditionalRBM | TemporalRBM):
+    if isinstance(model, ConditionalRBM | TemporalRBM):
+        ask_to_go_on(model, X, y, draw)
+    elif hasattr(model, "sample"):
         note("sample")
         fine = st.sampled_from([(3, 2, 1), (1, 1, 2), (2, 3, 1)])
         numbers = draw(fine | st.tuples(*[st.sampled_from(NUMBERS)] * 3))
@@ -275,7 +336,8 @@ def run(draw):
     ask_all(model, other, labels, draw)
     if method == "partial_fit":
         note("partial_fit again")
-        fitted(model, method, other, labels, None)
+        lengths = draw(lengths_of_sequences(n_rows(other)))
+        fitted(model, method, other, labels, None, lengths)
 
 
 CRFS = {
@@ -367,6 +429,28 @@ def run_pictures(draw):
             labels = draw(targets(graph.n_nodes))
             maps = answer(label_maps, [graph], [labels]) or [draw(pictures())]
             answer(region_labels, [graph], maps)
+
+
+def test_every_method_is_called():
+    """All that users can call with rows is in the tables above."""
+    called = {*METHODS, "fit", "partial_fit", "fit_transform", "inverse_transform"}
+    called |= {"sample", "forecast", "sample_imputations", "sample_shapes", "score"}
+    called |= {"activations"}
+    # What takes another model, or nothing.
+    called |= {"from_sklearn", "from_rbms", "to_mlp"}
+    models = [*ESTIMATORS.values(), *CRFS.values(), SuperpixelGraphs()]
+    for kind in set(map(type, models)):
+        names = {n for n in dir(kind) if not n.startswith(("_", "get_", "set_"))}
+        methods = {name for name in names if callable(getattr(kind, name))}
+        assert methods <= called
+    public = [getattr(m, n) for m in (skdbn, skdbn.structured) for n in m.__all__]
+    estimators = {
+        one
+        for one in public
+        if isinstance(one, type) and issubclass(one, BaseEstimator)
+    }
+    estimators -= {Sparsity, ConstantSparsity}
+    assert estimators == set(map(type, models))
 
 
 def test_what_is_no_answer():
