@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdbn import RBM, ConditionalRBM
+from skdbn._data._sequences import ConditionalSource
 from skdbn._training._conditional import _ridge
 from skdbn.gradients import CD, FPCD, PCD, PT
 from skdbn.machines import ConditionalMachine, RestrictedMachine
@@ -354,7 +355,7 @@ def test_columns_are_named_as_a_column_transformer_does(table):
     frame = pd.DataFrame(table, columns=list("abcde"))
     expected = fitted([0, 1], n_iter=2).fit(table).score_samples(table)
     mask = [True, True, False, False, False]
-    for context in (slice(0, 2), mask, np.array([0, 1]), (-5, -4), lambda X: [0, 1]):
+    for context in (slice(0, 2), mask, np.array([0, 1]), (-5, -4), lambda X: (0, -4)):
         found = fitted(context, n_iter=2).fit(table).score_samples(table)
         np.testing.assert_array_equal(found, expected)
     selector = make_column_selector("a|b")
@@ -485,6 +486,15 @@ def test_densities_integrate_to_one(rng):
         rows = np.stack([np.full(len(grid), context), grid], axis=1)
         p = np.exp(model.log_likelihood(rows))
         assert p.sum() * (grid[1] - grid[0]) == pytest.approx(1, abs=1e-6)
+
+
+def test_moments_of_the_data_are_those_of_known_values(table, rng):
+    unknown = np.zeros(table.shape, bool)
+    unknown[:, 2:] = rng.random((400, 3)) < [0.1, 0.4, 0.7]
+    v = np.ma.masked_array(table, unknown)[:, 2:]
+    source = ConditionalSource(np.where(unknown, 9, table), 2, unknown)
+    np.testing.assert_allclose(source.mean, v.mean(axis=0))
+    np.testing.assert_allclose(source.variance, v.var(axis=0))
 
 
 def test_unknown_values_do_not_spoil_the_fit(table, rng):

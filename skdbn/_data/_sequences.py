@@ -188,7 +188,6 @@ def part_columns(context, X):
             f"context={context!r} says no columns of X, which has {n}: {error}. Give names "
             "or numbers of columns, a slice, a mask or a function of X."
         ) from error
-    found[found < 0] += n
     others = np.setdiff1d(np.arange(n), found)
     if len(found) + len(others) > n:
         raise ValueError(f"context={context!r} has a column twice: give each once.")
