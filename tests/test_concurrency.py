@@ -170,6 +170,30 @@ def test_threads_of_blas(monkeypatch):
     np.testing.assert_allclose(fitted(1), fitted(2), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        GaussianRBM(20, variance="full", n_iter=2),
+        ConditionalRBM(20, context=slice(30), visible="gaussian", n_iter=2),
+        TemporalRBM(20, order=1, n_iter=2),
+        ConvolutionalRBM(8, 5, visible="gaussian", n_iter=2),
+        DBNAutoencoder((50, 20), rbm=GaussianRBM(n_iter=2), n_iter=2, max_iter=2),
+        DBNNeighborhoodComponents((50, 20), rbm=GaussianRBM(n_iter=2), max_iter=2),
+    ],
+    ids=lambda m: type(m).__name__,
+)
+def test_threads_of_blas_change_no_bit(model):
+    """Of a fit whose products are all small, also those by which it starts."""
+    X = np.random.default_rng(0).normal(size=(400, 81))
+    X[:, 1:] += X[:, :-1]
+    found = []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads):
+            own = clone(model).set_params(random_state=0)
+            found.append(own.fit(X, np.arange(400) % 2).transform(X))
+    np.testing.assert_array_equal(*found)
+
+
 @pytest.mark.slow
 def test_fits_in_processes():
     expected = [fitted_answers(model) for model in MODELS]

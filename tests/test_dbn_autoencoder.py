@@ -378,6 +378,10 @@ def test_tied_weights_stay_so(real, seed):
         for _ in range(3):
             other.partial_fit(real)
         assert_tied(other)
+        # Not by what a session of its own does first.
+        up, *_, down = copy.deepcopy(other.network_).weights
+        up += 1
+        np.testing.assert_array_equal(up, down.T)
         assert other.score(real) > before
     net.fit(real)
     assert_tied(net)

@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -269,6 +270,15 @@ def test_cells_without_nodes(data):
     filled = (np.arange(8) + 0.5) * 11 // 8
     empty = np.setdiff1d(np.arange(11), filled)
     np.testing.assert_allclose(shapes[:, empty, :, 1], np.mean(y))
+
+
+def test_the_better_of_two_epochs():
+    """The accuracy decides, and where it is the same the loss."""
+    scores = [
+        Nodes().score({"validation_accuracy": accuracy, "validation_log_loss": loss})
+        for accuracy, loss in [(0.5, 0.1), (0.7, 0.4), (0.7, 0.3), (0.8, 0.9)]
+    ]
+    assert all(worse < better for worse, better in pairwise(scores))
 
 
 @pytest.mark.parametrize("when", [0, 2])

@@ -35,6 +35,9 @@ class ConditionalPlan(Plan):
     def new_machine(self, source, rng):
         return new_conditional(self, source, rng)
 
+    def _width(self, source):
+        return source.n_given + super()._width(source)
+
     def _check_structure(self, machine):
         super()._check_structure(machine)
         if machine.n_given != self.n_given:

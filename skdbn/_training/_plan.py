@@ -12,6 +12,7 @@ from .._updates._optimizer import SGD, without_end
 from .._updates._sparsity import Penalty
 from .._utils._numerics import positive_variance
 from .._utils._random import make_rng
+from .._utils._threads import threads_for
 from ..gradients import Gradient
 from ..units import Parametric, Scaled, Units, check_pair
 from ..units._base import ask
@@ -96,10 +97,12 @@ class Plan:
 
         Of a new machine and a new gradient, unless they are given.
         """
-        if machine is None:
-            machine = self.new_machine(source, rng)
-        machine.center = source.mean.astype(machine.weights.dtype)
-        auto_rate, limit = self._fitting_rate(machine, source)
+        # The data's covariance and what is made of it, if a machine has that.
+        with threads_for(len(source), self._width(source) ** 2):
+            if machine is None:
+                machine = self.new_machine(source, rng)
+            machine.center = source.mean.astype(machine.weights.dtype)
+            auto_rate, limit = self._fitting_rate(machine, source)
         sparsity = self._new_sparsity(machine, 0.1 / auto_rate)
         direction = Direction(
             gradient or gradients.resolve(self.gradient),
@@ -120,6 +123,10 @@ class Plan:
     def new_machine(self, source, rng):
         """A machine that fits the data of a source, with random weights."""
         return new_machine(self, source, rng)
+
+    def _width(self, source):
+        """The number of columns of a row."""
+        return source.X.shape[1]
 
     def take_over(self, source, machine, gradient=None):
         """Copies of a fitted machine and its gradient, to go on with new data."""
