@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +23,9 @@ from skdbn import (
     SparseRBM,
 )
 from skdbn._training._convergence import still_rises
+from skdbn._training._session import Session
+from skdbn._updates._optimizer import SGD
+from skdbn.exceptions import DivergenceError
 from skdbn.gradients import CD, PCD, REGISTRY
 from skdbn.schedules import Linear
 
@@ -134,6 +138,25 @@ def test_held_out_rows_are_never_seen(seed):
     assert seen == seen[:1] * 4
     # Neither the first nor the last rows, but a random choice.
     assert seen[0] not in (list(range(20, 100)), list(range(80)))
+
+
+@pytest.mark.parametrize(
+    "value, message",
+    [
+        (np.nan, "is no longer finite"),
+        (-np.inf, "is no longer finite"),
+        (2e3, r"has a size of more than 1e\+03"),
+        (-2e3, r"has a size of more than 1e\+03"),
+    ],
+)
+def test_one_number_of_many_has_diverged(value, message):
+    machine = SimpleNamespace(largest=1e3, params={"a": np.ones(3), "b": np.ones(0)})
+    machine.params["c"] = np.ones((2, 2))
+    session = Session(machine, None, SGD(0.1, 0.0, 5), None, 10)
+    session._check_finite()
+    machine.params["c"][1, 0] = value
+    with pytest.raises(DivergenceError, match=f"a parameter {message}"):
+        session._check_finite()
 
 
 def test_schedules_move_with_each_batch(seed):
