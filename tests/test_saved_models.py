@@ -29,6 +29,7 @@ from skdbn import (
     DBNTransformer,
     GaussianRBM,
     GenerativeDBNClassifier,
+    MeanCovarianceRBM,
     MixedRBM,
     RBMClassifier,
     SparseRBM,
@@ -62,6 +63,7 @@ MODELS = {
     "ConvolutionalRBM": ConvolutionalRBM(
         **SMALL_FILTERS, gradient=PCD(n_chains=2), n_iter=2, random_state=0
     ),
+    "MeanCovarianceRBM": MeanCovarianceRBM(2, n_mean=2, n_iter=1, random_state=0),
     "DBNNeighborhoodComponents": DBNNeighborhoodComponents(**NET, random_state=0),
     "tied": DBNAutoencoder(**NET, n_components=1, tied=True, random_state=0),
     "ShapePriorCRFClassifier": ShapePriorCRFClassifier(
