@@ -431,7 +431,7 @@ DIGITS = {
     "contrastive": [
         dict(strength=strength, n_iter=n_iter)
         for strength in (0.3, 1.0)
-        for n_iter in (0, 30, 90)
+        for n_iter in (0, 30)
     ],
 }
 
@@ -474,13 +474,15 @@ def contrastive(run):
     that are labeled right as ink or paper, in percent, by models of 400 digits with 60
     hidden units; mean and standard deviation over {seeds} seeds, and seconds of processor
     time of a fit. The rule [1] has a rate of 0.0023, a momentum of 0.5 and then 0.9, and
-    negative samples of 30 steps, with all graphs at once; 300 steps are
-    published, and a power λ of 1. Steps of the other rule are epochs. Both start with a
-    machine that says nothing but its mean.
+    negative samples of 30 steps, with all graphs at once; 300 such steps and a power λ of
+    1 are published. Steps of the other rule are epochs. Both start with a machine that
+    says nothing but its mean.
 
     {table}
 
-    The rule is not offered as an option of the classifier.
+    With λ = 1 and a tenth of the published steps the rule comes to what the gradient
+    through sweeps gives, at more than twice its time. It was not run on faces, and is no
+    option of the classifier.
 
     [1] Kae, A., Sohn, K., Lee, H. and Learned-Miller, E. (2013). Augmenting CRFs with
     Boltzmann machine shape priors for image labeling. CVPR.
