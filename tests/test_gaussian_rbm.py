@@ -11,7 +11,7 @@ import scipy.linalg
 from scipy import sparse, stats
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
-from sklearn.preprocessing import scale
+from sklearn.preprocessing import PowerTransformer, scale
 
 from skdbn import RBM, GaussianRBM, MixedRBM, RBMClassifier, SparseRBM
 from skdbn._data._sources import Batch
@@ -286,6 +286,23 @@ def test_hint_at_heavy_tails(n_rows, rng):
         warnings.simplefilter("error")
         GaussianRBM(2, n_iter=1).fit(X[:, [0, 1, 4]])
         GaussianRBM(2, n_iter=1).fit(X[:90])
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_hint_at_skewed_columns(side, rng):
+    X = rng.normal(size=(400, 4))
+    X[:, 2] = side * np.exp(0.8 * X[:, 2])
+    X[:, 3] = rng.uniform(size=400) < 0.05
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    with pytest.warns(DataRangeWarning, match="are skewed.*: 2. .*PowerTr") as caught:
+        GaussianRBM(2, n_iter=1, random_state=0).fit(X)
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        GaussianRBM(2, n_iter=1).fit(X[:, [0, 1, 3]])
+        GaussianRBM(2, n_iter=1).fit(X[:90])
+        transformed = PowerTransformer().fit_transform(X[:, :3])
+        GaussianRBM(2, n_iter=1).fit(transformed)
 
 
 def test_infinity(rng):
