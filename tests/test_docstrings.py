@@ -44,7 +44,7 @@ TOGETHER = {
 }
 OWN_MEANING = {
     "alpha": [BACKWARD],
-    "batch_size": [LABELS, (NETS | AUTO) - LABELS, NEIGHBORS, GENERATIVE, COVARIANCE],
+    "batch_size": [NETS, AUTO, NEIGHBORS, GENERATIVE, COVARIANCE],
     "class_weight": EACH,
     "classes_": [{"DBNClassifier"}],
     "cost": EACH,
@@ -77,7 +77,7 @@ OWN_MEANING = {
     "intercept_visible_": [{"MixedRBM"}],
     "layers": [NETS, GENERATIVE, CODES],
     "learning_rate": EACH,
-    "learning_rate_init": [LABELS, BACKWARD - LABELS, GENERATIVE],
+    "learning_rate_init": [NETS, BACKWARD - NETS, GENERATIVE],
     "machine_": [{"RBMClassifier"}, COVARIANCE],
     "mean_activation_": [{"RBMClassifier"}, {"SparseRBM"}, TIED, GIVEN, TEMPORAL],
     "mean_": [COVARIANCE],
@@ -85,8 +85,8 @@ OWN_MEANING = {
     "momentum": [BACKWARD, GENERATIVE],
     "n_components": [CODES],
     "n_iter": [
-        LABELS,
-        (BACKWARD | GENERATIVE) - LABELS,
+        NETS,
+        (BACKWARD | GENERATIVE) - NETS,
         {"DBNTransformer"},
         {"RBMClassifier"},
         COVARIANCE,

@@ -19,10 +19,6 @@ from ._dbn_network import NetworkDBN
 from ._dbn_supervised import Targets
 from ._generative_dbn_classifier import GenerativeDBNClassifier
 
-# Rows presented in pre-training, and the fewest and the most epochs, where all rows have
-# a label: these tell more than what layers learn without them.
-ALL_LABELED = 15_000, 2, 5
-
 
 class DBNClassifier(LabelsMixin, NetworkDBN):
     r"""Deep belief net that classifies, also from few labels.
@@ -56,7 +52,7 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
     n_iter : int, default=None
         Number of epochs of pre-training for each layer. With None and without `rbm` it
         is, for layers that are numbers, 10 and from 4,000 rows on down to 3; where each
-        row has a label, 5 and from 3,000 rows on down to 2. RBMs that are given decide
+        row has a target, 5 and from 3,000 rows on down to 2. RBMs that are given decide
         themselves. 0 keeps the random initial weights, which is no pre-training.
 
     transposed : bool, default=False
@@ -384,9 +380,6 @@ class DBNClassifier(LabelsMixin, NetworkDBN):
             else:
                 weights[rows, label] = compute_sample_weight(own, column)
         return weights
-
-    def _presented(self, targets):
-        return super()._presented(targets) if len(targets.without()) else ALL_LABELED
 
     def _new_network(self, transformer, inputs, targets, rows, rng):
         given = self._given()

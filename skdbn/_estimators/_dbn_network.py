@@ -14,6 +14,11 @@ from ._dbn_supervised import SupervisedDBN
 ACTIVATIONS = {Bernoulli: "logistic", Spin: "tanh", Gaussian: "identity"}
 
 
+# Rows presented in pre-training, and the fewest and the most epochs, where all rows have
+# a target: these tell more than what layers learn without them.
+ALL_KNOWN = 15_000, 2, 5
+
+
 class NetworkDBN(SupervisedDBN):
     """A feed-forward network with a head, for labels or for numbers."""
 
@@ -87,6 +92,9 @@ class NetworkDBN(SupervisedDBN):
         self.warm_start = warm_start
         self.verbose = verbose
         self.random_state = random_state
+
+    def _presented(self, targets):
+        return super()._presented(targets) if len(targets.without()) else ALL_KNOWN
 
     def _new_network(self, transformer, inputs, targets, rows, rng):
         machines = [rbm.machine_ for rbm in transformer.rbms_]

@@ -44,10 +44,10 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, NetworkDBN):
         ``pretrained=FrozenEstimator(dbn)``.
 
     n_iter : int, default=None
-        Number of epochs of pre-training for each layer. With None it is 10 for layers
-        that are numbers without `rbm`, but 3 to 9 of more than 4,000 rows, and RBMs
-        that are given decide themselves; 0 keeps the random initial weights, which is
-        no pre-training.
+        Number of epochs of pre-training for each layer. With None and without `rbm` it
+        is, for layers that are numbers, 10 and from 4,000 rows on down to 3; where each
+        row has a target, 5 and from 3,000 rows on down to 2. RBMs that are given decide
+        themselves. 0 keeps the random initial weights, which is no pre-training.
 
     transposed : bool, default=False
         Whether a layer starts from the weights of the one below, transposed.
@@ -62,10 +62,10 @@ class DBNRegressor(RegressorMixin, MultiOutputMixin, NetworkDBN):
 
     batch_size : int or "auto", default="auto"
         Number of rows in a batch of fine-tuning. "auto" is a fiftieth of the rows, but
-        from 10 to 100, and 1,000 for "cg" and "lbfgs".
+        from 10 to 100; twice as many for "adam", and 1,000 for "cg" and "lbfgs".
 
     learning_rate_init : float, Schedule or "auto", default="auto"
-        Learning rate; only used when solver="adam" or "sgd". "auto" falls from 0.01 or
+        Learning rate; only used when solver="adam" or "sgd". "auto" falls from 0.02 or
         0.1 to zero over the epochs of :meth:`fit`. :meth:`partial_fit` divides by
         1 + epochs / 10, where an epoch is as many rows as ``fit`` or the first call had,
         and at least 1,000. Where layers have so many inputs x that a step would move

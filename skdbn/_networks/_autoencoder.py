@@ -104,6 +104,10 @@ class Autoencoder(Network):
         return super().standardized(x)
 
     @property
+    def predicts(self):
+        return False
+
+    @property
     def tells_labels(self):
         return False
 

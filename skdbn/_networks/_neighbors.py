@@ -30,6 +30,10 @@ class NeighborNetwork(Network):
         return network._started(machines[0])
 
     @property
+    def predicts(self):
+        return False
+
+    @property
     def tells_labels(self):
         return False
 

@@ -150,6 +150,11 @@ class Network:
         return isinstance(self.head, Bernoulli | Softmax)
 
     @property
+    def predicts(self):
+        """Whether the outputs are targets, labels or numbers, beside the inputs."""
+        return True
+
+    @property
     def n_outputs(self):
         """The number of units of the head."""
         return len(self.biases[-1])

@@ -34,8 +34,8 @@ LARGE_BATCH = 1000
 # The same where a row needs others of its label: at least 10 steps an epoch.
 PAIRS_BATCH = (100, LARGE_BATCH)
 
-# Adam learns labels as well with twice the rows in a batch and twice the rate.
-FOR_LABELS = 2
+# Adam learns targets as well with twice the rows in a batch and twice the rate.
+FOR_TARGETS = 2
 
 # At the rate of "auto" labels are learned once the loss has come down to this share of
 # what the best constant outputs have. The rate then falls to zero, for this share of the
@@ -149,6 +149,10 @@ class FineTuningPlan:
         session.run(source, self._batch_size(len(source), network))
         return session
 
+    def _learns_targets(self, network):
+        """Whether Adam learns the outputs of a network, and they are targets."""
+        return self.solver == "adam" and network.predicts
+
     def _learns_labels(self, network):
         """Whether Adam learns the outputs of a network, and they are labels."""
         return self.solver == "adam" and network.tells_labels
@@ -162,7 +166,7 @@ class FineTuningPlan:
         if self.pairs:
             return int(np.clip(n_rows // 10, *PAIRS_BATCH))
         size = int(np.clip(n_rows // 50, *BATCH))
-        return FOR_LABELS * size if self._learns_labels(network) else size
+        return FOR_TARGETS * size if self._learns_targets(network) else size
 
     def _new_optimizer(self, network, decay=schedules.Linear):
         """What makes the steps; `decay` makes a schedule of the first rate of "auto"."""
@@ -171,7 +175,7 @@ class FineTuningPlan:
         rate = self.learning_rate_init
         if rate == "auto":
             share = LARGEST_REACH[self.solver] / max(network.reach[self.solver], 1e-30)
-            faster = FOR_LABELS if self._learns_labels(network) else 1
+            faster = FOR_TARGETS if self._learns_targets(network) else 1
             rate = decay(faster * min(1.0, share) * RATES[self.solver])
         if self.solver == "adam":
             betas = self.beta_1, self.beta_2
