@@ -4,7 +4,8 @@ words      similar articles by ten numbers, beside TruncatedSVD
 anomalies  digits of a class that was not learned, beside other scores of outliers
 faces      patches of faces of people who were not learned from
 curves     784-400-200-100-50-25-6 on curves through three points
-digits     784-1000-500-250-30 on MNIST, from RBMs and from random weights
+digits     784-1000-500-250-30 on MNIST
+start      the same from RBMs and from random weights, beside MLPRegressor
 neighbors  784-500-500-2000-30 on MNIST and nearest neighbors, also with 2 components
 labels     the same with 1 % and 10 % of the labels
 
@@ -359,6 +360,30 @@ def rebuilt_by_mlp(folder, n_rows, seconds, seed):
     return {"error": squared_error(X_test, mlp.predict(X_test)), "fine-tuning": spent}
 
 
+def runs_of_digits(run, n_iter):
+    """The figures of each seed, of nets from RBMs or with 0 from random weights."""
+    return [
+        run.kept.result(
+            f"digits-{run.rows}-{run.epochs}-{n_iter}-{seed}",
+            rebuilt_digits,
+            *(run.kept, run.data, run.rows, n_iter, run.epochs, seed),
+        )
+        for seed in range(run.seeds)
+    ]
+
+
+def add_digits(table, name, runs):
+    """A row of errors and of seconds."""
+    errors = mean_and_spread([one["error"] for one in runs])
+    parts = "pre-training", "fine-tuning"
+    seconds = [np.mean([one.get(part, 0) for one in runs]) for part in parts]
+    table.add(name, errors, *(f"{part:.0f}" for part in seconds))
+    return sum(seconds)
+
+
+COLUMNS = "code | test error | pre-training, s | fine-tuning, s"
+
+
 @study.part
 def digits(run):
     """MNIST in thirty numbers
@@ -367,48 +392,42 @@ def digits(run):
     numbers that were learned from {rows} training digits: mean and standard deviation over
     {seeds} seeds, and the seconds of one core, beside other work, that the two parts of
     learning take. Published for a net 784-1000-500-250-30 from RBMs: 3.00, and 13.87 for
-    PCA. Pre-training takes 2 epochs a layer; fine-tuning is by Adam, `{REBUILT}`, chosen by
-    four epochs on the last 10,000 digits. MLPRegressor is a net of the same sizes, but with
-    rectified units, that learns for as many seconds as the short runs take from RBMs.
+    PCA. Pre-training takes 2 epochs a layer, and fine-tuning {epochs} by Adam, `{REBUILT}`,
+    chosen by four epochs on the last 10,000 training digits.
 
     {table}
     """
     X, _, X_test, _ = _data.digits(run.data)
     pca = PCA(30, random_state=0).fit(X)
-    table = Table("code | epochs | test error | pre-training, s | fine-tuning, s")
+    table = Table(COLUMNS)
     error = squared_error(X_test, rebuilt(pca, X_test))
-    table.add("PCA(30), all digits", "", f"{error:.2f}", "", "")
-    short = max(1, run.epochs // 6)
-    size = f"{run.rows}-{short}"
-    for title, n_iter, epochs in (
-        ("net, from RBMs", 2, run.epochs),
-        ("net, from random weights", 0, short),
-        ("net, from RBMs", 2, short),
-    ):
-        runs = [
-            run.kept.result(
-                f"digits-{run.rows}-{epochs}-{n_iter}-{seed}",
-                rebuilt_digits,
-                *(run.kept, run.data, run.rows, n_iter, epochs, seed),
-            )
-            for seed in range(run.seeds)
-        ]
-        parts = [
-            np.mean([one[k] for one in runs]) for k in ("pre-training", "fine-tuning")
-        ]
-        errors = mean_and_spread([one["error"] for one in runs])
-        table.add(title, epochs, errors, *(f"{part:.0f}" for part in parts))
+    table.add("PCA(30), all digits", f"{error:.2f}", "", "")
+    add_digits(table, "net, from RBMs", runs_of_digits(run, 2))
+    return table
+
+
+@study.part
+def start(run):
+    """MNIST in thirty numbers, from RBMs and from random weights
+
+    As the table of MNIST in thirty numbers, after {epochs} epochs of fine-tuning. The last
+    row is a net of the same sizes, but of rectified units, that learns for as many seconds
+    as pre-training and fine-tuning take together.
+
+    {table}
+    """
+    table = Table(COLUMNS)
+    spent = add_digits(table, "net, from RBMs", runs_of_digits(run, 2))
+    add_digits(table, "net, from random weights", runs_of_digits(run, 0))
     runs = [
         run.kept.result(
-            f"digits-mlp-{size}-{seed}",
+            f"digits-mlp-{run.rows}-{run.epochs}-{seed}",
             rebuilt_by_mlp,
-            *(run.data, run.rows, sum(parts), seed),
+            *(run.data, run.rows, spent, seed),
         )
         for seed in range(run.seeds)
     ]
-    seconds = np.mean([one["fine-tuning"] for one in runs])
-    errors = mean_and_spread([one["error"] for one in runs])
-    table.add("MLPRegressor", "", errors, "", f"{seconds:.0f}")
+    add_digits(table, "MLPRegressor", runs)
     return table
 
 
