@@ -462,7 +462,7 @@ def linear_codes(n, seed):
     return {
         "PCA": PCA(n, random_state=seed),
         "LDA": LinearDiscriminantAnalysis(n_components=min(n, 9)),
-        "NCA, of 5,000 digits": NeighborhoodComponentsAnalysis(
+        "NCA, of 2,000 digits": NeighborhoodComponentsAnalysis(
             n, init="pca", max_iter=30, random_state=seed
         ),
     }
@@ -484,7 +484,7 @@ def neighbor_errors(kept, folder, n_rows, n, epochs, seed):
     }
     found = {}
     for name, model in codes.items():
-        some = slice(5000 if name.startswith("NCA") else None)
+        some = slice(2000 if name.startswith("NCA") else None)
         model.fit(X[some], y[some])
         found[name] = errors_of_neighbors(
             model.transform(X), y, model.transform(X_test), y_test
