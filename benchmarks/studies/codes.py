@@ -434,7 +434,7 @@ def start(run):
 # MNIST, nearest neighbors
 
 NEIGHBORS = (500, 500, 2000)
-CLOSE = dict(learning_rate_init=Linear(1e-3), batch_size=1000)
+CLOSE = dict(learning_rate_init=Linear(3e-3), batch_size=500, input_dropout=0.2)
 NEAREST = (1, 3, 5, 7)
 PUBLISHED = "1.08, 1.00, 1.03, 1.01"
 
@@ -453,6 +453,8 @@ def stack_of_neighbors(kept, n, X, seed):
     name = f"neighbors-{len(X)}-{seed}"
     below = kept.model(name, below.fit, X)
     code = RBM(n, visible="bernoulli", hidden="gaussian", n_iter=2, random_state=seed)
+    # The published rate of linear units.
+    code.set_params(learning_rate=1e-3, gradient="cd")
     code = kept.model(f"{name}-{n}", lambda X: code.fit(below.transform(X)), X)
     return DBNTransformer.from_rbms([*below.rbms_, code])
 
