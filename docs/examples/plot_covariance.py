@@ -25,8 +25,7 @@ X = whitening.transform(patches)
 rbm = MeanCovarianceRBM(100, n_mean=32, n_iter=20, random_state=0).fit(X)
 
 # %%
-# The patches that filters answer to are edges, lines and textures, most of them of one place
-# and one direction.
+# The patches that filters answer to most are edges, lines and textures.
 filters = whitening.inverse_transform(rbm.components_[:100]) - whitening.mean_
 FiltersDisplay(filters).plot()
 

@@ -33,9 +33,7 @@ vectorizer = CountVectorizer(
 X = vectorizer.fit_transform(prose(text) for text in docstrings if text)
 print(f"{X.shape[0]} docstrings, {X.shape[1]} words, {X.mean():.1%} of them in each")
 
-rbm = SparseRBM(
-    12, target=0.05, gradient="cd", weight_decay=0.01, n_iter=100, random_state=0
-).fit(X)
+rbm = SparseRBM(12, target=0.05, weight_decay=0.003, n_iter=100, random_state=0).fit(X)
 
 # %%
 # For each unit the words that are more frequent than elsewhere where it is on. Some topics
