@@ -320,6 +320,7 @@ def heldout(X, **settings):
     return log_likelihood(rbm, X[1::2]).mean()
 
 
+@pytest.mark.filterwarnings("ignore:Columns of X are skewed")
 def test_above_the_gaussian_on_held_out_rows():
     X = scale(load_breast_cancer().data)
     train, test = X[::2], X[1::2]

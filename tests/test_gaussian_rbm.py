@@ -650,6 +650,7 @@ def test_the_visible_intercept_is_that_of_plain_fields(rng, seed):
     np.testing.assert_allclose(found, mean, rtol=1e-10)
 
 
+@quiet
 def test_units_are_rare_where_tails_are_heavy(rng, seed):
     """Not of normal rows, of few rows, beside other units or with a target."""
     heavy = np.sign(rng.normal(size=(400, 6))) * rng.exponential(size=(400, 6)) ** 1.5

@@ -185,6 +185,7 @@ def test_chains_have_the_distribution_of_the_machine(grid, rng, seed):
 
 def test_log_partition_in_two_dimensions(grid, rng, seed):
     machine = random_machine(rng, n_visible=2)
+    machine.log_precision[:] = 1
     rbm = MeanCovarianceRBM(4, n_mean=2, n_iter=0, random_state=seed)
     rbm.fit(rng.normal(size=(50, 2)))
     rbm.mean_, rbm.scale_, rbm.machine_ = np.array([1.0, -2.0]), 3.0, machine
@@ -252,6 +253,14 @@ def test_constraints(rng, seed):
             assert not machine.pooling[allowed == 0].any()
 
 
+def test_pooling_is_not_negative(rng):
+    machine = random_machine(rng)
+    machine.pooling[0] = [-0.5, 0.2, 0.1]
+    machine.project()
+    assert machine.pooling[0, 0] == 0
+    assert_allclose(machine.pooling.sum(axis=0), 1)
+
+
 def test_filters_learn_directions_more_than_lengths(rng):
     machine = random_machine(rng)
     work = machine.workspace(None, 4)
@@ -286,7 +295,7 @@ def test_neighborhoods():
 
 @pytest.fixture
 def X(rng):
-    return rng.normal(size=(200, 1)) * rng.normal(size=(200, 6)) + 3
+    return 4 * rng.normal(size=(200, 1)) * rng.normal(size=(200, 6)) + 3
 
 
 def test_features(X, seed):
@@ -324,6 +333,8 @@ def test_going_on(X, seed):
     other = copy.deepcopy(rbm).partial_fit(X)
     assert (other.machine_.factors != rbm.machine_.factors).any()
     assert_array_equal(rbm.gradient_.chains_.visible, chains)
+    far = copy.deepcopy(rbm).partial_fit(X + 100)
+    assert_array_equal(far.mean_, rbm.mean_)
     assert_array_equal(
         copy.deepcopy(rbm).partial_fit(X).transform(X), other.transform(X)
     )

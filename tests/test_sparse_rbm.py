@@ -32,6 +32,7 @@ def test_the_target_is_reached(penalty, penalized, target, digits, seed):
     assert activity.min() > target / 10
 
 
+@pytest.mark.filterwarnings("ignore:Columns of X are skewed")
 def test_real_valued_data(digits, seed):
     X = digits[:, digits.std(axis=0) > 0.05]
     X = (X - X.mean(axis=0)) / X.std(axis=0)

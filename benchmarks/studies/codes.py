@@ -393,7 +393,8 @@ def digits(run):
     {seeds} seeds, and the seconds of one core, beside other work, that the two parts of
     learning take. Published for a net 784-1000-500-250-30 from RBMs: 3.00, and 13.87 for
     PCA. Pre-training takes 2 epochs a layer, and fine-tuning {epochs} by Adam, `{REBUILT}`,
-    chosen by four epochs on the last 10,000 training digits.
+    between rates of which four epochs were tried on the last 10,000 training digits,
+    which pre-training has seen without their labels.
 
     {table}
     """

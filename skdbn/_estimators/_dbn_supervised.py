@@ -299,9 +299,8 @@ class SupervisedDBN(
             transformer = self._pretrain(X, targets, rng, context, data, sample_weight)
             wanted = self.pretrained is not None
             inputs = with_hints(wanted, self._inputs, transformer, X)
-            network = self._start_network(
-                transformer, inputs, targets, targets.rows, rng
-            )
+            given = transformer, inputs, targets, targets.rows
+            network = self._start_network(*given, rng)
         else:
             self._check_same(targets)
             rng, transformer = before.rng, self.transformer_

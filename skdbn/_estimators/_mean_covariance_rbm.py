@@ -1,8 +1,7 @@
 """The mean-covariance RBM: features of pixels and of how they vary together."""
 
 import copy
-from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import (
@@ -10,7 +9,7 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import gradients
 from .._data._sources import ArraySource, check_weights
@@ -39,9 +38,10 @@ from .._utils._sklearn import (
     fit_context,
 )
 from .._utils._threads import threads_for
-from ..machines._mean_covariance import MeanCovarianceMachine, neighborhoods
 from ..schedules import Linear
+from ._covariances import check_structure, new_machine
 from ._generative import check_trace, film, states_of_chains
+from ._rbm import RBM
 from ._restricted import restoring
 
 # About so many steps, and the fewest and the most epochs, of "auto".
@@ -50,10 +50,9 @@ N_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 3000, 5, 200
 # The first rate of "auto".
 RATE = 0.1
 
-# The deviation of random weights at the start, and the first biases: units for the
-# covariances are on unless a square is too large, and those for the means are off.
-WEIGHTS = 0.05
-ON, OFF = 2.0, -2.0
+# Parameters that may be what they may be in every RBM.
+SHARED = ("learning_rate", "momentum", "weight_decay", "l1_ratio", "batch_size")
+SHARED += ("n_iter", "warm_start", "verbose", "random_state")
 
 
 class MeanCovarianceRBM(
@@ -197,24 +196,12 @@ class MeanCovarianceRBM(
     """
 
     _parameter_constraints: dict = {
+        **{name: RBM._parameter_constraints[name] for name in SHARED},
         "n_factors": [Interval(Integral, 1, None, closed="left")],
         "n_covariance": [Interval(Integral, 1, None, closed="left"), None],
         "n_mean": [Interval(Integral, 0, None, closed="left")],
         "pooling": [StrOptions({"topographic"}), "array-like", None],
         "gradient": [StrOptions({"cd", "pcd", "fpcd"}), gradients.Gradient],
-        "learning_rate": [
-            Interval(Real, 0, None, closed="neither"),
-            callable,
-            StrOptions({"auto"}),
-        ],
-        "momentum": [Interval(Real, 0, 1, closed="left"), callable],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "n_iter": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "random_state": ["random_state"],
     }
 
     # There is no likelihood of held-out rows by which to stop.
@@ -302,14 +289,9 @@ class MeanCovarianceRBM(
             before = self._session if goes_on else None
             rng = make_rng(self.random_state)
             session = self._new_session(source, rng, n_epochs, before)
-            monitor = Monitor(
-                self,
-                self._init_callback_context(max_subtasks=n_epochs),
-                FreeEnergies(source, session.direction.gradient),
-                lambda machine: {"machine_": machine},
-                X,
-                y,
-            )
+            context = self._init_callback_context(max_subtasks=n_epochs)
+            judge = FreeEnergies(source, session.direction.gradient)
+            monitor = Monitor(self, context, judge, _fitted, X, y)
             monitor.begin()
             session.run(source, self.batch_size, n_epochs, monitor)
             session.finish(monitor)
@@ -480,81 +462,18 @@ class MeanCovarianceRBM(
                 f"gradient={gradient} begins with other steps of hybrid Monte Carlo after "
                 "each swap: take 'pcd', 'fpcd' or 'cd'."
             )
-        machine = self._new_machine(rng, source.X.shape[1], source.X.dtype)
+        sizes = self.n_factors, self.n_covariance, self.n_mean, self.pooling
+        machine = new_machine(rng, source.X.shape[1], source.X.dtype, *sizes)
         if before is not None:
-            self._check_structure(before.machine, machine)
+            check_structure(before.machine, machine)
             machine = before.machine.copy()
             own = copy.deepcopy(before.direction.gradient)
             gradient = gradients.resumed(own, self.gradient)
-        decay = None
-        if self.weight_decay:
-            decay = WeightDecay(self.weight_decay, self.l1_ratio)
+        decay = self.weight_decay and WeightDecay(self.weight_decay, self.l1_ratio)
         rate = Linear(RATE) if self.learning_rate == "auto" else self.learning_rate
-        return Session(
-            machine,
-            Direction(gradient, weight_decay=decay),
-            SGD(rate, self.momentum, n_epochs),
-            rng,
-            len(source),
-        )
-
-    def _new_machine(self, rng, n_features, dtype):
-        """A machine with random filters and weights."""
-        pooling = self._new_pooling()
-        machine = MeanCovarianceMachine(
-            rng.standard_normal((n_features, self.n_factors)) / np.sqrt(n_features),
-            pooling,
-            np.full(pooling.shape[1], ON),
-            WEIGHTS * rng.standard_normal((n_features, self.n_mean)),
-            np.zeros(n_features),
-            np.full(self.n_mean, OFF),
-            np.zeros(1),
-        )
-        machine = replace(
-            machine, **{n: x.astype(dtype) for n, x in machine.params.items()}
-        )
-        if self.pooling is not None:
-            machine.is_pooled = pooling > 0
-        machine.project()
-        return machine
-
-    def _new_pooling(self):
-        """Which squares each unit adds up at first, of shape (n_factors, n_covariance)."""
-        n_factors, n_units = self.n_factors, self.n_covariance
-        if self.pooling is None:
-            n_units = n_factors if n_units is None else n_units
-            if n_units > n_factors:
-                raise ValueError(
-                    f"n_covariance={n_units} is more than n_factors={n_factors}, so that "
-                    "units are left without a filter: take fewer, or give pooling."
-                )
-            return (np.arange(n_factors)[:, None] % n_units == range(n_units)) * 1.0
-        if isinstance(self.pooling, str):
-            pooling = neighborhoods(n_factors)
-        else:
-            pooling = check_array(self.pooling, dtype=np.float64, input_name="pooling")
-        if n_units not in (None, pooling.shape[1]) or len(pooling) != n_factors:
-            raise ValueError(
-                f"pooling has the shape {pooling.shape}, and the filters and units are "
-                f"n_factors={n_factors} and n_covariance={n_units}: leave "
-                "n_covariance=None, and give a row for each filter."
-            )
-        if (pooling < 0).any() or not pooling.any(axis=0).all():
-            raise ValueError(
-                "pooling has a negative value, or a column of zeros: give each unit a "
-                "positive share of a filter at least."
-            )
-        return pooling
-
-    def _check_structure(self, machine, new):
-        """Raise a ValueError if the parameters ask for other units than a model has."""
-        shapes = [(*one.pooling.shape, len(one.mean_bias)) for one in (machine, new)]
-        if shapes[0] != shapes[1]:
-            raise ValueError(
-                f"The model has {shapes[0]} filters, units for covariances and units for "
-                f"means, and the parameters ask for {shapes[1]}: training cannot go on "
-                "with others. Call fit with warm_start=False, which begins anew."
-            )
+        direction = Direction(gradient, weight_decay=decay or None)
+        optimizer = SGD(rate, self.momentum, n_epochs)
+        return Session(machine, direction, optimizer, rng, len(source))
 
     def _n_epochs(self, n_rows):
         if self.n_iter != "auto":
@@ -573,3 +492,7 @@ class MeanCovarianceRBM(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _fitted(machine):
+    return {"machine_": machine}

@@ -59,11 +59,12 @@ class Autoencoder(Network):
     def __post_init__(self):
         self._share()
 
-    def _share(self):
-        """Let the way down see the weights of the way up.
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self._share()
 
-        A pickle holds both, and a copy of it, which is what learns on, shares them again.
-        """
+    def _share(self):
+        """Let the way down see the weights of the way up, of which copies part them."""
         if self.tied:
             self.weights[self.n_up :] = [w.T for w in self.weights[: self.n_up][::-1]]
 

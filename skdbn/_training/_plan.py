@@ -54,8 +54,8 @@ class Plan:
     The names are those of the parameters of :class:`~skdbn.RBM`, which explains them.
     `auto_rate` is the first rate of "auto" where the data allow it, and `rate_factor`
     multiplies what they allow; `auto_steps` are the steps of the number of epochs of
-    "auto", and `auto_epochs` the most. With `hidden_centered` hidden units are centered
-    as visible ones are.
+    "auto", and `auto_epochs` the most, if not those of an RBM. With `hidden_centered`
+    hidden units are centered as visible ones are.
     """
 
     visible: Units
@@ -72,8 +72,8 @@ class Plan:
     sparsity: Penalty | None = None
     batch_size: int = 10
     n_iter: int | str = "auto"
-    auto_steps: int = N_STEPS
-    auto_epochs: int = MOST_EPOCHS
+    auto_steps: int | None = None
+    auto_epochs: int | None = None
     auto_rate: float = 0.1
     rate_factor: float = 1.0
 
@@ -90,7 +90,8 @@ class Plan:
         if self.n_iter != "auto":
             return self.n_iter
         n_batches = -(-n_rows // self.batch_size)
-        return min(max(self.auto_steps // n_batches, FEWEST_EPOCHS), self.auto_epochs)
+        n_steps, most = self.auto_steps or N_STEPS, self.auto_epochs or MOST_EPOCHS
+        return min(max(n_steps // n_batches, FEWEST_EPOCHS), most)
 
     def start(self, source, rng, machine=None, gradient=None):
         """A session that learns from a source.
