@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from scipy.stats import poisson
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
@@ -215,3 +216,13 @@ def test_a_net_of_counts(seed):
     found = first.pseudo_log_likelihood(DIGITS[:60]).mean()
     assert found > 0.8 * of_independent_columns(DIGITS, DIGITS[:60])
     assert net.transform(DIGITS).std(axis=0).max() > 0.1
+
+
+@pytest.mark.parametrize("hidden", ["gaussian", "rectified"])
+def test_codes_of_many_columns_stay(hidden, rng, seed):
+    """At the defaults, also with fast weights."""
+    pixels = load_digits().data / 6
+    X = expit((pixels - pixels.mean(axis=0)) @ rng.normal(size=(64, 1200)))
+    rbm = RBM(30, hidden=hidden, n_iter=5, random_state=seed).fit(X)
+    first, last = (rbm.history_[i]["pseudo_likelihood"] for i in (0, -1))
+    assert last > first > -1200

@@ -24,6 +24,10 @@ from ._start import largest_variance, new_machine
 LARGEST_RATE = 2.0
 LONGEST_STEP = 0.3
 
+# The same where hidden units alone have none. Fast weights of many columns that vary
+# together have no other limit, and such units answer them in proportion.
+LONGEST_CODE = 0.6
+
 # Where they have bounds, the first rate of "auto" times the sum of the largest variances
 # that the columns can have at their means is at most this.
 LARGEST_CHANGE = 16.0
@@ -225,6 +229,9 @@ class Plan:
         if machine.hidden.tail is not None:
             # Hidden units without bounds answer a step in proportion, or even more.
             auto_rate /= 10
+            if limit is None:
+                reach = max(1.0, largest_variance(source.some_gaps()))
+                limit = LONGEST_CODE * np.sqrt(self.n_components / reach) / auto_rate
         if machine.hidden.tail == "poisson":
             # Of all hidden units together: the mean of one is the exponential of its
             # field, and so is the step of its weights.
