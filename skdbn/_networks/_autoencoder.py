@@ -18,10 +18,10 @@ class Autoencoder(Network):
 
     The first `n_up` layers lead to the code, and the others have weights of their own,
     which begin as those of the way up, transposed, or with `tied` stay that. In a step
-    of learning the fields of the code have normal noise of deviation `noise`. The head has the visible units of
-    the data. Real-valued ones are standardized as targets, with a variance of 1, so that
-    neither losses nor steps depend on the unit and the zero of a column: a value of the
-    data is `zero` + `unit` times that of the head.
+    of learning the fields of the code have normal noise of deviation `noise`. The head
+    has the visible units of the data. Real-valued ones are standardized as targets, with
+    a variance of 1, so that neither losses nor steps depend on the unit and the zero of a
+    column: a value of the data is `zero` + `unit` times that of the head.
 
     NaN is unknown: as an input it is the mean field of the machine `bottom`, and as a
     target it takes no part in the loss. In a group of softmax units all are unknown.
