@@ -264,7 +264,7 @@ def test_cells_without_nodes(data):
     places = (np.indices((8, 8)).reshape(2, -1).T + 0.5) / 8
     graphs = [Graph(g.node_features, g.edges, None, None, places) for g in X]
     model = new_model(grid=11).fit(graphs, y)
-    assert model.score(graphs, y) > 0.85
+    assert model.score(graphs, y) > 0.8
     items = labeled_graphs(graphs, np.concatenate(y), np.concatenate(y))
     shapes = shapes_of(items, 11, 2).reshape(len(X), 11, 11, 2)
     filled = (np.arange(8) + 0.5) * 11 // 8
