@@ -620,7 +620,8 @@ def test_faults_of_scikit_learn_are_reported(seed):
         "Learning from rows of the model does not move it",
         "Fitting returns the estimator and leaves the rows alone",
     ]
-    assert sum(result.status == "passed" for result in results) == 6
+    # scikit-learn 1.6 leaves one of them out.
+    assert sum(result.status == "passed" for result in results) >= 5
 
 
 class TransposedFeatures(BernoulliRBM):
