@@ -32,7 +32,7 @@ test: ## run the tests (4 minutes on two cores)
 	@$(venv) .venv test
 	$(bin)/python -m pytest $(parallel) $(ARGS)
 
-quick: ## run a part of each test (1 minute)
+quick: ## run a part of each test (2 minutes)
 	@$(venv) .venv test
 	$(bin)/python -m pytest $(parallel) --quick $(ARGS)
 
